@@ -4,13 +4,12 @@
 // dispatch: one lane per vector, linear grid; with grouped moments, `vectors` is a multiple of 64
 // source:  Loshchilov and Hutter 2019, PyTorch's AdamW; StableAdamW (arXiv 2304.13013); reference/adamw.ts (oracle)
 import package::lib::grid::linearGroup;
-import package::lib::master::{loadMaster, storeMaster};
+import package::lib::master::updateMaster;
 import package::lib::moments::{loadMoments, Moments};
 @if(!groupedMoments) import package::lib::moments::storeMoments;
 @if(groupedMoments) import package::lib::moments::storeGroupedMoments;
 @if(wholeParameter) import package::lib::parameter_state::ParameterState;
-@if(stochasticMaster || stochasticMoments) import package::lib::random::{randomBits, randomVector};
-@if(stochasticMoments) import package::lib::random::MOMENT_STREAM;
+@if(stochasticMoments) import package::lib::random::{randomBits, randomVector, MOMENT_STREAM};
 import package::lib::step_state::StepState;
 
 struct Params {
@@ -22,6 +21,7 @@ struct Params {
   oneMinusBeta2: f32,
   epsilon: f32,
   weightDecay: f32,
+  rateFactor: f32,
   seed: u32,           // of the chunk, for stochastic rounding
   first: u32,          // vector of the chunk at which this dispatch begins
   parameter: u32,      // index in parameterStates
@@ -43,7 +43,8 @@ fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
       return;
     }
   }
-  var rate = state.learningRate;
+  let learningRate = state.learningRate * p.rateFactor;
+  var rate = learningRate;
   var scales = vec2f();
   var scalesBefore = vec2f();
   @if(wholeParameter) {
@@ -68,10 +69,6 @@ fn adamw(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
     storeGroupedMoments(i, vector / 32u, local, Moments(newM, newV));
   }
   let direction = newM * state.biasCorrection1 / (sqrt(newV) * state.biasCorrection2 + p.epsilon);
-  let decay = select(0.0, p.weightDecay, i < p.decayed) * state.learningRate;
-  let old = loadMaster(i);
-  @if(stochasticMaster) {
-    random = randomVector(vector, randomBits(state.applied, p.seed));
-  }
-  storeMaster(i, old - decay * old - rate * direction, random);
+  let decay = select(0.0, p.weightDecay, i < p.decayed) * learningRate;
+  updateMaster(i, vector, decay, rate * direction, state.applied, p.seed);
 }

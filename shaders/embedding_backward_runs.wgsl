@@ -3,24 +3,11 @@
 // numerics: f32 sums in order of position; no atomics, so the same bits every time
 // dispatch: one lane a vector of a segment's columns, linear grid; embedding_backward_join finishes
 // source:  segmented sum; reference/embedding.ts (oracle)
+import package::lib::embedding_segments::{p, positions, starts, tokens};
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
 
-struct Params {
-  vectors: u32,     // segments * C / 4
-  c4: u32,
-  rows: u32,        // B * T
-  segment: u32,     // positions of a segment; the last may have fewer
-  firstToken: u32,
-  tokens: u32,
-  site: u32,
-}
-
-@group(0) @binding(0) var<storage, read> starts: array<u32>;
-@group(0) @binding(1) var<storage, read> positions: array<u32>;
-@group(0) @binding(2) var<storage, read> tokens: array<u32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
-@group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(64)
 fn embedding_backward_runs(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {

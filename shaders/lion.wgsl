@@ -4,9 +4,8 @@
 // dispatch: one lane per vector, linear grid
 // source:  Chen et al. 2023 (arXiv 2302.06675), algorithm 2; reference/lion.ts (oracle)
 import package::lib::grid::linearGroup;
-import package::lib::master::{loadMaster, storeMaster};
-@if(stochasticMaster || stochasticMomentum) import package::lib::random::{randomBits, randomVector};
-@if(stochasticMomentum) import package::lib::random::MOMENT_STREAM;
+import package::lib::master::updateMaster;
+@if(stochasticMomentum) import package::lib::random::{randomBits, randomVector, MOMENT_STREAM};
 import package::lib::step_state::StepState;
 
 struct Params {
@@ -17,6 +16,7 @@ struct Params {
   beta2: f32,
   oneMinusBeta2: f32,
   weightDecay: f32,
+  rateFactor: f32,
   seed: u32,           // of the chunk, for stochastic rounding
   first: u32,          // vector of the chunk at which this dispatch begins
 }
@@ -35,18 +35,14 @@ fn lion(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let m = momentum::load(i);
   let direction = sign(p.beta1 * m + p.oneMinusBeta1 * g);
   let next = p.beta2 * m + p.oneMinusBeta2 * g;
-  var random = vec4u();
   @if(stochasticMomentum) {
-    random = randomVector(vector, randomBits(state.applied, p.seed) ^ MOMENT_STREAM);
+    let random = randomVector(vector, randomBits(state.applied, p.seed) ^ MOMENT_STREAM);
     momentum::storeCodes(i, momentum::encodeStochastic(next, random));
   }
   @if(!stochasticMomentum) {
     momentum::store(i, next);
   }
-  let decay = select(0.0, p.weightDecay, i < p.decayed) * state.learningRate;
-  let old = loadMaster(i);
-  @if(stochasticMaster) {
-    random = randomVector(vector, randomBits(state.applied, p.seed));
-  }
-  storeMaster(i, old - decay * old - state.learningRate * direction, random);
+  let rate = state.learningRate * p.rateFactor;
+  let decay = select(0.0, p.weightDecay, i < p.decayed) * rate;
+  updateMaster(i, vector, decay, rate * direction, state.applied, p.seed);
 }

@@ -2,7 +2,7 @@
 // shapes:  as matmul_register; a tile of out is TILE_M x TILE_N, a subgroup owns ROWS x COLUMNS matrices of it
 // numerics: operands in f16 where both formats fit it, else f32; f32 accumulation, in order of k from matrix to matrix
 // dispatch: x over N / TILE_N, y over M / TILE_M, with `split` z over parts of the sum; SUBGROUPS subgroups, all of SUBGROUP lanes
-// source:  tiles in shared memory and their share of a subgroup as in research kernels 3.5; reference/matmul.ts (oracle)
+// source:  tiles in shared memory, of which each subgroup has a share in registers, as in NVIDIA's CUTLASS; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 import package::lib::matrix_tiles::{advanceA, advanceB, loadA, loadB, placeA, placeB, storeA, storeB, INVOCATIONS};

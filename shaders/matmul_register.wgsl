@@ -2,7 +2,7 @@
 // shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4, N of the tile's columns if wide
 // numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
 // dispatch: x over N / (4 * TILE_COLUMNS4), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
-// source:  register tiling; with subgroups lanes share the loading of a (research kernels 3.2); reference/matmul.ts (oracle)
+// source:  register tiling; with subgroups lanes share the loading of a; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 @if(subgroups) import package::lib::share::{sharedIndex, sharedLane};

@@ -2,7 +2,7 @@
 // shapes:  as matmul_register; a tile of out is TILE_M x TILE_N, a lane owns TILE_M / ROW_LANES rows (a multiple of 4) by COLUMNS4 vectors of columns
 // numerics: operands widened to f32 in shared memory, f32 accumulation in order of k
 // dispatch: x over N / TILE_N, y over M / TILE_M, with `split` z over parts of the sum; TILE_N / (4 COLUMNS4) * ROW_LANES lanes
-// source:  classic two-level tiling with the next tile under way (research kernels 3.3); reference/matmul.ts (oracle)
+// source:  classic two-level tiling with the next tile under way; reference/matmul.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 import package::lib::matmul_operands::{fetchA, fetchB, widenA, widenB};

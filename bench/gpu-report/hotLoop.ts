@@ -1,21 +1,25 @@
-/** Where a program spends its time, what it issues there, and the share of the peak that this leaves at most. */
+/**
+ * Finds the loop in which a program does most of its work, counts the instructions that the loop issues, and computes from them
+ * an upper bound on the share of the GPU's peak that the program can reach.
+ */
 import type { Simd } from './families.ts';
 import { type Cost, costOf, PORTS, type Port, type Waves } from './instructions.ts';
 import type { Loop, Program } from './listing.ts';
 
 export interface HotLoop {
-  /** Its label; null where the program has no loop, and is looked at whole. */
+  /** Its label; null where the program has no loop, so that the whole program is counted. */
   readonly label: string | null;
-  /** Instructions of each kind that a trip issues. */
+  /** Instructions of each kind in one trip. */
   readonly counts: Readonly<Record<Cost['kind'], number>>;
   readonly fmaInstructions: number;
   readonly matrixInstructions: number;
   /** Multiply-adds of a lane, without those of matrix units. */
   readonly fma: number;
-  /** What a lane moves to and from shared memory, and the caches. */
+  /** Bytes that a lane moves to and from shared memory in one trip. */
   readonly ldsBytes: number;
+  /** Bytes that a lane moves to and from the caches in one trip. */
   readonly vmemBytes: number;
-  /** Clocks by port that a trip of a wave takes of a SIMD. */
+  /** Clocks for which one trip of one wave keeps each port of a SIMD busy. */
   readonly clocks: Readonly<Record<Port, number>>;
   readonly matrixClocks: number;
   /** Vector instructions that are no multiply-add, with their number, the most costly first. */
@@ -88,7 +92,7 @@ function timesRun(inside: readonly Loop[], loop: Loop, index: number): number {
 }
 
 export interface Bound {
-  /** What it is a share of. */
+  /** The instructions whose peak `share` refers to. */
   readonly unit: 'FMA' | 'WMMA';
   /** At most, from 0 to 1. */
   readonly share: number;
@@ -96,7 +100,7 @@ export interface Bound {
   readonly port: Port;
 }
 
-/** By throughput alone: every port as busy as the busiest allows, with enough waves to hide every latency. */
+/** Computes the bound from throughput alone: the busiest port is never idle, as with enough waves to hide every latency. */
 export function boundOf(loop: HotLoop, simd: Simd, waves: Waves): Bound {
   const port = PORTS.reduce((busiest, next) => (loop.clocks[next] > loop.clocks[busiest] ? next : busiest));
   const clocks = Math.max(loop.clocks[port], Number.MIN_VALUE);

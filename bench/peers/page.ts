@@ -1,6 +1,6 @@
 /** What a page of the comparison offers to the program that measures it (run.mjs). */
 import type { TrainConfig } from '../../src/engine/index.ts';
-import { makeTask, type Task } from './task.ts';
+import { initialParameters, makeTask, type Task } from './task.ts';
 
 /** One model in training. */
 export interface Learner {
@@ -21,6 +21,16 @@ export interface PeerPage {
   open(config: TrainConfig): Promise<string>;
   /** Takes so many steps more, timed up to one final sync. */
   train(steps: number): Promise<Stretch>;
+  /** What a program outside of the browser starts from: f32 in base64. */
+  start(): { readonly learningRate: number; readonly parameters: readonly WrittenParameter[] };
+  /** Tokens and targets of `count` steps from step `from` on, (B * T) each. */
+  batches(from: number, count: number): { tokens: number[][]; targets: number[][] };
+}
+
+interface WrittenParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly base64: string;
 }
 
 declare global {
@@ -50,7 +60,29 @@ export function offer(makeLearner: (task: Task) => Promise<Learner>): void {
       const loss = await learner.finish();
       return { milliseconds: performance.now() - start, loss };
     },
+    start() {
+      const { task } = opened!;
+      const parameters = initialParameters(task).map(({ name, shape, values }) => ({
+        ...{ name, shape },
+        base64: base64Of(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+      }));
+      return { learningRate: task.config.learningRate, parameters };
+    },
+    batches(from, count) {
+      const steps = Array.from({ length: count }, (_, i) => opened!.task.batch(from + i));
+      return {
+        tokens: steps.map(({ tokens }) => [...tokens]),
+        targets: steps.map(({ targets }) => [...targets]),
+      };
+    },
   };
+}
+
+function base64Of(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 2 ** 15)
+    text += String.fromCharCode(...bytes.subarray(at, at + 2 ** 15));
+  return btoa(text);
 }
 
 async function adapterName(): Promise<string> {

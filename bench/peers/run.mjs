@@ -1,8 +1,9 @@
 /**
- * Trains the same model with Halfstep, jax-js and TensorFlow.js in one Chromium and prints what it measured as JSON.
+ * Trains the same model with Halfstep, jax-js and TensorFlow.js in one Chromium, and with PyTorch on the CPU where a Python
+ * that has it is given, and prints what it measured as JSON.
  * `npm run bench -- --only peers` starts it and makes the table.
  *
- *   node bench/peers/run.mjs '{"browser": "lavapipe" | "hardware", "shapes": {"a": TrainConfig, ...}}'
+ *   node bench/peers/run.mjs '{"browser": "lavapipe" | "hardware", "shapes": {"a": TrainConfig, ...}, "python": PATH | null}'
  *
  * Every implementation has a page, a bundle and a device of its own. Only one trains at a time: stretches of the
  * baseline and of another alternate, so that what else the machine does falls on both.
@@ -10,6 +11,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { openPyTorch } from './pytorch.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -19,6 +21,12 @@ export const IMPLEMENTATIONS = [
   { name: 'halfstep fp16', page: 'halfstep', precision: 'fp16' },
   { name: 'jax-js', page: 'jaxJs', package: '@jax-js/jax' },
   { name: 'tfjs', page: 'tfjs', package: '@tensorflow/tfjs-backend-webgpu' },
+];
+
+/** In a process of its own, on the CPU. */
+const PYTORCH = [
+  { name: 'PyTorch fp32, CPU', bf16: false },
+  { name: 'PyTorch bf16 autocast, CPU', bf16: true },
 ];
 
 /** Losses after so many steps are compared between implementations. */
@@ -62,7 +70,7 @@ export async function alternate(baseline, others, rounds) {
   return outcome;
 }
 
-async function main({ browser: kind, shapes }) {
+async function main({ browser: kind, shapes, python }) {
   const { chromium } = await import('playwright');
   const { chromiumHardware, chromiumLavapipe } = await import('../../e2e/software-gpu/environment.mjs');
   const builds = await buildPages(IMPLEMENTATIONS);
@@ -72,7 +80,7 @@ async function main({ browser: kind, shapes }) {
   try {
     for (const [shape, config] of Object.entries(shapes)) {
       process.stderr.write(`${shape}: `);
-      measured.push({ shape, ...(await measureShape(browser, server.url, builds, config)) });
+      measured.push({ shape, ...(await measureShape(browser, server.url, builds, config, python)) });
       process.stderr.write('\n');
     }
     return { browser: `Chromium ${browser.version()}`, shapes: measured };
@@ -115,15 +123,26 @@ export async function serve() {
   return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-async function measureShape(browser, url, builds, config) {
+async function measureShape(browser, url, builds, config, python) {
   const context = await browser.newContext();
+  const entrants = [];
   try {
-    const entrants = [];
     for (const implementation of IMPLEMENTATIONS) {
-      process.stderr.write(`${implementation.name} `);
-      entrants.push(await enter(context, url, builds, implementation, config));
+      const { name, page, package: packageName } = implementation;
+      process.stderr.write(`${name} `);
+      const entry = { name, version: versionOf(packageName), problem: builds.get(page) };
+      const open = () => openPage(context, url, implementation, config);
+      entrants.push(await enter(entry, open, config));
     }
-    const [baseline, ...others] = entrants;
+    const [baseline] = entrants;
+    if (python !== null && baseline.error === null) {
+      for (const { name, bf16 } of PYTORCH) {
+        process.stderr.write(`${name} `);
+        const open = () => openPyTorch(python, baseline.session.page, config, bf16);
+        entrants.push(await enter({ name, version: null, problem: null }, open, config));
+      }
+    }
+    const others = entrants.slice(1);
     const comparable = baseline.error === null ? others.filter(({ error }) => error === null) : [];
     process.stderr.write('measuring ');
     const outcome = await alternate(baseline, comparable, ROUNDS);
@@ -135,60 +154,36 @@ async function measureShape(browser, url, builds, config) {
       })),
     };
   } finally {
+    for (const { session } of entrants) session?.close();
     await context.close();
   }
 }
 
-/** Opens an implementation's page and takes its first steps, which compile and warm up. */
-async function enter(
-  context,
-  url,
-  builds,
-  { name, page: pageName, package: packageName, precision },
-  config,
-) {
+/** Opens an implementation and takes its first steps, which compile and warm up. */
+async function enter({ name, version, problem }, open, config) {
   const entrant = {
-    ...{ name, version: versionOf(packageName), adapter: null, steps: 0, error: builds.get(pageName) },
+    ...{ name, version, adapter: null, steps: 0, error: problem, session: null },
     losses: { first: null, early: null, last: null },
     train: async () => Number.NaN,
   };
   if (entrant.error !== null) return entrant;
   try {
-    const page = await context.newPage();
-    let uncaught;
-    page.on('pageerror', (error) => {
-      uncaught ??= error.message;
-    });
-    const patiently = async (answer) => {
-      try {
-        return await withinPatience(answer);
-      } catch (failure) {
-        // What it may still be doing would take time from the others.
-        page.close().catch(() => undefined);
-        throw new Error(uncaught ?? messageOf(failure));
-      }
-    };
-    await page.goto(`${url}/${pageName}/${pageName}.html`);
-    await patiently(page.waitForFunction(() => window.peer !== undefined));
+    const session = await open();
+    entrant.session = session;
+    entrant.adapter = session.adapter;
+    entrant.version ??= session.version;
     const train = async (steps) => {
-      const stretch = await patiently(page.evaluate((count) => window.peer.train(count), steps));
+      const stretch = await session.train(steps);
       entrant.steps += steps;
       entrant.losses.last = stretch.loss;
       return stretch.milliseconds;
     };
-    entrant.adapter = await patiently(
-      page.evaluate((settings) => window.peer.open(settings), {
-        ...config,
-        precision: precision ?? config.precision,
-      }),
-    );
     await train(1);
     entrant.losses.first = entrant.losses.last;
     const milliseconds = (await train(EARLY_STEPS - 1)) / (EARLY_STEPS - 1);
     entrant.losses.early = entrant.losses.last;
     const steps = Math.max(1, Math.round(STRETCH_MS / milliseconds));
     entrant.train = async () => {
-      await page.bringToFront();
       const tokens = steps * config.batch * config.context;
       return tokens / ((await train(steps)) / 1000);
     };
@@ -196,6 +191,35 @@ async function enter(
     entrant.error = messageOf(failure);
   }
   return entrant;
+}
+
+async function openPage(context, url, { page: pageName, precision }, config) {
+  const page = await context.newPage();
+  let uncaught;
+  page.on('pageerror', (error) => {
+    uncaught ??= error.message;
+  });
+  const patiently = async (answer) => {
+    try {
+      return await withinPatience(answer);
+    } catch (failure) {
+      // What it may still be doing would take time from the others.
+      page.close().catch(() => undefined);
+      throw new Error(uncaught ?? messageOf(failure));
+    }
+  };
+  await page.goto(`${url}/${pageName}/${pageName}.html`);
+  await patiently(page.waitForFunction(() => window.peer !== undefined));
+  const settings = { ...config, precision: precision ?? config.precision };
+  return {
+    page,
+    adapter: await patiently(page.evaluate((settings) => window.peer.open(settings), settings)),
+    async train(steps) {
+      await page.bringToFront();
+      return patiently(page.evaluate((count) => window.peer.train(count), steps));
+    },
+    close() {},
+  };
 }
 
 function withinPatience(promise) {

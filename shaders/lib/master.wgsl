@@ -3,6 +3,7 @@
 // numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops
 // dispatch: none (library)
 // source:  master weights of mixed precision (Micikevicius 2017); reference/adamw.ts (oracle)
+@if(stochasticMaster) import package::lib::random::{randomBits, randomVector};
 @if(splitMaster) import package::lib::round::{packHalves, unpackHalves};
 @if(splitMaster) import package::lib::split::{Halves, joinHalves, splitHalves};
 
@@ -15,6 +16,17 @@ fn loadMaster(i: u32) -> vec4f {
   @if(!splitMaster) {
     return master::load(i);
   }
+}
+
+// Takes away `decay` times the weights, and `step`. Stochastic rounding follows from the vector's place in its chunk, the chunk's
+// seed and the number of applied steps.
+fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed: u32) {
+  let old = loadMaster(i);
+  var random = vec4u();
+  @if(stochasticMaster) {
+    random = randomVector(vector, randomBits(applied, seed));
+  }
+  storeMaster(i, old - decay * old - step, random);
 }
 
 // `random` is used only if the master is rounded stochastically.

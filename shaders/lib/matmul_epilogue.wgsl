@@ -14,6 +14,8 @@ struct MatmulShape {
   n4: u32,   // columns of out / 4
   k: u32,    // length of the sum
   site: u32,
+  @if(weighted) ofProduct: f32, // factors of the product and of the residual
+  @if(weighted) ofResidual: f32,
   @if(split) step: u32, // length of a part of the sum, a multiple of 64; the last may be shorter
   @if(scaled) scaleA: u32, // records of the operands' scales, and of preActivation's
   @if(scaled) scaleB: u32,
@@ -53,6 +55,9 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
   @if(scaled) {
     value *= scales[shape.scaleA].inverse * scales[shape.scaleB].inverse;
   }
+  @if(weighted) {
+    value *= shape.ofProduct;
+  }
   @if(bias) {
     value += bias::load(column4);
   }
@@ -69,8 +74,11 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
   @if(dropout) {
     value *= keptFactors(row, column4, Dropout(shape.n4, shape.context, shape.stream, shape.dropped, shape.keptScale));
   }
-  @if(residual) {
+  @if(residual && !weighted) {
     value += residual::load(at);
+  }
+  @if(residual && weighted) {
+    value = fma(vec4f(shape.ofResidual), residual::load(at), value);
   }
   @if(accumulate) {
     value += out::load(at);

@@ -1,10 +1,10 @@
 import {
-  checkExport,
   checkFingerprint,
   checkText,
   checkVocabulary,
   configure,
   type Dataset,
+  exportedFamily,
   type Overrides,
   openPreset,
   openRun,
@@ -65,7 +65,7 @@ export async function beginRun(
   checkFinalWeights(command.finalWeights, asked);
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) {
-    checkExport(asked);
+    exportedFamily(asked);
     await prepareExport(exportTo.folder);
   }
   const stream = await openText(text);

@@ -18,6 +18,8 @@ export interface BenchContext {
   readonly budget: number | null;
   /** Number of steps of the long run. */
   readonly steps: number;
+  /** A Python with PyTorch, which the stage `peers` trains on the CPU; null to leave PyTorch out. */
+  readonly python: string | null;
   readonly datasetOf: (config: TrainConfig) => Promise<Dataset>;
   readonly print: (line: string) => void;
   /** Writes the results so far to the JSON file, if there is one. */

@@ -30,6 +30,11 @@ const OPTIONS: readonly OptionSpec[] = [
     help: "kernels and step at batch 1 and at the largest batch within it, not at the shape's own",
   },
   { kind: 'count', name: 'steps', help: `of the long run [${DEFAULT_STEPS}]` },
+  {
+    kind: 'file',
+    name: 'python',
+    help: 'a Python that has PyTorch, which peers trains on the CPU of this machine',
+  },
   { kind: 'file', name: 'json', help: 'write every figure to this file' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -42,7 +47,7 @@ export type BenchCommand =
       /** Null where the adapter decides: {@link shapesOn}. */
       readonly shapes: readonly string[] | null;
       readonly json: string | undefined;
-    } & Pick<BenchContext, 'modes' | 'budget' | 'steps'>);
+    } & Pick<BenchContext, 'modes' | 'budget' | 'steps' | 'python'>);
 
 /** The shapes that were asked for or, where none were, those for the adapter. */
 export function shapesOn(
@@ -69,6 +74,7 @@ export function parseBench(args: readonly string[]): BenchCommand {
     modes: modeList(given.get('precision') ?? DEFAULT_MODES),
     budget: budget === undefined ? null : parseBytes('budget', budget),
     steps: wholeNumber('steps', given.get('steps') ?? String(DEFAULT_STEPS)),
+    python: given.get('python') ?? null,
     json: given.get('json'),
   };
 }
@@ -84,7 +90,7 @@ dispatches counts the dispatches of a step, and times one that does next to noth
 longrun trains the preset "smoke" in the first of the modes, to see whether steps become slower.
 longtasks trains in the page, in Chromium on a software GPU, and reports how long its main thread is held up.
 saving trains the shapes in the first of the modes, with and without saves in turns, and reports what a save takes.
-peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium; it needs the repository with its
-development packages (npm ci).
+peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium, and with PyTorch if --python names
+one that has it; it needs the repository with its development packages (npm ci).
 `;
 }

@@ -12,7 +12,7 @@ export async function peers(context: BenchContext, results: BenchResults): Promi
     if (shape) shapes[name] = shape;
   }
   if (Object.keys(shapes).length === 0) return;
-  const job = { browser: report.isFallback ? 'lavapipe' : 'hardware', shapes };
+  const job = { browser: report.isFallback ? 'lavapipe' : 'hardware', shapes, python: context.python };
   const measured = browserBench<PeerReport>('peers/run.mjs', [JSON.stringify(job)]);
   results.json.peers = {
     ...measured,

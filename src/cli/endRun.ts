@@ -1,11 +1,18 @@
 /** Exports and samples the model when a run has ended, even if its mode ended it early. */
-import { type EarlyStop, EngineError, readParameters, type Trainer } from '../engine/index.ts';
+import {
+  type EarlyStop,
+  EngineError,
+  type RunSummary,
+  readParameters,
+  type Trainer,
+} from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
 
 export interface Ended {
   readonly trainer: Trainer;
+  readonly summary: RunSummary;
   /** Why the mode ended the run early; null when it did not. */
   readonly error: EarlyStop | null;
   /** Why the final state could not be saved; null when it could, or was not asked for. */
@@ -17,7 +24,7 @@ export interface Ended {
  * @throws EngineError the error of the run, with the places where its weights are stored; else the first failure
  */
 export async function endRun(
-  { trainer, error, unsaved }: Ended,
+  { trainer, summary, error, unsaved }: Ended,
   {
     save,
     exportTo,
@@ -46,7 +53,8 @@ export async function endRun(
   if (exportTo) {
     const { folder, dtype } = exportTo;
     await attempt(async () => {
-      await exportModel(trainer, folder, dtype);
+      const { valLoss, emaLoss = null } = summary;
+      await exportModel(trainer, folder, dtype, finalWeights === 'averaged' ? emaLoss : valLoss);
       show(`Exported   ${folder}, ${which} in ${dtype}\n`, screen);
       places.push(`exported to "${folder}"`);
     });

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  cardFacts,
   EngineError,
   type ExportDtype,
   type FileToWrite,
@@ -28,17 +29,23 @@ export async function prepareExport(folder: string): Promise<void> {
 }
 
 /**
- * Writes `model.safetensors`, `config.json` and the tokenizer's files. Files of an earlier export are replaced only after
- * all new files are on the disk.
+ * Writes `model.safetensors`, `config.json`, the tokenizer's files and the model card. Files of an earlier export are
+ * replaced only after all new files are on the disk.
+ * @param valLoss for the model card, in nats; null when the run was not evaluated
  * @throws EngineError SAVE_FAILED when a file cannot be written, NOT_FINITE when a weight is not finite or too large for F16
  */
-export async function exportModel(trainer: Trainer, folder: string, dtype: ExportDtype): Promise<void> {
+export async function exportModel(
+  trainer: Trainer,
+  folder: string,
+  dtype: ExportDtype,
+  valLoss: number | null,
+): Promise<void> {
   const { gpt } = trainer.plan.tensors;
   const parameters = await readParameters(trainer);
   const { json } = trainer.dataset.tokenizer;
   await writeTogether(
     folder,
-    modelFolder(gpt, json, dtype, (name) => parameters.get(name)!),
+    modelFolder(gpt, json, dtype, (name) => parameters.get(name)!, cardFacts(trainer, valLoss)),
   );
 }
 

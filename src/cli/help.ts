@@ -73,10 +73,11 @@ function optionHelp(option: OptionSpec): string {
     'choices' in option ? option.choices : option.kind === 'setting' ? valuesOf(option.field) : [];
   const choices = values.length > 0 ? `${values.join(' | ')}: ` : '';
   const standard = defaultOf(option);
+  const written = option.kind === 'setting' ? writtenIn(option.field) : '';
   const isNumber = option.kind === 'setting' && rowOf(option.field).kind === 'number';
   return entry(
     `--${option.name}${isNumber ? ' N' : VALUES[option.kind]}`,
-    `${choices}${option.help}${standard ? ` [${standard}]` : ''}`,
+    `${choices}${option.help}${written}${standard ? ` [${standard}]` : ''}`,
   );
 }
 
@@ -84,6 +85,11 @@ function optionHelp(option: OptionSpec): string {
 function valuesOf(field: Field): readonly string[] {
   const row = rowOf(field);
   return row.kind === 'choice' || row.kind === 'name' ? Object.keys(row.titles) : [];
+}
+
+function writtenIn(field: Field): string {
+  const row = rowOf(field);
+  return row.kind === 'name' && row.written ? `; ${row.written}` : '';
 }
 
 function defaultOf(option: OptionSpec): string {

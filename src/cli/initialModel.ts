@@ -1,5 +1,5 @@
-/** `--init FILE`: opens the GPT-2 that a run starts from. */
-import { open, stat } from 'node:fs/promises';
+/** `--init PATH`: opens the model that a run starts from. */
+import { open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   choiceOf,
@@ -7,6 +7,7 @@ import {
   EngineError,
   FIELDS,
   type GptConfig,
+  hasFreeContext,
   type ModelFile,
   type Overrides,
   openModel,
@@ -22,17 +23,17 @@ export interface InitialModel extends ModelFile {
 }
 
 /**
- * @param path a safetensors file, or a folder with a `model.safetensors`
+ * @param path a safetensors file, the index of one that is split into shards, or a folder with either
  * @param given the user's settings, which are checked against the file
  * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file, BAD_VALUE naming an option that
  * contradicts it
  */
 export async function openInitialModel(path: string, given: Overrides): Promise<InitialModel> {
-  const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
-  const filePath = isFolder ? join(path, 'model.safetensors') : path;
+  const filePath = await weightsIn(path);
   const file = await openModel(await fileSource(filePath), {
     config: await sourceBeside(filePath, 'config.json'),
     tokenizer: await sourceBeside(filePath, 'tokenizer.json'),
+    shard: (name) => sourceBeside(filePath, name),
   });
   const { name, shape } = file;
   const heads = file.heads ?? given.heads;
@@ -48,21 +49,51 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
   return model;
 }
 
+/** The names that weights have in a folder, in the order in which they are looked for. */
+const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json'];
+
+/** The file of weights in a folder, or the path itself if it is none. @throws EngineError BAD_FILE when it has no weights */
+async function weightsIn(path: string): Promise<string> {
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return path;
+  for (const name of WEIGHTS) {
+    const file = join(path, name);
+    if ((await stat(file).catch(() => null))?.isFile()) return file;
+  }
+  const others = (await readdir(path)).filter((name) => /\.(safetensors|bin|pth?|gguf)$/i.test(name));
+  throw new EngineError(
+    'BAD_FILE',
+    `There is no ${WEIGHTS.join(' and no ')} in "${path}"${others.length > 0 ? `; it has ${others.slice(0, 3).join(', ')}` : ''}.`,
+    'Give the folder of a model as it is on Hugging Face, or the path of its file of weights.',
+  );
+}
+
 /** Returns the notes to show before a run starts from the file. */
 export function modelNotes(
   { name, shape, likelyTokenizer, notes }: InitialModel,
   given: Overrides,
 ): string[] {
-  if (likelyTokenizer === null || given.tokenizer !== undefined) return [...notes];
-  return [
-    `"${name}" has ${shape.vocabulary} tokens like GPT-2, and no tokenizer.json is beside it, so GPT-2's tokenizer is assumed. Use --tokenizer to choose another.`,
-    ...notes,
-  ];
+  const own = [...notes];
+  if (likelyTokenizer !== null && given.tokenizer === undefined) {
+    own.unshift(
+      `"${name}" has ${shape.vocabulary} tokens like GPT-2, and no tokenizer.json is beside it, so GPT-2's tokenizer is assumed. Use --tokenizer to choose another.`,
+    );
+  }
+  if (given.context === undefined && hasFreeContext(shape) && shape.context > LONG_CONTEXT) {
+    own.push(
+      `Windows have the ${shape.context} tokens of the model's whole context. --ctx N trains on shorter ones, with less memory.`,
+    );
+  }
+  return own;
 }
+
+/** Contexts from which a note says that a shorter one is possible. */
+const LONG_CONTEXT = 1024;
 
 /** Returns the shape as settings, and the tokenizer if the file determines it. */
 export function overridesOfModel({ shape, tokenizer }: InitialModel, given: Overrides): Overrides {
-  const decided = withoutUnused(shape);
+  const asked = given.context ?? shape.context;
+  const context = hasFreeContext(shape) && asked < shape.context ? asked : shape.context;
+  const decided = withoutUnused({ ...shape, context });
   if (!tokenizer) return decided;
   return { ...decided, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
 }

@@ -196,9 +196,17 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
-export { EXPORT_DTYPES, type ExportDtype, type WeightsShape } from './checkpoint/gpt2.ts';
-export { checkExport } from './checkpoint/huggingface.ts';
-export { checkVocabulary, type ModelFile, openModel, readModel, usualHeads } from './checkpoint/modelFile.ts';
+export { EXPORT_DTYPES, type ExportDtype } from './checkpoint/dtypes.ts';
+export { exportedFamily } from './checkpoint/families.ts';
+export {
+  checkVocabulary,
+  hasFreeContext,
+  type ModelFile,
+  openModel,
+  readModel,
+  usualHeads,
+  type WeightsShape,
+} from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
@@ -214,6 +222,7 @@ export {
   writeRun,
   writerOf,
 } from './checkpoint/runFile.ts';
+export { isShardIndex, shardCount } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 // train/: Create or resume a trainer, train, evaluate, sample, take snapshots, and recover from a lost device.
@@ -223,7 +232,7 @@ export { NEVER, type Reported } from './train/due.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
-export { readParameters } from './train/readWeights.ts';
+export { cardFacts, readParameters } from './train/readWeights.ts';
 export { Recovery } from './train/recovery.ts';
 export { RefusedMemoryError } from './train/refusedMemory.ts';
 export { KEEP_EVERY_MS, ResumableRun, type ResumableRunEvents } from './train/resumableRun.ts';

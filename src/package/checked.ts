@@ -153,8 +153,6 @@ export const trainer = made('trainer', ['step', 'drain', 'config'], 'Give the re
 
 export const TRAINER_OPTIONS = {
   onProgress: 'function?',
-  matmul: 'string?',
-  attention: 'string?',
   before: 'object?',
   batches: 'function?',
   initialValues: 'function?',

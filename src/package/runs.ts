@@ -4,6 +4,7 @@ import {
   badValue,
   blobOf,
   blobSource,
+  cardFacts,
   checkText,
   createTrainer,
   type Dataset,
@@ -113,11 +114,12 @@ export async function resumeTrainer(
 }
 
 /**
- * The trained model as Hugging Face's `transformers` reads a GPT-2: `model.safetensors`, `config.json`,
- * `tokenizer.json` and `tokenizer_config.json`, to be written into one folder. Weights come from the masters. Waits for
- * every submitted step, and syncs once per chunk of parameters; holds all weights in memory as f32.
- * @param dtype of `model.safetensors`: 'F32', or 'F16'
- * @throws EngineError NOT_FINITE naming a weight that is not finite, or does not fit F16
+ * The trained model as Hugging Face's `transformers` reads it: `model.safetensors`, `config.json`, `tokenizer.json`,
+ * `tokenizer_config.json` and the model card `README.md`, to be written into one folder. Weights come from the masters.
+ * Waits for every submitted step, and syncs once per chunk of parameters; holds all weights in memory as f32.
+ * @param dtype of `model.safetensors`: 'F32', 'F16' or 'BF16'
+ * @throws EngineError BAD_VALUE naming what no family of models has, NOT_FINITE naming a weight that is not finite, or
+ * does not fit `dtype`
  */
 export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'): Promise<File[]> {
   check.trainer(trainer, 'exportModel');
@@ -127,7 +129,13 @@ export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'):
   await trainer.drain();
   const parameters = await readParameters(trainer);
   const { json } = trainer.dataset.tokenizer;
-  const files = modelFolder(trainer.plan.tensors.gpt, json, dtype, (name) => parameters.get(name)!);
+  const files = modelFolder(
+    trainer.plan.tensors.gpt,
+    json,
+    dtype,
+    (name) => parameters.get(name)!,
+    cardFacts(trainer, null),
+  );
   return Promise.all(files.map(async ({ name, pieces }) => new File([await blobOf(inTurn(pieces()))], name)));
 }
 

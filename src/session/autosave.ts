@@ -67,7 +67,7 @@ export async function withSave<T>(place: Place, use: (file: RandomAccess) => Pro
   }
 }
 
-function savedElsewhere(): SessionError {
+export function savedElsewhere(): SessionError {
   return new SessionError('SAVED_ELSEWHERE', IN_USE, 'Close the other tab, then try again.');
 }
 
@@ -169,6 +169,11 @@ export class Autosave {
     }
   }
 
+  /** The storage, which no other part of the page can open meanwhile; null while another tab holds it, and at the end. */
+  get storage(): OpenSlots | null {
+    return this.#open;
+  }
+
   /** The place where the run is saved; null while another tab holds the storage. */
   get place(): Place | null {
     return this.#place;
@@ -245,6 +250,7 @@ export class Autosave {
     await this.#writing;
     await this.#taking;
     this.#open?.close();
+    this.#open = null;
   }
 
   /** Queues a save: saves run one at a time. */

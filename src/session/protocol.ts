@@ -3,7 +3,7 @@
  * Everything is plain data, or a File (a handle), so that it survives structured cloning.
  *
  *   open       -> (opened savedRuns) | unsupported
- *   forgetSave -> savedRuns                    nothing when another tab holds the storage
+ *   forgetSave -> savedRuns | forgetRefused    refused while another tab holds the storage
  *   save       -> the run is saved soon
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
@@ -212,13 +212,17 @@ export type ExportKind = (typeof EXPORTS)[number];
 
 export type SessionCommand =
   | { readonly type: 'open' }
-  /** `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. */
+  /**
+   * `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. Where `file` is an index,
+   * `shards` are the files that were given with it.
+   */
   | {
       readonly type: 'openFile';
       readonly id: number;
       readonly file: File;
       readonly config: File | null;
       readonly tokenizer: File | null;
+      readonly shards: readonly File[];
     }
   /** `of` is the index of a run that is on the GPU, or the place of a stored one. */
   | {
@@ -316,13 +320,14 @@ export type SessionEvent =
   | { readonly type: 'exportRefused'; readonly error: ErrorReport }
   /**
    * The saved runs in the storage. Posted after `opened`, after `forgetSave`, and after a training that was saved; if another
-   * tab held the storage then, again as soon as it is free.
+   * tab held the storage after `opened` or a training, again as soon as it is free.
    */
   | {
       readonly type: 'savedRuns';
       readonly stored: readonly StoredRun[];
       readonly unreadable: readonly UnreadableRun[];
     }
+  | { readonly type: 'forgetRefused'; readonly error: ErrorReport }
   | {
       readonly type: 'autosaved';
       readonly run: number;

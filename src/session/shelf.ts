@@ -1,7 +1,7 @@
 /** The runs in the page's private storage, and which of them ended during this visit. */
 import { openRun, type RunFile, writerOf } from '../engine/index.ts';
-import { Autosave, savedFacts } from './autosave.ts';
-import { errorReport } from './errorReport.ts';
+import { Autosave, savedElsewhere, savedFacts } from './autosave.ts';
+import { errorReport, SessionError } from './errorReport.ts';
 import type { SessionEvent, StoredRun, UnreadableRun } from './protocol.ts';
 import { type OpenSlots, openSlots } from './storage/opfs.ts';
 import { PLACES, type Place, placeForNext, placesTaken, placeToContinue } from './storage/places.ts';
@@ -23,6 +23,10 @@ export class Shelf {
   #abandoned: Place | null = null;
   /** The report that waits for another tab. */
   #later: Promise<void> | null = null;
+  /** The newest report. */
+  #found: Found = { stored: [], unreadable: [] };
+  /** The run that holds the storage, or held it last. */
+  #autosave: Promise<Autosave | null> = Promise.resolve(null);
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
@@ -47,10 +51,10 @@ export class Shelf {
   }
 
   async #reportFrom(open: OpenSlots | null, checked: boolean): Promise<boolean> {
-    const found = open ? await this.#found(open, checked) : { stored: [], unreadable: [] };
+    this.#found = open ? await this.#find(open, checked) : { stored: [], unreadable: [] };
     open?.close();
-    this.#post({ type: 'savedRuns', ...found });
-    return found.stored.some(({ ended }) => !ended);
+    this.#post({ type: 'savedRuns', ...this.#found });
+    return this.#found.stored.some(({ ended }) => !ended);
   }
 
   async #reportLater(checked: boolean): Promise<void> {
@@ -68,7 +72,9 @@ export class Shelf {
    * @throws SessionError SAVED_ELSEWHERE when another tab holds the run that it continues
    */
   acquire(run: number, from: Place | null): Promise<Autosave | null> {
-    return Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
+    const autosave = Autosave.acquire(this.#post, run, (open) => this.#choose(open, from), from);
+    this.#autosave = autosave.catch(() => null);
+    return autosave;
   }
 
   /** Records that the run at `place` ended in this visit. @param abandoned whether another is started instead of it */
@@ -77,15 +83,28 @@ export class Shelf {
     if (abandoned) this.#abandoned = place;
   }
 
+  /** Deletes a saved run, through the storage of the run that is being saved if there is one. Reports what is left, or why it failed. */
   async forget(place: Place): Promise<void> {
-    const open = await openSlots().catch(() => null);
-    open?.places[place].clear();
-    open?.close();
-    if (open) await this.report(false);
+    try {
+      const autosave = await this.#autosave;
+      if (autosave?.storage) {
+        if (place === autosave.place) throw inUse();
+        autosave.storage.places[place].clear();
+        const others = ({ place: of }: { readonly place: Place }) => of !== place;
+        const { stored, unreadable } = this.#found;
+        this.#found = { stored: stored.filter(others), unreadable: unreadable.filter(others) };
+        this.#post({ type: 'savedRuns', ...this.#found });
+        return;
+      }
+      await clear(place);
+      await this.report(false);
+    } catch (cause) {
+      this.#post({ type: 'forgetRefused', error: errorReport(cause) });
+    }
   }
 
   async #choose(open: OpenSlots, from: Place | null): Promise<Place | null> {
-    const taken = placesTaken(await this.#found(open, false));
+    const taken = placesTaken(await this.#find(open, false));
     const place =
       from === null ? placeForNext(taken, this.#abandoned) : placeToContinue(taken, from, this.#abandoned);
     if (place !== null) this.#ended.delete(place);
@@ -93,7 +112,7 @@ export class Shelf {
     return place;
   }
 
-  async #found({ places }: OpenSlots, checked: boolean): Promise<Found> {
+  async #find({ places }: OpenSlots, checked: boolean): Promise<Found> {
     const stored: StoredRun[] = [];
     const unreadable: UnreadableRun[] = [];
     for (const place of PLACES) {
@@ -106,6 +125,25 @@ export class Shelf {
     }
     return { stored, unreadable };
   }
+}
+
+/** @throws SessionError SAVED_ELSEWHERE when another tab holds the storage */
+async function clear(place: Place): Promise<void> {
+  const open = await openSlots();
+  if (!open) throw savedElsewhere();
+  try {
+    open.places[place].clear();
+  } finally {
+    open.close();
+  }
+}
+
+function inUse(): SessionError {
+  return new SessionError(
+    'GPU_BUSY',
+    'The run that is training is saved in this place.',
+    'Stop it before you remove it.',
+  );
 }
 
 type Read =

@@ -54,6 +54,7 @@ export function applyEvent(event: SessionEvent): void {
       applyFileEvent(event);
       break;
     case 'savedRuns':
+    case 'forgetRefused':
     case 'autosaved':
     case 'autosaveFailed':
       applySaveEvent(event);

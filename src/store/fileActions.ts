@@ -26,9 +26,9 @@ export function openFiles(files: readonly File[]): void {
     useFiles.setState({ opened: { state: 'refused', name, error: { code: 'BAD_FILE', ...chosen } } });
     return;
   }
-  const { weights: file, config, tokenizer } = chosen;
+  const { weights: file, config, tokenizer, shards } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config, tokenizer });
+  send({ type: 'openFile', id: opens, file, config, tokenizer, shards });
   const forget = useFiles.subscribe(({ opened }) => {
     if (opened.state === 'reading') return;
     forget();

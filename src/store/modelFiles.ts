@@ -1,10 +1,13 @@
 /** Finds the model and its companion files among files that were chosen or dropped together. */
+import { isShardIndex, shardCount } from '../engine/index.ts';
 import type { Problem } from './settings.ts';
 
 export interface ChosenFiles {
+  /** The weights, or the index of the shards that they are split into. */
   readonly weights: File;
   readonly config: File | null;
   readonly tokenizer: File | null;
+  readonly shards: readonly File[];
 }
 
 /** Browsers name a second download "config (1).json". */
@@ -12,26 +15,37 @@ const CONFIG = /^config ?(\(\d+\))?\.json$/i;
 const TOKENIZER = /^tokenizer ?(\(\d+\))?\.json$/i;
 const WEIGHTS = /\.safetensors$/i;
 
-/** Whether there is a file of weights among them. */
+/** Whether there is a file of weights, or an index of them, among the files. */
 export function hasWeights(files: readonly File[]): boolean {
-  return files.some(({ name }) => WEIGHTS.test(name));
+  return files.some(({ name }) => WEIGHTS.test(name) || isShardIndex(name));
 }
 
 /** Picks the weights, config and tokenizer of a model's folder, or says why there is no model. */
 export function modelFiles(files: readonly File[]): ChosenFiles | Problem {
-  const weights = files.filter(({ name }) => WEIGHTS.test(name));
+  const all = files.filter(({ name }) => WEIGHTS.test(name));
   const named = (pattern: RegExp) => files.find(({ name }) => pattern.test(name)) ?? null;
-  const [first, second] = weights;
-  if (first && second) {
+  const beside = { config: named(CONFIG), tokenizer: named(TOKENIZER) };
+  const whole = all.filter(({ name }) => shardCount(name) === 1);
+  const index = files.find(({ name }) => isShardIndex(name));
+  if (index && whole.length !== 1) return { weights: index, ...beside, shards: all };
+  const shards = all.filter(({ name }) => shardCount(name) > 1);
+  if (shards.length > 0 && whole.length === 0) {
     return {
-      message: `There are ${weights.length} files of weights: "${first.name}", "${second.name}"${weights.length > 2 ? ` and ${weights.length - 2} more` : ''}.`,
-      hint: 'Choose one of them. A sharded model has to be saved as a single file first.',
+      message: `"${shards[0]!.name}" is one of ${shardCount(shards[0]!.name)} shards of a model, and there is no index of them.`,
+      hint: "Choose the model's folder, or all its shards with its model.safetensors.index.json.",
     };
   }
-  if (first) return { weights: first, config: named(CONFIG), tokenizer: named(TOKENIZER) };
+  const [first, second] = whole;
+  if (first && second) {
+    return {
+      message: `There are ${whole.length} files of weights: "${first.name}", "${second.name}"${whole.length > 2 ? ` and ${whole.length - 2} more` : ''}.`,
+      hint: 'Choose one of them.',
+    };
+  }
+  if (first) return { weights: first, ...beside, shards: [] };
   const [only] = files.filter(({ name }) => !/\.json$/i.test(name));
   // The worker reads the file and reports what it is instead.
-  if (only) return { weights: only, config: named(CONFIG), tokenizer: named(TOKENIZER) };
+  if (only) return { weights: only, ...beside, shards: [] };
   return {
     message: `${files.length === 1 ? `"${files[0]!.name}" has` : `The ${files.length} files have`} no weights.`,
     hint: 'Choose the .safetensors file too, together with its config.json and tokenizer.json.',

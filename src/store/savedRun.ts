@@ -17,6 +17,8 @@ interface SavedRunState {
   readonly newest: Extract<SessionEvent, { type: 'autosaved' }> | null;
   /** Why the run that is trained is not saved. */
   readonly error: ErrorReport | null;
+  /** Why a stored run could not be removed. */
+  readonly notRemoved: ErrorReport | null;
 }
 
 /** The runs in the page's private storage, as the worker reported them. */
@@ -27,13 +29,16 @@ export const useSavedRun = create<SavedRunState>()(() => ({
   every: AUTOSAVE_SECONDS,
   newest: null,
   error: null,
+  notRemoved: null,
 }));
 
 export function applySaveEvent(
-  event: Extract<SessionEvent, { type: 'savedRuns' | 'autosaved' | 'autosaveFailed' }>,
+  event: Extract<SessionEvent, { type: 'savedRuns' | 'forgetRefused' | 'autosaved' | 'autosaveFailed' }>,
 ): void {
   if (event.type === 'savedRuns') {
-    useSavedRun.setState({ stored: event.stored, unreadable: event.unreadable });
+    useSavedRun.setState({ stored: event.stored, unreadable: event.unreadable, notRemoved: null });
+  } else if (event.type === 'forgetRefused') {
+    useSavedRun.setState({ notRemoved: event.error });
   } else if (event.type === 'autosaved') {
     useSavedRun.setState({ newest: event, shown: event.place, error: null });
   } else {

@@ -6,6 +6,7 @@ import {
   FIELDS,
   type Field,
   fieldOfOption,
+  hasFreeContext,
   isModelKind,
   isTaken,
   modelKinds,
@@ -105,7 +106,7 @@ export function givenByFile(settings: Settings, key: PresetSetting): number | st
     case 'tokenizer':
       return init.tokenizer && choiceOfModel(init.tokenizer, settings.tokenizer);
     case 'ctx':
-      return init.context;
+      return hasFreeContext(init) ? null : init.context;
     case 'untied':
       return init.tied ? '0' : '1';
     default: {
@@ -119,9 +120,10 @@ function shownValue(value: boolean | number | string | null): number | string | 
   return typeof value === 'boolean' ? Number(value).toString() : value;
 }
 
-function overridesOfFile({ init, heads, tokenizer: asked }: Settings): Overrides {
+function overridesOfFile({ init, heads, ctx, tokenizer: asked }: Settings): Overrides {
   if (!init) return {};
-  const { layers, width, context, vocabulary, tied } = init;
+  const { layers, width, vocabulary, tied } = init;
+  const context = hasFreeContext(init) ? (ctx ?? init.context) : init.context;
   const tokenizer = init.tokenizer ?? asked ?? init.likelyTokenizer;
   return {
     ...withoutUnused({ layers, width, context, vocabulary, tied, ...modelKinds(init) }),
@@ -207,6 +209,7 @@ export function settingsProblem(settings: Settings): Problem | null {
     comparisonProblem(settings) ??
     samplesProblem(settings) ??
     vocabularyProblem(settings) ??
+    contextProblem(settings) ??
     problemOf(() => configsOf(settings))
   );
 }
@@ -217,6 +220,14 @@ function vocabularyProblem({ vocab, init }: Settings): Problem | null {
   return {
     message: `vocab is ${vocab}, but "${init.name}" has ${init.vocabulary} tokens.`,
     hint: `Leave it out; ${init.vocabulary} lets a text of fewer tokens be filled up to them.`,
+  };
+}
+
+function contextProblem({ ctx, init }: Settings): Problem | null {
+  if (!init || !hasFreeContext(init) || ctx === null || ctx <= init.context) return null;
+  return {
+    message: `ctx is ${ctx}, but "${init.name}" has a context of ${init.context}.`,
+    hint: `Use at most ${init.context}.`,
   };
 }
 

@@ -226,7 +226,7 @@ test.each([
   ['--width 24', 'BAD_SHAPE', 'Head size 6'],
   ['--min-lr 1', 'BAD_VALUE', 'min-lr 1 is above lr 0.001'],
   ['--warmup 50 --steps 20', 'BAD_VALUE', 'warmup is 50, but the run has only 20 steps'],
-  ['--loss-scale 3000', 'BAD_VALUE', 'Loss scale 3000 is not a power of two'],
+  ['--loss-scale 3000', 'BAD_VALUE', 'loss-scale is 3000, which is not a power of two'],
   ['--loss-scale 1024 --precision fp32', 'BAD_VALUE', 'Mode fp32 does not scale the loss'],
   ['--growth-interval 5 --precision bf16', 'BAD_VALUE', 'Mode bf16 has no dynamic loss scale'],
   ['--text code --data x', 'BAD_VALUE', 'Both --text code and --data x'],

@@ -258,8 +258,11 @@ test('an export that cannot be written after the run is a failure, not a usage e
     chunks: [],
     parameters: new Map(),
   };
-  const trainer = { plan: { tensors }, dataset: DATASET } as unknown as Trainer;
-  await expect(exportModel(trainer, join(folder, 'removed'), 'F32')).rejects.toMatchObject({
+  const trainer = {
+    ...{ plan: { tensors }, dataset: DATASET, config: PRESETS.smoke.config, report: { name: 'a GPU' } },
+    ...{ submittedSteps: 1, firstLoss: null, lastLoss: null },
+  } as unknown as Trainer;
+  await expect(exportModel(trainer, join(folder, 'removed'), 'F32', null)).rejects.toMatchObject({
     code: 'SAVE_FAILED',
     isUsage: false,
   });

@@ -76,7 +76,7 @@ describe('a recipe that kernels cannot follow is refused by name', () => {
       { roles: { ...roles, master: 'bf16' } },
       /weights in f32 and a master in bf16/,
     ],
-    ['a scale that rounds', { scaling: { kind: 'static', scale: 1000 } }, /Loss scale 1000/],
+    ['a scale that rounds', { scaling: { kind: 'static', scale: 1000 } }, /scale of mode .* is 1000/],
     ['no scaling', { scaling: { kind: 'adaptive' } }, /kind "adaptive"/],
     [
       'growth after half a step',

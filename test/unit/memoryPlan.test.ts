@@ -106,6 +106,8 @@ describe('optimizer states', () => {
     ['fp8', 'stable-adamw', 2.125, 2.2],
     ['f32', 'lion', 4, 4],
     ['bf16', 'lion', 2, 2],
+    ['f32', 'muon', 4, 5],
+    ['bf16', 'muon', 2, 2.5],
   ] as const)('%s with %s: from %d to %d bytes a parameter', (optimState, optimizer, least, most) => {
     const { bytes } = memoryPlan({ ...smoke, precision: 'fp32', optimState, optimizer }, 80);
     const perParameter = (4 * bytes.optimizer) / bytes.masterWeights;

@@ -44,7 +44,7 @@ describe('nothing near, which is answered with all there is', () => {
     ['int8', PRECISION_MODES],
     ['half', PRECISION_MODES],
     ['sgd', OPTIMIZERS],
-    ['muon', OPTIMIZERS],
+    ['adafactor', OPTIMIZERS],
     ['int8', OPTIM_STATES],
     ['all', RECOMPUTE_LEVELS],
     ['full', RECOMPUTE_LEVELS],

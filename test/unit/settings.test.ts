@@ -154,7 +154,12 @@ describe('a bad value is refused in one sentence, whichever way it comes in', ()
     ['ctx', '0', 'ctx is 0.', 'a whole number from 1 to'],
     ['lr', '11', 'lr is 11.', 'a number from 0 to 10'],
     ['seed', '1.5', 'seed is 1.5.', 'a whole number from 0 to 4294967295'],
-    ['loss-scale', '60000', 'Loss scale 60000 is not a power of two between 1 and 2^126.', 'Try 65536.'],
+    [
+      'loss-scale',
+      '60000',
+      'loss-scale is 60000, which is not a power of two from 1 to 2^126.',
+      'Try 65536.',
+    ],
     ['optimizer', 'stable-adam', 'There is no optimizer "stable-adam".', 'Did you mean "stable-adamw"?'],
     ['order', 'randon', 'There is no order "randon".', 'Did you mean "random"?'],
     ['optim-state', 'fp9', 'There is no optim-state "fp9".', 'Did you mean "fp8"?'],

@@ -119,7 +119,7 @@ test('truncation keeps the largest value that is not larger, and says where a va
   }
 });
 
-test('truncated vectors of research/numerics.md 1.4 and 6.3', () => {
+test('golden vectors of truncation', () => {
   for (const [bits, wanted] of [
     [0x3e99999a, 0x3e998000],
     [0x387fda40, 0x387fc000],

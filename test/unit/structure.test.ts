@@ -166,6 +166,10 @@ describe('one table of settings', () => {
       'src/app/panels/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
+      // What config.json says about a model, and what a model card shows in any case.
+      'src/engine/checkpoint/families.ts',
+      'src/engine/checkpoint/modelCard.ts',
+      'src/engine/checkpoint/modelConfig.ts',
       // What a model's structure is, and GPT-2's.
       'src/engine/config/gptConfig.ts',
       // What decides how long a step takes.
@@ -299,6 +303,16 @@ test('the trainers of the comparison are not part of the product', () => {
   expect(wrong).toEqual([]);
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   expect(Object.keys(dependencies).filter((name) => /^@(jax-js|tensorflow)\//.test(name))).toEqual([]);
+});
+
+test('no comment cites research notes, which are not in the repository', () => {
+  const code = ['src', 'shaders', 'test', 'bench', 'e2e', 'scripts'].flatMap((folder) =>
+    filesUnder(folder, /\.(ts|tsx|mjs|wgsl)$/),
+  );
+  const citing = code.filter((file) =>
+    /\b(research[/ ]\w+(\.md)?|numerics\.md) \d/.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(citing).toEqual([]);
 });
 
 test('no file is longer than 400 lines', () => {

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 const always = () => true;
 
 /**
- * Lets files be dropped anywhere on the page. Returns true while one is dragged over it, whether or not it would be
+ * Lets files and folders be dropped anywhere on the page. Returns true while one is dragged over it, whether or not it would be
  * accepted. Both functions must keep their identity between renders.
  */
 export function useFileDrop(
@@ -26,8 +26,13 @@ export function useFileDrop(
       if (!carriesFile(event)) return;
       event.preventDefault();
       setOver(false);
-      const all = [...(event.dataTransfer?.files ?? [])];
-      if (all[0] && ready()) take(all[0], all);
+      if (!ready()) return;
+      const taken = (all: readonly File[]) => all[0] && take(all[0], all);
+      // Entries exist only during the event; those of made-up events are null.
+      const entries = [...(event.dataTransfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
+      if (entries.some(({ isDirectory }) => isDirectory)) {
+        void import('../droppedFolder.ts').then(({ filesIn }) => filesIn(entries)).then(taken);
+      } else taken([...(event.dataTransfer?.files ?? [])]);
     };
     document.addEventListener('dragover', hover);
     document.addEventListener('dragleave', leave);

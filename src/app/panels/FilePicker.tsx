@@ -1,29 +1,55 @@
+import type { ReactNode } from 'react';
 import { openFiles } from '../../store/fileActions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import styles from './OwnText.module.css';
 
-/** File input for the weights of a model or a saved run, the alternative to drag and drop. */
+/** File inputs for a model or a saved run, the alternative to drag and drop. */
 export default function FilePicker() {
+  return (
+    <div className={styles.own}>
+      <Input accept=".safetensors,.json" testId="model-file-input">
+        <strong>Choose a .safetensors file</strong>, or drop one anywhere on this page: a GPT-2, Llama,
+        Mistral or Qwen to start from, with its config.json and tokenizer.json, or a run saved by Halfstep.
+      </Input>
+      <Input folder testId="model-folder-input">
+        <strong>Choose a model's folder</strong>, or drop it: as it is on Hugging Face, in one file or in
+        shards with their index.
+      </Input>
+    </div>
+  );
+}
+
+interface InputProps {
+  readonly accept?: string;
+  readonly folder?: boolean;
+  readonly testId: string;
+  readonly children: ReactNode;
+}
+
+function Input({ accept, folder = false, testId, children }: InputProps) {
   const busy = useRun((state) => isBusy(state.status));
   return (
     <label className={styles.file}>
       <input
         type="file"
         className="visuallyHidden"
-        accept=".safetensors,.json"
+        accept={accept}
         multiple
+        {...(folder && { webkitdirectory: '' })}
         disabled={busy}
         onChange={({ target }) => {
-          const files = [...(target.files ?? [])];
+          const files = [...(target.files ?? [])].filter(isAtTop);
           if (files.length > 0) openFiles(files);
           target.value = ''; // so that the same file can be chosen again
         }}
-        data-testid="model-file-input"
+        data-testid={testId}
       />
-      <span>
-        <strong>Choose a .safetensors file</strong>, or drop one anywhere on this page: a GPT-2 to start from,
-        with its config.json and tokenizer.json if it has them, or a run saved by Halfstep.
-      </span>
+      <span>{children}</span>
     </label>
   );
+}
+
+/** Whether a file is not in a subfolder of the chosen one. */
+function isAtTop({ webkitRelativePath: path }: File): boolean {
+  return path.split('/').length <= 2;
 }

@@ -25,7 +25,7 @@ export default function SavedRunNote() {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
   const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
-  const { error } = state;
+  const { error, notRemoved } = state;
   return (
     <>
       {otherStoredRuns(state, onGpu).map((run) => {
@@ -35,6 +35,9 @@ export default function SavedRunNote() {
       {state.unreadable.map((run) => (
         <Unreadable key={run.place} run={run} busy={busy} />
       ))}
+      {notRemoved && (
+        <ErrorNote error={notRemoved} about="Not removed" kind="caution" testId="forget-error" />
+      )}
       {error && <ErrorNote error={error} about="Not saved" kind="caution" testId="autosave-error" />}
     </>
   );

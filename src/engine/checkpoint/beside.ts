@@ -7,13 +7,19 @@ import { type RandomAccess, readExactly } from './randomAccess.ts';
 export interface CompanionFiles {
   readonly config: RandomAccess | null;
   readonly tokenizer: RandomAccess | null;
+  /** Opens a shard that lies beside an index; null when there is none of that name. Absent where there is no folder. */
+  readonly shard?: (name: string) => Promise<RandomAccess | null>;
 }
 
 /** Says why a companion file does not fit the weights, as a predicate of "the config.json beside it". */
 export class CompanionFileError extends Error {
-  constructor(what: string, options?: ErrorOptions) {
+  /** What the user can do, where that is special to the problem. */
+  readonly hint: string | null;
+
+  constructor(what: string, { hint, ...options }: ErrorOptions & { readonly hint?: string } = {}) {
     super(what, options);
     this.name = 'CompanionFileError';
+    this.hint = hint ?? null;
   }
 }
 

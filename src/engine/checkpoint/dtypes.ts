@@ -29,6 +29,10 @@ export function isDtype(word: unknown): word is Dtype {
 const FLOATS = ['F32', 'F16', 'BF16'] as const;
 export type FloatDtype = (typeof FLOATS)[number];
 
+/** Formats that a model can be exported in. */
+export const EXPORT_DTYPES = ['F32', 'F16', 'BF16'] as const;
+export type ExportDtype = (typeof EXPORT_DTYPES)[number];
+
 /** @throws EngineError WRONG_MODEL naming the tensor when its format is not one of these */
 export function floatDtype(name: string, dtype: Dtype): FloatDtype {
   if ((FLOATS as readonly string[]).includes(dtype)) return dtype as FloatDtype;
@@ -99,6 +103,41 @@ function narrowHalf(magnitude: number): number {
   const mantissa = exponent < 113 ? (magnitude & 0x7fffff) | 0x800000 : magnitude - (112 << 23);
   const half = (1 << (shift - 1)) - 1;
   return (mantissa + half + ((mantissa >>> shift) & 1)) >>> shift;
+}
+
+/**
+ * Rounds f32 values to bf16, to nearest even, as little-endian bytes.
+ * @param name of the tensor, for the error message
+ * @throws EngineError NOT_FINITE for a value that bf16 cannot hold
+ */
+export function encodeBfloats(name: string, values: Float32Array): Uint8Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const codes = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const bits = words[i]!;
+    const code = (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+    if ((bits & 0x7f800000) === 0x7f800000 || (code & 0x7f80) === 0x7f80) {
+      throw new EngineError(
+        'NOT_FINITE',
+        `${name} has ${values[i]} at element ${i}; BF16 holds magnitudes below 3.3961775e38.`,
+        'Write the file in F32.',
+      );
+    }
+    codes[i] = code;
+  }
+  return new Uint8Array(codes.buffer);
+}
+
+/** Encodes the numbers of an exported tensor. @throws EngineError NOT_FINITE for a value that the format cannot hold */
+export function encodeFloats(name: string, dtype: ExportDtype, values: Float32Array): Uint8Array {
+  switch (dtype) {
+    case 'F32':
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    case 'F16':
+      return encodeHalves(name, values);
+    case 'BF16':
+      return encodeBfloats(name, values);
+  }
 }
 
 /** Returns the index of the first non-finite element, or -1. */

@@ -1,61 +1,12 @@
 /**
- * Writes the companion files that Hugging Face's libraries read: the `config.json` of a GPT-2 and `tokenizer.json`.
- * Formats: GPT2Config of transformers; https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
+ * Writes `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's libraries read.
+ * Format: https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
-import { type GptConfig, MLPS, NORMS } from '../config/gptConfig.ts';
-import { EngineError } from '../core/errors.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
 import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
-import type { ExportDtype } from './gpt2.ts';
-
-/** Metadata keys of an exported file, for what does not show in the weights alone. */
-export const HEADS_KEY = 'n_head';
-export const MLP_KEY = 'halfstep.mlp';
-export const TOKENIZER_KEY = 'halfstep.tokenizer';
-
-/**
- * Refuses models that the GPT-2 class of these libraries cannot represent.
- * @throws EngineError BAD_VALUE naming the setting
- */
-export function checkExport({ norm }: Pick<GptConfig, 'norm'>): void {
-  if (NORMS[norm].exported) return;
-  throw new EngineError(
-    'BAD_VALUE',
-    `The model has ${NORMS[norm].title} (norm ${norm}), but GPT-2 in Hugging Face's libraries has only ${NORMS.layernorm.title}.`,
-    'Save the run instead. Halfstep can resume it and sample from it.',
-  );
-}
-
-/** Returns the `config.json` of a model whose weights are in `dtype`. Dropout is 0 because the engine has none. */
-export function configJson(config: GptConfig, dtype: ExportDtype, { kind }: TokenizerJson): string {
-  const { layers, heads, width, context, vocabulary, tied, mlp } = config;
-  return pretty({
-    architectures: ['GPT2LMHeadModel'],
-    model_type: 'gpt2',
-    vocab_size: vocabulary,
-    n_positions: context,
-    n_embd: width,
-    n_layer: layers,
-    n_head: heads,
-    n_inner: null,
-    activation_function: MLPS[mlp].names[0],
-    layer_norm_epsilon: 1e-5,
-    initializer_range: 0.02,
-    attn_pdrop: 0,
-    embd_pdrop: 0,
-    resid_pdrop: 0,
-    scale_attn_weights: true,
-    scale_attn_by_inverse_layer_idx: false,
-    reorder_and_upcast_attn: false,
-    tie_word_embeddings: tied,
-    bos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
-    eos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
-    torch_dtype: dtype === 'F32' ? 'float32' : 'float16',
-  });
-}
 
 /**
  * Returns the `tokenizer.json` of a tokenizer. Each is a BPE model of that library, some without any merges.

@@ -1,77 +1,130 @@
 /**
- * Reads the `config.json` of a GPT-2 and checks it against the weights.
- * Format: GPT2Config of transformers, with that class's defaults for keys that are left out.
+ * Reads the `config.json` of a model of one of the families. Keys that are left out have the defaults of the family's class
+ * in transformers. Options that change what a model computes, and that the engine does not compute, are refused by name.
  */
 
-import { MLP_KINDS, MLPS, type MlpKind, mlpWidth } from '../config/gptConfig.ts';
+import type { GptConfig, MlpKind } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { CompanionFileError, describe, readObject } from './beside.ts';
-import type { WeightsShape } from './gpt2.ts';
+import { FAMILIES, FAMILY_NAMES, type FamilyName, isFamily, SIZES, type Size } from './families.ts';
+import { refuseOptions } from './modelOptions.ts';
 import type { RandomAccess } from './randomAccess.ts';
+import { readRope } from './ropeConfig.ts';
 
 const MAX_BYTES = 2 ** 20;
 
-/** Keys that change what a model computes, with the values that the engine supports. */
-const FIXED: readonly (readonly [string, readonly JsonValue[]])[] = [
-  ['model_type', ['gpt2']],
-  ['activation_function', MLP_KINDS.flatMap((kind) => MLPS[kind].names)],
-  ['layer_norm_epsilon', [1e-5]],
-  ['scale_attn_weights', [true]],
-  ['scale_attn_by_inverse_layer_idx', [false]],
-  ['add_cross_attention', [false]],
-  ['is_encoder_decoder', [false]],
-  ['quantization_config', [null]],
-];
-
 export interface ConfigContents {
-  readonly heads: number;
-  /** Null when the file does not name the activation function. */
-  readonly mlp: MlpKind | null;
+  readonly family: FamilyName;
+  /** The fields that the file decides. Sizes and the activation function are there only where the file states them. */
+  readonly stated: Partial<GptConfig>;
 }
 
 /**
- * @throws CompanionFileError when the file describes something other than a GPT-2, contradicts the weights, or has no
- * number of heads; EngineError BAD_FILE when it cannot be read
+ * @param likely the family that the tensors' names suggest, which the file may name more precisely
+ * @throws CompanionFileError naming the key whose value the engine does not compute, or that is no valid value; EngineError
+ * BAD_FILE when the file cannot be read
  */
-export async function readConfig(source: RandomAccess, shape: WeightsShape): Promise<ConfigContents> {
-  const config = await readObject(source, MAX_BYTES);
-  for (const [key, allowed] of FIXED) {
-    const value = config.get(key);
-    if (value === undefined || allowed.includes(value)) continue;
-    throw new CompanionFileError(
-      `has ${key} ${describe(value)}; Halfstep trains only ${allowed.join(' or ')}`,
-    );
+export async function readConfig(source: RandomAccess, likely: FamilyName): Promise<ConfigContents> {
+  const json = await readObject(source, MAX_BYTES);
+  const family = familyOf(json, likely);
+  refuseOptions(json, family);
+  const sizes = Object.fromEntries(
+    SIZES.flatMap((size) => {
+      const value = sizeOf(json, family, size);
+      return value === null ? [] : [[size, value]];
+    }),
+  ) as Partial<Record<Size, number>>;
+  const { keys } = FAMILIES[family];
+  for (const size of FAMILIES[family].stated) {
+    if (sizes[size] === undefined) throw new CompanionFileError(`has no ${keys[size]}`);
   }
-  const contradictions = contradictionsOf(config, shape);
-  if (contradictions.length > 0) throw new CompanionFileError(`says ${contradictions.join(', and ')}`);
-  const heads = config.get('n_head');
-  if (!(Number.isSafeInteger(heads) && (heads as number) > 0)) {
-    throw new CompanionFileError(
-      heads === undefined
-        ? 'has no n_head'
-        : `has n_head ${describe(heads)}, which is not a positive integer`,
-    );
-  }
-  const name = config.get('activation_function');
-  const mlp = MLP_KINDS.find((kind) => MLPS[kind].names.some((own) => own === name)) ?? null;
-  return { heads: heads as number, mlp };
+  const mlp = activationOf(json, family);
+  const tied = json.get('tie_word_embeddings');
+  return {
+    family,
+    stated: {
+      ...FAMILIES[family].defaults,
+      ...sizes,
+      ...(mlp && { mlp }),
+      ...(typeof tied === 'boolean' && { tied }),
+      ...(FAMILIES[family].kinds.position[0] === 'rope' && readRope(json)),
+      ...biasesOf(json, family),
+    },
+  };
 }
 
-function contradictionsOf(config: JsonObject, shape: WeightsShape): string[] {
-  const { layers, width, context, vocabulary, tied } = shape;
-  const inWeights: readonly (readonly [string, JsonValue])[] = [
-    ['n_layer', layers],
-    ['n_embd', width],
-    ['n_positions', context],
-    ['vocab_size', vocabulary],
-    ['n_inner', mlpWidth(shape)],
-    ['tie_word_embeddings', tied],
-  ];
-  return inWeights.flatMap(([key, has]) => {
-    const value = config.get(key);
-    if (value === undefined || value === has || (key === 'n_inner' && value === null)) return [];
-    if (key !== 'tie_word_embeddings') return [`${key} ${describe(value)} where the weights have ${has}`];
-    const head = tied ? 'no lm_head.weight of their own' : 'an lm_head.weight of their own';
-    return [`${key} ${describe(value)} where the weights have ${head}`];
-  });
+function familyOf(json: JsonObject, likely: FamilyName): FamilyName {
+  const type = json.get('model_type');
+  if (isFamily(type) && FAMILIES[type].tensors === FAMILIES[likely].tensors) return type;
+  if (isFamily(type)) {
+    throw new CompanionFileError(
+      `has model_type ${describe(type)} where the weights are those of ${FAMILIES[likely].title}`,
+    );
+  }
+  if (type !== undefined) {
+    throw new CompanionFileError(
+      `has model_type ${describe(type)}; Halfstep trains only ${FAMILY_NAMES.join(', ')}`,
+    );
+  }
+  const classes = json.get('architectures');
+  const [named] = Array.isArray(classes) ? (classes as readonly JsonValue[]) : [];
+  return FAMILY_NAMES.find((family) => FAMILIES[family].architecture === named) ?? likely;
+}
+
+/** Sizes that may be null, which stands for what follows from the others. */
+const NULLABLE: ReadonlySet<Size> = new Set(['intermediate', 'keyValueHeads', 'headSize']);
+
+function sizeOf(json: JsonObject, family: FamilyName, size: Size): number | null {
+  const key = FAMILIES[family].keys[size];
+  const value = key === undefined ? undefined : json.get(key);
+  if (value === undefined || (value === null && NULLABLE.has(size))) return null;
+  const isNumber = typeof value === 'number' && Number.isFinite(value) && value > 0;
+  if (isNumber && (size === 'normEpsilon' || Number.isSafeInteger(value))) return value;
+  throw new CompanionFileError(
+    `has ${key} ${describe(value)}, which is not a positive ${size === 'normEpsilon' ? 'number' : 'integer'}`,
+  );
+}
+
+/** The kind of MLP; null when the file does not name the activation function. */
+function activationOf(json: JsonObject, family: FamilyName): MlpKind | null {
+  const { key, names } = FAMILIES[family].activation;
+  const name = json.get(key);
+  if (name === undefined) return null;
+  const known = Object.entries(names).find(([, all]) => all.some((own) => own === name));
+  if (known) return known[0] as MlpKind;
+  throw new CompanionFileError(
+    `has ${key} ${describe(name)}; Halfstep trains only ${Object.values(names).flat().join(' or ')}`,
+  );
+}
+
+/** Biases of projections, where the family leaves a choice. */
+function biasesOf(json: JsonObject, family: FamilyName): Pick<GptConfig, 'biases'> | null {
+  if (family === 'gpt2') return null;
+  const [attention, mlp] = [json.get('attention_bias') === true, json.get('mlp_bias') === true];
+  if (attention === mlp && FAMILIES[family].kinds.biases.includes('all')) {
+    return { biases: attention ? 'all' : 'none' };
+  }
+  if (!attention && !mlp) return null;
+  throw new CompanionFileError(
+    `has ${attention ? 'attention_bias' : 'mlp_bias'} true${mlp && attention ? '' : ` without ${attention ? 'mlp_bias' : 'attention_bias'}`}; Halfstep has biases everywhere, at q, k and v as in Qwen 2, or nowhere`,
+  );
+}
+
+/** The key of config.json that decides a field, for messages. */
+export function keyOf(field: keyof GptConfig, family: FamilyName): string {
+  const { keys, activation } = FAMILIES[family];
+  switch (field) {
+    case 'mlp':
+      return activation.key;
+    case 'tied':
+      return 'tie_word_embeddings';
+    case 'ropeBase':
+      return 'rope_theta';
+    case 'ropeScaling':
+      return 'rope_scaling';
+    case 'biases':
+      return 'attention_bias';
+    default:
+      return keys[field as Size] ?? field;
+  }
 }

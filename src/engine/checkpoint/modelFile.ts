@@ -1,6 +1,6 @@
-/** Opens a file with a GPT-2 that a run can start from. */
+/** Opens the files of a model that a run can start from. */
 
-import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
+import { type GptConfig, mlpWidth } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
@@ -9,17 +9,35 @@ import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenize
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
-import { type Gpt2Weights, openGpt2, type WeightsShape, wrongModel } from './gpt2.ts';
-import { HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './huggingface.ts';
-import { type ConfigContents, readConfig } from './modelConfig.ts';
+import { FAMILIES, type FamilyName, kindsOfFamily } from './families.ts';
+import {
+  HEAD,
+  isHeadTied,
+  likelyFamily,
+  type ModelWeights,
+  modelWeights,
+  type NamedTensors,
+  namedTensors,
+  sizesOfTensors,
+  wrongModel,
+} from './familyWeights.ts';
+import { TOKENIZER_KEY } from './metadataKeys.ts';
+import type { ConfigContents } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { isRunFile } from './runFile.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { openSafetensors } from './safetensors.ts';
+import { isShardIndex, loneShard, openShards, shardCount } from './shards.ts';
+import { type ShownByTensors, statedConfig } from './statedConfig.ts';
+import { type StoredWeights, storedWeights } from './storedWeights.ts';
+
+/** What a model's files say about its shape. The number of heads of a GPT-2 does not show in its weights. */
+export type WeightsShape = Omit<GptConfig, 'heads'>;
 
 export interface ModelFile {
   /** Name of the file, for messages. */
   readonly name: string;
+  readonly family: FamilyName;
   readonly shape: WeightsShape;
   /** Null when neither the file nor its config.json states it. */
   readonly heads: number | null;
@@ -29,42 +47,92 @@ export interface ModelFile {
   readonly likelyTokenizer: TokenizerChoice | null;
   /** Sentences for the user: what was assumed about the file, and which companion files were ignored. */
   readonly notes: readonly string[];
-  readonly weights: Gpt2Weights;
+  readonly weights: ModelWeights;
 }
 
 /**
  * Reads the description of a model. Of the tensors it reads only what shows whether the LM head is tied to the token
  * embedding. Companion files are checked against the weights. A file that Halfstep wrote describes itself completely, so
  * that a config.json that contradicts it is ignored, with a note.
+ * @param source a safetensors file, or the index of one that is split into shards
  * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file or with a companion file
  */
 export async function openModel(source: RandomAccess, beside: CompanionFiles): Promise<ModelFile> {
-  const file = await openSafetensors(source);
-  if (isRunFile(file)) throw savedRun(source.name);
-  const weights = await openGpt2(file);
-  const ownMlp = metadataMlp(file);
+  const stored = await openWeights(source, beside);
+  const { name } = stored;
+  const tensors = namedTensors(stored);
+  const shown = shownByTensors(name, tensors);
   const notes: string[] = [];
-  const config = beside.config && (await configBeside(file, beside.config, weights.shape, notes));
-  const shape = { ...weights.shape, mlp: ownMlp ?? config?.mlp ?? weights.shape.mlp };
-  const own = metadataTokenizer(file);
+  const config = await statedConfig(stored, shown, beside.config, notes);
+  const shape = await shapeOf(name, tensors, shown, config);
+  const heads = config.stated.heads ?? null;
+  const weights = modelWeights(name, tensors, config.family, { ...shape, heads: heads ?? 1 });
+  const own = metadataTokenizer(stored);
   const found =
-    own === null && beside.tokenizer ? await tokenizerBeside(source.name, beside.tokenizer, notes) : null;
+    own === null && beside.tokenizer ? await tokenizerBeside(name, beside.tokenizer, notes) : null;
   const tokenizer = own ?? found;
   if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
     throw wrongModel(
-      source.name,
+      name,
       `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokenCount(tokenizer)}`,
     );
   }
-  if (weights.linear && !(ownMlp ?? config?.mlp)) notes.push(EXACT_GELU);
+  if (config.family === 'gpt2' && weights.linear && !config.stated.mlp) notes.push(EXACT_GELU);
   return {
-    name: source.name,
+    name,
+    family: config.family,
     shape,
-    heads: metadataHeads(file) ?? config?.heads ?? null,
+    heads,
     tokenizer,
     likelyTokenizer: !tokenizer && shape.vocabulary === GPT2_VOCABULARY ? 'gpt2' : null,
     notes,
     weights,
+  };
+}
+
+async function openWeights(source: RandomAccess, { shard }: CompanionFiles): Promise<StoredWeights> {
+  if (isShardIndex(source.name)) return openShards(source, shard ?? (async () => null));
+  if (shardCount(source.name) > 1) throw loneShard(source.name);
+  const file = await openSafetensors(source);
+  if (isRunFile(file)) throw savedRun(source.name);
+  return storedWeights(file);
+}
+
+function shownByTensors(file: string, tensors: NamedTensors): ShownByTensors {
+  const family = likelyFamily(file, tensors);
+  return { family, sizes: sizesOfTensors(file, tensors, family), head: tensors.has(HEAD) };
+}
+
+/** @throws EngineError WRONG_MODEL when only config.json can say what is missing, and there is none */
+async function shapeOf(
+  file: string,
+  tensors: NamedTensors,
+  shown: ShownByTensors,
+  { family, stated }: ConfigContents,
+): Promise<WeightsShape> {
+  const { sizes } = shown;
+  const { heads, ...others } = stated;
+  const { context = sizes.context } = stated;
+  if (context === undefined) {
+    throw wrongModel(
+      file,
+      `has the tensors of a ${FAMILIES[family].title}, but there is no config.json beside it`,
+      'Put its config.json beside it, or choose both together: heads, context and RoPE do not show in tensors.',
+    );
+  }
+  const tied = await isHeadTied(file, tensors, shown.family, stated.tied);
+  return withoutUsual({ ...kindsOfFamily(family), ...others, ...sizes, context, tied }, heads ?? null);
+}
+
+/** Sizes that are the usual ones are null, so that they follow from the others. */
+function withoutUsual(shape: WeightsShape, heads: number | null): WeightsShape {
+  const { width, keyValueHeads, headSize, intermediate } = shape;
+  const usual = { ...shape, intermediate: null };
+  return {
+    ...shape,
+    keyValueHeads: keyValueHeads === heads ? null : keyValueHeads,
+    headSize: heads !== null && headSize === width / heads ? null : headSize,
+    intermediate: intermediate === mlpWidth(usual) ? null : intermediate,
   };
 }
 
@@ -79,41 +147,6 @@ function savedRun(name: string): EngineError {
 
 const EXACT_GELU =
   'Its matrices are laid out as in nanoGPT, and no config.json names the activation function, so the tanh approximation of GELU is used, as in GPT-2. A model that was trained with exact GELU, as in newer versions of nanoGPT, starts with a slightly higher loss.';
-
-/** Reads config.json; null when it contradicts a file that describes itself completely. */
-async function configBeside(
-  file: SafetensorsFile,
-  source: RandomAccess,
-  shape: WeightsShape,
-  notes: string[],
-): Promise<ConfigContents | null> {
-  const heads = metadataHeads(file);
-  const mlp = metadataMlp(file);
-  try {
-    const config = await readConfig(source, shape);
-    if (heads !== null && heads !== config.heads)
-      throw new CompanionFileError(
-        `says n_head ${config.heads} where the metadata of the weights say ${heads}`,
-      );
-    if (mlp !== null && config.mlp !== null && mlp !== config.mlp)
-      throw new CompanionFileError(
-        `names the activation function ${config.mlp} where the metadata of the weights name ${mlp}`,
-      );
-    return config;
-  } catch (cause) {
-    if (!(cause instanceof CompanionFileError)) throw cause;
-    if (heads === null || !file.metadata.has(TOKENIZER_KEY)) {
-      throw wrongCompanionFile(
-        file.source.name,
-        source.name,
-        cause,
-        "Put the model's own config.json there, or remove the file and give the number of heads.",
-      );
-    }
-    notes.push(`The ${source.name} beside it ${cause.message}. It belongs to another model and was ignored.`);
-    return null;
-  }
-}
 
 async function tokenizerBeside(file: string, source: RandomAccess, notes: string[]): Promise<TokenizerJson> {
   try {
@@ -136,9 +169,9 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
 }
 
 /** The tokenizer in the metadata of a file that Halfstep wrote. @throws EngineError BAD_FILE when it is damaged */
-function metadataTokenizer({ metadata, source }: SafetensorsFile): TokenizerJson | null {
+function metadataTokenizer({ name, metadata }: StoredWeights): TokenizerJson | null {
   const said = metadata.get(TOKENIZER_KEY);
-  return said === undefined ? null : readTokenizerJson(said, source.name);
+  return said === undefined ? null : readTokenizerJson(said, name);
 }
 
 /** Number of tokens that a text can contain. */
@@ -160,11 +193,16 @@ export function usualHeads(width: number): number {
   return Math.max(1, Math.round(width / 64));
 }
 
+/** Whether a model can be trained with a shorter context than its own: it can where positions are not learned one by one. */
+export function hasFreeContext({ position }: Pick<GptConfig, 'position'>): boolean {
+  return position !== 'learned';
+}
+
 /**
  * Reads every parameter by name, as `createTrainer` takes them: (rows * columns) f32.
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
  */
-export async function readModel(shape: GptConfig, weights: Gpt2Weights): Promise<Map<string, Float32Array>> {
+export async function readModel(shape: GptConfig, weights: ModelWeights): Promise<Map<string, Float32Array>> {
   const values = new Map<string, Float32Array>();
   for (const { name } of parameterSpecs(shape)) values.set(name, await weights.read(name));
   return values;
@@ -185,30 +223,5 @@ export function checkVocabulary(
     'WRONG_MODEL',
     `"${name}" has ${shape.vocabulary} tokens, but the ${tokenizer.kind} tokenizer has ${tokenizer.vocabulary} for this text.`,
     `Use the tokenizer and text that it was trained with${fewer && fill ? `, or ${fill} if its other tokens are only padding` : ''}.`,
-  );
-}
-
-/**
- * The kind of MLP in the metadata. An export that names none is from a version that had only GPT-2's.
- * @throws EngineError WRONG_MODEL when the kind is unknown
- */
-function metadataMlp({ metadata, source }: SafetensorsFile): MlpKind | null {
-  const said = metadata.get(MLP_KEY) ?? (metadata.has(TOKENIZER_KEY) ? GPT2_KINDS.mlp : undefined);
-  const known = MLP_KINDS.find((kind) => kind === said);
-  if (said === undefined || known) return known ?? null;
-  throw wrongModel(
-    source.name,
-    `has metadata with ${MLP_KEY} ${quote(said)}, which this version does not have`,
-  );
-}
-
-/** The number of heads in the metadata, if any. @throws EngineError WRONG_MODEL when it is not a number */
-function metadataHeads({ metadata, source }: SafetensorsFile): number | null {
-  const heads = metadata.get(HEADS_KEY);
-  if (heads === undefined) return null;
-  if (/^[1-9]\d{0,5}$/.test(heads)) return Number(heads);
-  throw wrongModel(
-    source.name,
-    `has metadata with ${HEADS_KEY} ${quote(heads)}, which is not a whole number`,
   );
 }

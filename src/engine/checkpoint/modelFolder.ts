@@ -5,16 +5,13 @@ import { gptConfig } from '../config/trainConfig.ts';
 import { loadGpt2 } from '../data/gpt2.ts';
 import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
-import { type ExportDtype, gpt2Tensors } from './gpt2.ts';
-import {
-  checkExport,
-  configJson,
-  HEADS_KEY,
-  MLP_KEY,
-  TOKENIZER_KEY,
-  tokenizerConfigJson,
-  tokenizerJson,
-} from './huggingface.ts';
+import { configJson } from './configJson.ts';
+import type { ExportDtype } from './dtypes.ts';
+import { exportedFamily } from './families.ts';
+import { tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
+import { CONFIG_KEY, HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './metadataKeys.ts';
+import { type CardFacts, modelCard } from './modelCard.ts';
+import { modelTensors } from './modelTensors.ts';
 import { readExactly } from './randomAccess.ts';
 import type { RunFile } from './runFile.ts';
 import { readFloats, writeSafetensors } from './safetensors.ts';
@@ -26,32 +23,34 @@ export interface FileToWrite {
 }
 
 /**
- * Returns `model.safetensors`, `config.json` and the tokenizer's files.
+ * Returns `model.safetensors`, `config.json`, the tokenizer's files and the model card.
  * @param valuesOf returns (rows * columns) f32 of the engine's parameter called `name`
- * @throws EngineError BAD_VALUE, as `checkExport`; NOT_FINITE while the weights are written, as `gpt2Tensors`; RangeError
- * for GPT-2's tokenizer before `loadGpt2`
+ * @throws EngineError BAD_VALUE, as `exportedFamily`; NOT_FINITE while the weights are written, as `modelTensors`;
+ * RangeError for GPT-2's tokenizer before `loadGpt2`
  */
 export function modelFolder(
   gpt: GptConfig,
   tokenizer: TokenizerJson,
   dtype: ExportDtype,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
+  facts: CardFacts,
 ): FileToWrite[] {
-  checkExport(gpt);
-  const json = JSON.stringify(tokenizer);
+  const family = exportedFamily(gpt);
+  const config = configJson(gpt, dtype, tokenizer, family);
   const metadata = {
     format: 'pt',
-    [HEADS_KEY]: String(gpt.heads),
-    [MLP_KEY]: gpt.mlp,
-    [TOKENIZER_KEY]: json,
+    ...(family === 'gpt2' && { [HEADS_KEY]: String(gpt.heads), [MLP_KEY]: gpt.mlp }),
+    [CONFIG_KEY]: config,
+    [TOKENIZER_KEY]: JSON.stringify(tokenizer),
   };
   return [
-    textFile('config.json', configJson(gpt, dtype, tokenizer)),
+    textFile('config.json', config),
     textFile('tokenizer.json', tokenizerJson(tokenizer)),
     textFile('tokenizer_config.json', tokenizerConfigJson(gpt.context, tokenizer)),
+    textFile('README.md', modelCard(gpt, family, dtype, facts)),
     {
       name: 'model.safetensors',
-      pieces: () => writeSafetensors(gpt2Tensors(gpt, dtype, valuesOf), metadata),
+      pieces: () => writeSafetensors(modelTensors(gpt, dtype, valuesOf, family), metadata),
     },
   ];
 }
@@ -66,10 +65,12 @@ export async function modelFolderOfRun(
   dtype: ExportDtype,
   limits: PlanLimits,
 ): Promise<FileToWrite[]> {
-  const { config, tokenizer } = run.description;
+  const { config, tokenizer, text, adapter, firstLoss } = run.description;
   const gpt = await modelOfRun(run);
   const tensors = runTensors(config, gpt.vocabulary, limits);
-  return modelFolder(gpt, tokenizer, dtype, (name) => readMaster(run, tensors, name));
+  const steps = run.progress.attempted;
+  const facts = { config, text: text.name, adapter, steps, firstLoss, lastLoss: null, valLoss: null };
+  return modelFolder(gpt, tokenizer, dtype, (name) => readMaster(run, tensors, name), facts);
 }
 
 export function textFile(name: string, text: string): FileToWrite {

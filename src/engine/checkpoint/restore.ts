@@ -2,9 +2,9 @@ import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
-import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
+import { OPTIMIZERS, statesOf } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { AVERAGE_PREFIX, type StateEntry, stateEntries } from '../model/runState.ts';
+import { AVERAGE_PREFIX, frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -22,6 +22,7 @@ export async function restoreState(
   run: RunFile,
 ): Promise<StepState> {
   checkOptimizer(config, run);
+  checkFrozen(frozenNames(tensors), run);
   const entries = stateEntries(tensors);
   checkStates(entries, run);
   let step: StepState | undefined;
@@ -52,9 +53,28 @@ export function checkOptimizer(
   );
 }
 
+/**
+ * @param frozen names of the parameters that the resumed run does not train
+ * @throws EngineError WRONG_RUN naming a parameter that is frozen in the file alone, or in the resumed run alone
+ */
+export function checkFrozen(
+  frozen: readonly string[],
+  { file, description: { frozen: saved } }: RunFile,
+): void {
+  if (!saved) return;
+  const inFile = saved.find((name) => !frozen.includes(name));
+  const here = frozen.find((name) => !saved.includes(name));
+  if (inFile === undefined && here === undefined) return;
+  throw new EngineError(
+    'WRONG_RUN',
+    `"${file.source.name}" is a run ${inFile === undefined ? `that trains ${here}, which is frozen here` : `in which ${inFile} is frozen; here it is trained, or does not exist`}.`,
+    'Leave `frozen` out: the file names the parameters that are frozen.',
+  );
+}
+
 const STATE_PREFIXES = new Set([
   AVERAGE_PREFIX,
-  ...Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
+  ...OPTIMIZERS.flatMap((optimizer) => statesOf(optimizer).map(({ filePrefix }) => filePrefix)),
 ]);
 
 /**

@@ -37,6 +37,8 @@ export interface RunDescription {
   readonly recipe?: string;
   /** The revision of the precision mode, as in its recipe; absent for the first. */
   readonly modeRevision?: number;
+  /** Names of the parameters that are not trained; absent in files of versions that did not save them. */
+  readonly frozen?: readonly string[];
   /** How f16 was stored; null in modes without f16. The bytes in the file are the same. */
   readonly storage: HalfStorage | null;
   /** The kernels that were chosen for the adapter. */
@@ -99,20 +101,21 @@ function dtypeOf({ name, type }: StateEntry): Dtype {
 
 /** The parts of a trainer that a description needs. */
 export interface DescribedRun
-  extends Pick<RunDescription, 'config' | 'storage' | 'kernels' | 'changes' | 'firstLoss'> {
+  extends Pick<RunDescription, 'config' | 'frozen' | 'storage' | 'kernels' | 'changes' | 'firstLoss'> {
   readonly dataset: Dataset;
   readonly report: AdapterReport;
 }
 
 /** Describes a run in its current state. @param builtin id of its text if that is a built-in one */
 export function describeRun(run: DescribedRun, builtin: TextId | null): RunDescription {
-  const { config, dataset, report, storage, kernels, changes, firstLoss } = run;
+  const { config, dataset, report, frozen, storage, kernels, changes, firstLoss } = run;
   const recipe = customRecipeJson(config.precision);
   const { revision } = recipeOf(config.precision);
   return {
     config,
     ...(recipe !== null && { recipe }),
     ...(revision > 1 && { modeRevision: revision }),
+    ...(frozen && { frozen }),
     storage,
     kernels,
     adapter: report.name,
@@ -168,6 +171,7 @@ const descriptionSchema = v.object({
   config: v.record(text(100), v.union([text(200), v.pipe(v.number(), v.finite()), v.boolean(), v.null()])),
   recipe: v.exactOptional(text(4000)),
   modeRevision: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  frozen: v.exactOptional(v.pipe(v.array(text(1000)), v.maxLength(100_000))),
   storage: v.nullable(v.picklist(['native', 'packed'])),
   kernels: v.object({
     matmul: v.picklist(MATMUL_KERNELS),

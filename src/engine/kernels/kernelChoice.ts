@@ -1,7 +1,7 @@
 /** Chooses the kernels of a run: asked for, recorded, or the fastest of those that pass a self-test. */
 import { EngineError } from '../core/errors.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { AttentionKernel, MatmulKernel, Target } from '../gpu/operation.ts';
+import type { AttentionKernel, MatmulKernel, Operation, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import {
   type MatrixShape,
@@ -108,9 +108,8 @@ export function chooseKernels(
 ): Promise<KernelChoice> {
   const gpu = { device, pipelines, report };
   if (recorded) return choose(gpu, sample, asked, recorded);
-  const operations = sample(targetOf(report, expected(report)));
   const key = JSON.stringify([
-    keyOf(largestOfEach(operations, (one) => MATMUL.isOf(one) || ATTENTION.isOf(one))),
+    isTimed(report, asked) ? timedOn(sample(targetOf(report, expected(report)))) : null,
     asked,
   ]);
   const made = choices.get(device) ?? new Map<string, Promise<KernelChoice>>();
@@ -122,6 +121,20 @@ export function chooseKernels(
     choice.catch(() => made.delete(key)); // the next attempt may have enough memory
   }
   return choice;
+}
+
+/** Whether measurements decide any part of the choice, which then depends on the sample. */
+function isTimed(report: AdapterReport, asked: AskedKernels): boolean {
+  const families =
+    (asked.matmul === undefined && MATMUL.candidates(report).length > 1) ||
+    (asked.attention === undefined && ATTENTION.candidates(report).length > 1);
+  const matrices = asked.matrix === undefined && !report.isFallback;
+  return families || (matrices && report.features.includes(SUBGROUP_MATRIX));
+}
+
+/** Equal for operations on which the choice is the same. */
+function timedOn(operations: readonly Operation[]): string {
+  return keyOf(largestOfEach(operations, (one) => MATMUL.isOf(one) || ATTENTION.isOf(one)));
 }
 
 function expected(report: AdapterReport): Families {
@@ -153,16 +166,18 @@ async function choose(
     timer.seconds(largestOfEach(sample(targetOf(report, of, shapes)), part.isOf));
   const family = async <Id extends keyof Families>(part: Part<Id>): Promise<Families[Id]> => {
     const name = asked[part.id] as Families[Id] | undefined;
+    // Tests cover what software adapters take.
+    const faultOf = async (one: Families[Id]) =>
+      report.isFallback && one === part.candidates(report)[0] ? null : part.fault(gpu, one);
     if (name !== undefined) {
-      const fault = await part.fault(gpu, name);
+      const fault = await faultOf(name);
       if (fault) throw refused(gpu, part.optionOf(name), fault);
       return name;
     }
     if (recorded) return recorded[part.id];
     const best = await fastest<Families[Id]>(part.candidates(report), {
       seconds: (one) => seconds(part, { ...families, [part.id]: one }),
-      // Tests cover software adapters.
-      fault: async (one) => (report.isFallback ? null : part.fault(gpu, one)),
+      fault: faultOf,
       plain: part.plain,
       clearWin: CLEAR_WIN,
     });

@@ -31,6 +31,8 @@ export interface MatmulArgs {
   readonly dropout?: RowDropout | undefined;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
+  /** Factors of the product and of the residual; both are 1 where absent. */
+  readonly weights?: { readonly ofProduct: number; readonly ofResidual: number };
   /** Store the pre-activation, (m, n), and its activation function in `out`. */
   readonly activation?: Activation;
   /** Multiply by the activation function's derivative at the pre-activation, (m, n). */
@@ -73,7 +75,7 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
  * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
-  const { label, a, b, out, m, n, k, bias, residual, dropout, parts, found } = args;
+  const { label, a, b, out, m, n, k, bias, residual, weights, dropout, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
   const outer = outerScales(args);
   const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
@@ -86,7 +88,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
     uniforms: {
-      ...{ m, n4: n / 4, k, step: parts?.step },
+      ...{ m, n4: n / 4, k, ...weights, step: parts?.step },
       ...(dropout && { context: dropout.context, ...dropoutUniforms(dropout) }),
     },
     conditions: {
@@ -96,6 +98,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       bias: bias !== undefined,
       dropout: dropout !== undefined,
       residual: residual !== undefined,
+      weighted: weights !== undefined,
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
       split: parts !== undefined,

@@ -21,6 +21,8 @@ const ALIGNMENT = 256;
 export interface UpdateRule {
   readonly optimizer: OptimizerRule;
   readonly moments: MomentFormats;
+  /** Learning rate of the group, divided by the run's. */
+  readonly rateFactor: number;
 }
 
 export interface Chunk {

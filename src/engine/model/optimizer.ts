@@ -4,6 +4,7 @@ import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
+import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
 import { followWeights } from './average.ts';
 import type { RunTensors } from './tensors.ts';
@@ -12,9 +13,8 @@ import { placedUpdate } from './updates.ts';
 export function optimizer(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
   const { chunks, gradients, state, found, normPartials: partials, updates, scratch, recipe } = tensors;
   const scaling = scalingOf(config, recipe);
-  const { beta1, beta2, epsilon, weightDecay } = config;
   const { rounding: masterRounding = 'nearest' } = recipe.storage('master');
-  const settings = { beta1, beta2, epsilon, weightDecay, masterRounding, state };
+  const settings = { ...hyperparametersOf(config), masterRounding, state, found };
   const seedOf = (chunk: number) => randomBits(chunk, config.seed);
   let partialCount = 0;
   const norms = gradients.map((gradient) => {
@@ -37,12 +37,17 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
       ceiling: SCALE_CEILING,
     }),
     ...updates.flatMap((update) => {
-      const { optimizer, moments } = update.rule;
+      const { optimizer, ...ofRule } = update.rule;
       return optimizer.update(target, placedUpdate(update, chunks, scratch, seedOf), {
         ...settings,
-        moments,
+        ...ofRule,
       });
     }),
     ...followWeights(target, tensors, config.emaDecay),
   ];
+}
+
+function hyperparametersOf(config: TrainConfig): Hyperparameters {
+  const { beta1, beta2, epsilon, weightDecay, muonMomentum, muonCoefficients, muonScale } = config;
+  return { beta1, beta2, epsilon, weightDecay, muonMomentum, muonCoefficients, muonScale };
 }

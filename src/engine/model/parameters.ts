@@ -12,6 +12,8 @@ export interface ParameterSpec {
   readonly columns: number;
   /** What each row of a matrix stands for: a token, a position, or an input of a linear layer; null for vectors. */
   readonly rowsOf: 'tokens' | 'positions' | 'inputs' | null;
+  /** Columns of each of the matrices that lie side by side in it, as q, k and v do; all columns where it is one matrix or a vector. */
+  readonly sideBySide: readonly number[];
   /** Number of leading rows that are learned; the others pad the vocabulary and stay zero. */
   readonly learnedRows: number;
   /** Weight decay applies to matrices only (nanoGPT's grouping: two or more dimensions). */
@@ -34,16 +36,18 @@ export function matrix(
   shape: Pick<ParameterSpec, 'rows' | 'columns' | 'matmul'> & {
     readonly rowsOf: NonNullable<ParameterSpec['rowsOf']>;
     readonly learnedRows?: number;
+    readonly sideBySide?: readonly number[];
   },
   std = INITIAL_STD,
 ): ParameterSpec {
   const init = { kind: 'normal', std } as const;
-  return { name, block, learnedRows: shape.rows, ...shape, decays: true, trainable: true, init };
+  const whole = { learnedRows: shape.rows, sideBySide: [shape.columns] };
+  return { name, block, ...whole, ...shape, decays: true, trainable: true, init };
 }
 
 /** A vector (columns) whose initial values are all `value`. */
 export function vector({ name, block }: Site, columns: number, value: number): ParameterSpec {
-  const shape = { rows: 1, learnedRows: 1, columns, rowsOf: null };
+  const shape = { rows: 1, learnedRows: 1, columns, sideBySide: [columns], rowsOf: null };
   const init = { kind: 'constant', value } as const;
   return { name, block, ...shape, decays: false, trainable: true, matmul: false, init };
 }

@@ -57,6 +57,11 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
   ];
 }
 
+/** Names of the parameters that the run does not train, in checkpoint order. */
+export function frozenNames({ parameters }: Pick<RunTensors, 'parameters'>): string[] {
+  return [...parameters.values()].flatMap(({ spec, rule }) => (rule ? [] : spec.name));
+}
+
 /** Whether tensors of the category hold values that the next step needs. Of category `state`, only the step state does. */
 function isKept(category: MemoryCategory): boolean {
   return category === 'masterWeights' || category === 'optimizer';

@@ -12,21 +12,13 @@ import {
 } from '../gpu/tensor.ts';
 import { windowElements } from '../kernels/attentionOptions.ts';
 import { normPartials } from '../kernels/optimizer.ts';
-import { optimizerRule } from '../kernels/optimizers/table.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { momentsOf } from '../precision/optimStates.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
-import {
-  type ComputeWeight,
-  layoutParameters,
-  type ParameterLayout,
-  type UpdateRule,
-  withComputeWeights,
-} from './chunks.ts';
+import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
 import { Decoder } from './decoder.ts';
 import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
@@ -34,6 +26,7 @@ import type { ParameterSpec } from './parameters.ts';
 import { PARTIALS, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
+import { updateRules } from './updateRules.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
 export interface RunTensors extends ParameterLayout, ModelRun {
@@ -95,14 +88,11 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const { maxBindingBytes, frozen } = limits;
   const plan = new TensorPlan();
   const decoder = new Decoder(gpt);
-  const rule: UpdateRule = {
-    optimizer: optimizerRule(config.optimizer, config.optimState),
-    moments: momentsOf(recipe, config.optimState),
-  };
   const specs = decoder
     .parameters()
     .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
-  const layout = layoutParameters(specs, recipe, () => rule, maxBindingBytes, config.emaDecay > 0);
+  const averaged = config.emaDecay > 0;
+  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes, averaged);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
   const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);

@@ -13,7 +13,7 @@ interface PlacedPart {
   readonly decayedElements: number;
 }
 
-export interface PlannedUpdate extends Pick<Update, 'label' | 'learned'> {
+export interface PlannedUpdate extends Pick<Update, 'label' | 'learned' | 'shape'> {
   readonly rule: UpdateRule;
   readonly parts: readonly PlacedPart[];
   /** By name; `first` is the element of the tensor of that name where this update's scratch begins. */
@@ -26,7 +26,8 @@ export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpd
   const ofChunks = chunks.flatMap(({ rule, master, elements, decayedElements }, chunk): PlannedUpdate[] => {
     if (!rule || takesWhole(rule)) return [];
     const part = { chunk, first: 0, elements, decayedElements };
-    return [{ rule, label: master.name, learned: elements, parts: [part], scratch: new Map() }];
+    const whole = { label: master.name, learned: elements, shape: null };
+    return [{ rule, ...whole, parts: [part], scratch: new Map() }];
   });
   const filled = new Map<string, number>();
   const ofParameters = [...parameters.values()].flatMap(({ spec, rule, parts }): PlannedUpdate[] => {
@@ -36,13 +37,16 @@ export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpd
       const decayedElements = spec.decays ? elements : 0;
       return { chunk: part.chunk, first: part.master.offset, elements, decayedElements };
     });
-    const scratch = rule.optimizer.scratch(places).map((one) => {
+    const { rows, columns, sideBySide } = spec;
+    const shape = { rows, columns, sideBySide };
+    const scratch = rule.optimizer.scratch(places, shape).map((one) => {
+      if (one.shared) return [one.name, { ...one, first: 0 }] as const;
       const first = filled.get(one.name) ?? 0;
       filled.set(one.name, first + one.elements);
       return [one.name, { ...one, first }] as const;
     });
     const learned = learnedElements(spec);
-    return [{ rule, label: spec.name, learned, parts: places, scratch: new Map(scratch) }];
+    return [{ rule, label: spec.name, learned, shape, parts: places, scratch: new Map(scratch) }];
   });
   return [...ofChunks, ...ofParameters];
 }
@@ -63,14 +67,13 @@ export function planScratch(
 
 /** Binds an update to its operands. @param seedOf returns the seed of a chunk's random bits */
 export function placedUpdate(
-  { label, learned, parts, scratch }: PlannedUpdate,
+  { label, learned, shape, parts, scratch }: PlannedUpdate,
   chunks: ParameterLayout['chunks'],
   tensors: ReadonlyMap<string, Tensor>,
   seedOf: (chunk: number) => number,
 ): Update {
   return {
-    label,
-    learned,
+    ...{ label, learned, shape },
     parts: parts.map(({ chunk: index, first, elements, decayedElements }) => {
       const chunk = chunks[index]!;
       const part = (tensor: Tensor) => slice(tensor, first, elements);

@@ -172,11 +172,11 @@ function checkedScaling(id: string, scaling: ScalingPolicy): ScalingPolicy {
     case 'none':
       return { kind: 'none' };
     case 'static':
-      return { kind: 'static', scale: checkLossScale(scaling.scale) };
+      return { kind: 'static', scale: checkLossScale(scaling.scale, `scale of mode ${id}`) };
     case 'dynamic':
       return {
         kind: 'dynamic',
-        initialScale: checkLossScale(scaling.initialScale),
+        initialScale: checkLossScale(scaling.initialScale, `initialScale of mode ${id}`),
         growthInterval: wholeNumber(id, 'growthInterval', scaling.growthInterval, 1, 1e9),
       };
     default:

@@ -8,6 +8,7 @@ export * from './gradNorm.ts';
 export * from './layernorm.ts';
 export * from './lion.ts';
 export * from './matmul.ts';
+export * from './muon.ts';
 export * from './relu2.ts';
 export * from './rmsnorm.ts';
 export * from './scaler.ts';

@@ -1,7 +1,7 @@
 /**
  * Rounding to the project's number formats, in integers on the bits of an f32: what every kernel does
  * to its f32 accumulator when it stores. Round to nearest, ties to even. The oracle for
- * `shaders/formats/`; algorithms and golden vectors: research/numerics.md 1.2 to 1.4.
+ * `shaders/formats/`. FP8 is that of the OCP 8-bit Floating Point Specification (OFP8).
  */
 import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
 import { isSimulatedFormat } from '../precision/simulated.ts';

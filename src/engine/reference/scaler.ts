@@ -1,5 +1,5 @@
 /**
- * The loss scaler as a pure state machine: PyTorch's GradScaler (research/numerics.md 2.1) with a floor
+ * The loss scaler as a pure state machine: PyTorch's GradScaler (torch/amp/grad_scaler.py) with a floor
  * and a ceiling. The oracle for the kernel that updates the scale on the GPU.
  */
 import { SCALE_BACKOFF, SCALE_CEILING, SCALE_FLOOR, SCALE_GROWTH } from '../precision/recipes.ts';

@@ -1,5 +1,5 @@
 /**
- * Scales of 8-bit tensors: TransformerEngine's current and delayed scaling (research/numerics.md 3.1), with scales
+ * Scales of 8-bit tensors: current and delayed scaling as in NVIDIA's TransformerEngine, with scales
  * rounded down to powers of two as its `force_pow_2_scales` does, and kept where the inverse is a normal number too. The
  * oracle for `shaders/lib/tensor_scale.wgsl`.
  */

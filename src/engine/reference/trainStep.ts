@@ -1,10 +1,9 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import { randomBits } from '../core/rng.ts';
-import { adamwRule } from '../kernels/optimizers/adamw.ts';
 import { layoutParameters } from '../model/chunks.ts';
 import { parameterSpecs } from '../model/decoder.ts';
-import { learnedElements } from '../model/parameters.ts';
-import { momentsOf, type OptimState } from '../precision/optimStates.ts';
+import { learnedElements, type ParameterSpec } from '../model/parameters.ts';
+import { type RuleSettings, updateRules } from '../model/updateRules.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { adamw } from './adamw.ts';
 import { allFinite, clipCoefficient, gradNorm } from './gradNorm.ts';
@@ -34,8 +33,8 @@ export interface StepOptions {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly clip: number;
-  /** What updates a parameter; AdamW where left out. */
-  readonly update?: UpdateOracle;
+  /** What updates each parameter; AdamW where left out. */
+  readonly updateOf?: (spec: ParameterSpec) => UpdateOracle;
   /** StableAdamW's clip of each parameter's update. */
   readonly clipUpdate?: boolean;
   /** Parameters that are not trained, by name. */
@@ -85,15 +84,15 @@ function upperHalves(values: Float64Array): Float64Array {
 export function storageOf(
   config: GptConfig,
   recipe: Recipe,
-  optimState: OptimState,
-  seed: number,
+  run: RuleSettings & { readonly seed: number },
 ): (name: string) => UpdateStorage {
-  const moments = momentsOf(recipe, optimState);
-  const rule = { optimizer: adamwRule(false), moments };
-  const { parameters } = layoutParameters(parameterSpecs(config), recipe, () => rule, 2 ** 40);
+  const rules = updateRules(run, recipe);
+  const { parameters } = layoutParameters(parameterSpecs(config), recipe, rules, 2 ** 40);
   return (name) => {
-    const [part] = parameters.get(name)!.parts;
-    const bits = { seed: randomBits(part!.chunk, seed), first: part!.master.offset };
+    const { parts, rule } = parameters.get(name)!;
+    const [part] = parts;
+    const bits = { seed: randomBits(part!.chunk, run.seed), first: part!.master.offset };
+    const { moments } = rule!;
     return { moments, masterRounding: recipe.storage('master').rounding ?? 'nearest', bits };
   };
 }
@@ -130,12 +129,12 @@ export function trainStep(
     state.applied++;
     const gradFactor = clipCoefficient(norm, options.clip) / scale;
     const store = storeOf(model.recipe, model);
-    const { update = adamw } = options;
+    const { updateOf = () => adamw } = options;
     for (const spec of parameterSpecs(model.config)) {
       const { name } = spec;
       if (options.frozen?.(name)) continue;
       const weight = parameter(state.masters, name);
-      update(
+      updateOf(spec)(
         weight,
         parameter(gradients, name),
         parameter(state.firstMoment, name),

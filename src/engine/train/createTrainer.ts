@@ -5,7 +5,7 @@ import { EngineError } from '../core/errors.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { AdapterReport } from '../gpu/device.ts';
-import type { AttentionKernel, MatmulKernel, Operation } from '../gpu/operation.ts';
+import type { Operation } from '../gpu/operation.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { roughFlops } from '../gpu/roofline.ts';
@@ -29,11 +29,7 @@ const ASSUMED_SHARE = 0.15;
 export interface TrainerOptions {
   /** Called while kernels compile, with the number compiled and the total. */
   readonly onProgress?: ((compiled: number, total: number) => void) | undefined;
-  /** Uses this matmul kernel without timing others. For tests. @internal */
-  readonly matmul?: MatmulKernel | undefined;
-  /** Uses this attention kernel. For tests. @internal */
-  readonly attention?: AttentionKernel | undefined;
-  /** The conditions under which the run was trained before its device was lost. Its kernels take precedence over those of `resume`. @internal */
+  /** The conditions under which the run was trained before its device was lost. They take precedence over those of `resume`. @internal */
   readonly before?: RecordedConditions | undefined;
   /**
    * Returns training batch `index` (from 0), B * T ids each, instead of the dataset's windows. For comparisons with other
@@ -44,9 +40,12 @@ export interface TrainerOptions {
   readonly initialValues?: ((name: string) => Float32Array) | undefined;
   /** Longest time in milliseconds that one submission may occupy the GPU. It changes no result. */
   readonly submitMs?: number | undefined;
-  /** Selects parameters by name that are not trained and have neither gradient nor optimizer states. A saved run must resume with the same ones. */
+  /**
+   * Selects parameters by name that are not trained and have neither gradient nor optimizer states. A saved run resumes with
+   * the ones that its file names.
+   */
   readonly frozen?: ((name: string) => boolean) | undefined;
-  /** A saved run to resume, with the kernels that it was trained with. */
+  /** A saved run to resume, on the same adapter with the kernels that it was trained with. */
   readonly resume?: RunFile | undefined;
 }
 
@@ -70,15 +69,15 @@ export async function createTrainer(
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
   const half = chooseHalf(config.half, report);
-  const limits = { ...planLimits(device.limits), frozen: options.frozen };
+  const { resume } = options;
+  const saved = resume?.description.frozen;
+  const frozen = options.frozen ?? (saved && ((name: string) => saved.includes(name)));
+  const limits = { ...planLimits(device.limits), frozen };
   const plan = memoryPlan(config, vocabulary, limits);
   const pipelines = new PipelineCache(device);
   const expectedFlops = await roughFlops(device, pipelines, report);
-  const { resume } = options;
-  const recorded = options.before?.kernels ?? resume?.description.kernels;
-  const { matmul, attention } = options;
   const gpu = { device, pipelines, report };
-  const kernels = await runKernels(gpu, config, plan.tensors, { matmul, attention, recorded });
+  const kernels = await runKernels(gpu, config, plan.tensors, options.before ?? resume?.description);
   const target = makeTarget(report, half, kernels);
   const schedule = buildSchedule(target, plan.tensors, config);
   const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>

@@ -1,5 +1,6 @@
 /** Reads parameters from the GPU at full precision. */
 import { decodeFloats } from '../checkpoint/dtypes.ts';
+import type { CardFacts } from '../checkpoint/modelCard.ts';
 import { formatOf, type Tensor } from '../gpu/tensor.ts';
 import { formatInfo } from '../precision/formats.ts';
 import type { Trainer } from './trainer.ts';
@@ -33,6 +34,12 @@ export async function readParameters(
     }
   }
   return values;
+}
+
+/** What a model card says about a run. @param valLoss in nats; null when it was not measured */
+export function cardFacts(trainer: Trainer, valLoss: number | null): CardFacts {
+  const { config, dataset, report, submittedSteps: steps, firstLoss, lastLoss } = trainer;
+  return { config, text: dataset.name, adapter: report.name, steps, firstLoss, lastLoss, valLoss };
 }
 
 function decode(tensor: Tensor, bytes: Uint8Array): Float32Array {

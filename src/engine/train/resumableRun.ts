@@ -54,7 +54,7 @@ export class ResumableRun {
   /** A copy in CPU memory, or on disk if the browser keeps Blobs there. */
   #copy: RunFile | null = null;
   #copiedAt = 0;
-  /** The conditions up to now. A new device must use the same kernels. */
+  /** The conditions up to now. A new device of the same adapter uses the same kernels. */
   #before: RecordedConditions | undefined;
   #submitMs: number | undefined;
   readonly #shrinks: boolean;

@@ -14,7 +14,7 @@ import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type Arena, readTensor } from '../gpu/arena.ts';
+import { type Arena, copyTensor, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
@@ -32,6 +32,7 @@ import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
+import { frozenNames } from '../model/runState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
@@ -60,6 +61,8 @@ export class Trainer {
   readonly plan: MemoryPlan;
   /** How f16 is stored; null in modes without f16. */
   readonly storage: HalfStorage | null;
+  /** Names of the parameters that are not trained. */
+  readonly frozen: readonly string[];
   /** Number of trained values. A tied head is counted once, padding not at all. */
   readonly parameterCount: number;
   /** Kernels chosen for this adapter, which are saved with the run. */
@@ -114,6 +117,7 @@ export class Trainer {
     this.#trainingBatch = parts.batches;
     this.#start = parts.start;
     this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
+    this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
     this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
@@ -352,17 +356,11 @@ export class Trainer {
    */
   #stashState(): () => void {
     const { state, stateAside, found } = this.plan.tensors;
-    this.#copy(state, stateAside);
+    copyTensor(this.device, this.arena, state, stateAside);
     return () => {
-      this.#copy(stateAside, state);
+      copyTensor(this.device, this.arena, stateAside, state);
       forgetOverflow(this.device, this.arena.buffer(found));
     };
-  }
-
-  #copy(from: Tensor, to: Tensor): void {
-    const encoder = this.device.createCommandEncoder({ label: `copy ${from.name}` });
-    encoder.copyBufferToBuffer(this.arena.buffer(from), 0, this.arena.buffer(to), 0, byteLength(from));
-    this.device.queue.submit([encoder.finish()]);
   }
 
   /** The micro-batches of the next step. */

@@ -1,7 +1,7 @@
 /**
  * Running error analysis: a number with a bound on how far the f32 that a conforming WGSL implementation computes for it
  * may be from it. Kernels are replayed on such numbers, so that every tolerance is derived and none is chosen.
- * Accuracy of the operations: WGSL "Floating Point Accuracy"; research/numerics.md 5.1.
+ * Accuracy of the operations: WGSL, "Floating Point Accuracy".
  */
 
 /** WGSL names no rounding mode: a correctly rounded result is either neighbour, one ulp away at most. */

@@ -1,6 +1,6 @@
 /** Scales of columns, scales that are no powers of two, and scales that matmuls apply to their sums. */
 import { expect, test } from 'vitest';
-import { normalAt, randomBits } from '../../../src/engine/core/rng.ts';
+import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import {
   type BlockScales,
@@ -17,39 +17,8 @@ import type { ScaleKind } from '../../../src/engine/precision/storage.ts';
 import { decodeBits, encodeBits, f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
 import { amaxBits, currentScale, inverseFor } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
+import { inversesOf, putInverse, scaledInput } from './scaledInputs.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
-
-/** Groups of values on which scaling could go wrong. Subnormal f32 numbers are left out: adapters may flush them. */
-const GROUPS: readonly ((i: number) => number)[] = [
-  () => 0,
-  (i) => (i === 1 ? Number.POSITIVE_INFINITY : i),
-  (i) => (i === 0 ? Number.NaN : -i),
-  (i) => (i + 1) * 2 ** -124,
-  (i) => ((i % 12) - 6) * 2 ** 124,
-  () => 0.3,
-  (i) => (i === 3 ? -1e6 : 1e-3),
-  (i) => 1.75 * 2 ** ((i % 8) - 4) * (i % 2 ? 1 + 2 ** -23 : 1),
-];
-
-function sampleOf(group: number, i: number): number {
-  const usual = normalAt(group * 4096 + i, 3) * 2 ** ((randomBits(group, 4) % 16) - 8);
-  return Math.fround(GROUPS[group]?.(i) ?? usual);
-}
-
-/** Inverse scales as they are stored. */
-function inversesOf(
-  bytes: ArrayBuffer,
-  { offset, size }: { offset: number; size: number },
-  count: number,
-  as: ScaleKind,
-): number[] {
-  const words = new Uint32Array(bytes, offset, size / 4);
-  return Array.from({ length: count }, (_, k) => {
-    if (as === 'pow2' || as === 'f32') return decodeBits('f32', words.at(-1 - k)!);
-    const byte = (words.at(-1 - (k >> 2))! >>> (8 * (k & 3))) & 255;
-    return as === 'e8m0' ? 2 ** (byte - 127) : decodeBits('e4m3fn', byte);
-  });
-}
 
 /** A reciprocal within 2.5 units in the last place, as WGSL allows, and a rounded product. */
 const DIVIDED = 2 ** -21;
@@ -79,7 +48,7 @@ test.each(['pow2', 'e8m0', 'f32'] as const)('every column at a scale of its own,
       const name = `${rows} x ${columns}`;
       const elements = rows * columns;
       const values = Array.from({ length: elements }, (_, at) =>
-        sampleOf(at % columns, Math.floor(at / columns)),
+        scaledInput(at % columns, Math.floor(at / columns)),
       );
       const inp = run.codes(`${name} inp`, 'f32', values.map(f32Bits));
       const tensor = run.output(`${name} out`, 'e4m3fn', elements, { columns, as });
@@ -125,7 +94,7 @@ test.each(['f32', 'e4m3'] as const)(
       const first = as === 'e4m3' ? 3 : 0;
       const values = Array.from({ length: elements }, (_, at) => {
         const group = first + Math.floor(at / block);
-        const value = sampleOf(group, at % block);
+        const value = scaledInput(group, at % block);
         return as === 'e4m3' && group === 4 ? 0 : value;
       });
       const inp = run.codes('inp', 'f32', values.map(f32Bits));
@@ -176,8 +145,7 @@ function operand(
   const exponentOf = (k: number) => (randomBits(k, 7) % 2 ? 30 : -30) + (randomBits(k, 8) % 3);
   const count = per === 'row' ? rows : columns;
   for (let k = 0; k < count; k++) {
-    const [word, shift] = per === 'row' ? [k >> 2, 8 * (k & 3)] : [k, 23];
-    words[words.length - 1 - word]! |= (127 + exponentOf(k)) << shift;
+    putInverse(words, blockScales.as, k, exponentOf(k));
   }
   const values = Float64Array.from({ length: rows * columns }, (_, at) => {
     const x = (randomBits(at, rows + columns) % 9) - 4;

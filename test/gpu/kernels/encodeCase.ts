@@ -17,7 +17,7 @@ export interface CodeCheck {
   readonly flushed: number;
 }
 
-/** research/numerics.md 1.4: f32 bits, f16, bf16, e4m3fn and e5m2 (saturating), tf32 (null: as the f32 bits). */
+/** Vectors of test/unit/reference/rounding.test.ts: f32 bits, f16, bf16, e4m3fn and e5m2 (saturating), tf32 (null: as the f32 bits). */
 const GOLDEN: readonly (readonly [number, number, number, number, number, number | null])[] = [
   [0x3f800000, 0x3c00, 0x3f80, 0x38, 0x3c, null],
   [0xc0000000, 0xc000, 0xc000, 0xc0, 0xc0, null],

@@ -219,6 +219,7 @@ describe('AdamW', () => {
     beta2: 0.99,
     epsilon: 1e-8,
     weightDecay: 0,
+    rateFactor: 1,
     elements: 8,
     decayedElements: 0,
     masterRounding: 'nearest',

@@ -12,6 +12,7 @@ import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import { f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
+import { putInverse } from './scaledInputs.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
 const FORMAT = 'e2m1fn' as FormatId;
@@ -62,9 +63,7 @@ function fourBits(
     const block = Math.floor(i / width);
     const exponent = (randomBits(block, seed + 100) % 5) - 2;
     bytes[i >> 1]! |= code << (4 * (i & 1));
-    const [word, shift] = as === 'e8m0' ? [block >> 2, 8 * (block & 3)] : [block, 23];
-    // Kept inverted, from the last word backwards.
-    if (i % width === 0) words[words.length - 1 - word]! |= (127 + exponent) << shift;
+    if (i % width === 0) putInverse(words, as, block, exponent);
     return VALUES[code]! * 2 ** exponent;
   });
   run.stored(tensor, bytes);

@@ -1,5 +1,5 @@
 /** Families of kernels that a run can be asked to use on lavapipe, which by itself takes the known answer. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { AttentionKernel, MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import { SHADERS } from '../../../src/engine/gpu/shaders.ts';
 import { chooseKernels, recordKernels } from '../../../src/engine/kernels/kernelChoice.ts';
@@ -14,6 +14,21 @@ test('a software adapter takes the known answer, without timing', () =>
     const choice = await chooseKernels(device, pipelines, report);
     expect(recordKernels(choice)).toEqual({ matmul: 'register32', attention: 'register' });
     expect(pipelines.size).toBe(0);
+  }));
+
+test('operations to time are made only where something is timed', () =>
+  withKernelFixture(async ({ device, pipelines, report }) => {
+    const sample = vi.fn(() => []);
+    const known = await chooseKernels(device, pipelines, report, { sample });
+    expect(sample).not.toHaveBeenCalled();
+    // What is taken anyway is not tested when it is asked for.
+    const asked = readKernels(known.matmul);
+    expect(recordKernels(await chooseKernels(device, pipelines, report, { sample, asked }))).toEqual({
+      ...{ matmul: known.matmul, attention: known.attention },
+    });
+    expect(pipelines.size).toBe(0);
+    await chooseKernels(device, pipelines, { ...report, isFallback: false }, { sample });
+    expect(sample).toHaveBeenCalled();
   }));
 
 test('every family passes its self-test, and is taken where it is asked for', () =>

@@ -34,7 +34,14 @@ test('a skipped step changes no bit of weights and momentum', () =>
     await run.run([
       lion(targetOf(fixture, 'packed', false), {
         ...{ gradient, master, m, state, compute: undefined, low: undefined, label: 'lion' },
-        ...{ beta1: 0.9, beta2: 0.99, weightDecay: 0.1, moments: { rounding: 'nearest' }, seed: 0 },
+        ...{
+          beta1: 0.9,
+          beta2: 0.99,
+          weightDecay: 0.1,
+          rateFactor: 1,
+          moments: { rounding: 'nearest' },
+          seed: 0,
+        },
         ...{ masterRounding: 'nearest', first: 0, elements: 8, decayedElements: 8 },
       }),
     ]);

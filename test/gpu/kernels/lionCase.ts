@@ -13,7 +13,7 @@ import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { Approx, approx } from './approx.ts';
 import { type Comparison, compareExact, compareReplayed, type Rounding } from './bounds.ts';
 import { normal } from './inputs.ts';
-import { adamwState, MASTER_SEED, MASTER_STEP, masterOf } from './optimizerCase.ts';
+import { adamwState, MASTER_SEED, MASTER_STEP, masterOf, RATE_FACTOR } from './optimizerCase.ts';
 import { type KernelFixture, KernelRun } from './runKernel.ts';
 
 const OPTIONS = { beta1: 0.9, beta2: 0.99, weightDecay: 0.3 } as const;
@@ -41,7 +41,7 @@ export async function checkLion(
   const gradient = run.input('gradient', roles.gradient, gradients());
   const m = run.input('m', moments.firstMoment, momenta());
   const compute = copy ? run.output('compute', copy, ELEMENTS) : undefined;
-  const words = { applied: MASTER_STEP, gradFactor: FACTOR, learningRate: RATE };
+  const words = { applied: MASTER_STEP, gradFactor: FACTOR, learningRate: RATE / RATE_FACTOR };
   const state = run.bytes(
     'state',
     adamwState({ ...words, apply: true, biasCorrection1: 7, biasCorrection2: 7 }),
@@ -49,6 +49,7 @@ export async function checkLion(
   await run.run([
     lion(target, {
       ...{ gradient, master, m, compute, low, state, moments, masterRounding, ...OPTIONS },
+      rateFactor: RATE_FACTOR,
       ...{ first: 0, elements: ELEMENTS, decayedElements: DECAYED, seed: MASTER_SEED, label: 'lion' },
     }),
   ]);

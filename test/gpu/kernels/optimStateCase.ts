@@ -155,7 +155,7 @@ export async function checkOptimState(
   const wholeParameters = clipUpdate || moments.scale === 'parameter';
   const whole = wholeParameters ? { parameterStates, index: 0 } : undefined;
   const args = {
-    ...{ gradient, master, m, v, groups, moments, state, whole, ...OPTIONS },
+    ...{ gradient, master, m, v, groups, moments, state, whole, rateFactor: 1, ...OPTIONS },
     ...{ first: FIRST, elements: ELEMENTS, decayedElements: ELEMENTS, seed: SEED },
     ...{ masterRounding: 'nearest' as MasterRounding, label: 'adamw' },
   };
@@ -331,7 +331,7 @@ export async function roundMany(
     adamw(target, {
       ...{ gradient, master, m, v, state, elements, first: 0, decayedElements: 0, seed: SEED },
       ...{ moments: momentsOf(recipeOf('fp32'), 'bf16'), masterRounding: 'nearest', label: 'adamw' },
-      ...{ beta1: 0, beta2: 0, epsilon: 1e-8, weightDecay: 0 },
+      ...{ beta1: 0, beta2: 0, epsilon: 1e-8, weightDecay: 0, rateFactor: 1 },
     }),
   ]);
   const rounded = run.read(m);

@@ -54,6 +54,8 @@ const DECAYED = 120;
 /** Of the applied step that {@link masterOf} rounds for, and its seed. */
 export const MASTER_STEP = 3;
 
+/** Learning rate of the group over that of the step state, a power of two: their product is exact. */
+export const RATE_FACTOR = 0.25;
 export const MASTER_SEED = 0x1234567;
 
 /** Master weights as the recipe keeps them; `values` as the kernel reads them, `round` as it writes them. */
@@ -121,14 +123,15 @@ export async function checkAdamw(
   const state = run.bytes(
     'state',
     adamwState({
-      ...{ apply: true, applied: MASTER_STEP, gradFactor, learningRate },
-      ...{ biasCorrection1, biasCorrection2 },
+      ...{ apply: true, applied: MASTER_STEP, gradFactor },
+      ...{ learningRate: learningRate / RATE_FACTOR, biasCorrection1, biasCorrection2 },
     }),
   );
   await run.run([
     adamw(target, {
       ...tensors,
       ...OPTIONS,
+      rateFactor: RATE_FACTOR,
       state,
       elements: ELEMENTS,
       decayedElements: DECAYED,

@@ -25,7 +25,7 @@ import {
   windowElements,
 } from '../../../src/engine/kernels/attentionOptions.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../../src/engine/kernels/optimizers/table.ts';
+import { OPTIMIZERS, optimStatesOf } from '../../../src/engine/kernels/optimizers/table.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
@@ -192,7 +192,7 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const precision of MASTERS) {
     for (const optimizer of OPTIMIZERS) {
-      for (const optimState of OPTIMIZER_TABLE[optimizer].rule.optimStates) {
+      for (const optimState of optimStatesOf(optimizer)) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
         const config = {
           ...presetOf('smoke').config,

@@ -72,7 +72,7 @@ test('fp16 from a loss scale of 2^30 skips, halves until it fits, and learns', a
 });
 
 test('fp16-pure loses the update that moves an f32 master', async () => {
-  // T-M1 of research/numerics.md: the first step of AdamW moves every weight by lr = 1e-4, whatever its gradient; halfway
+  // The first step of AdamW moves every weight by lr = 1e-4, whatever its gradient; halfway
   // to the f16 number below 1 is 2^-12 = 2.4e-4. The weights of layer norm start at 1 and do not decay.
   const lr = 1e-4;
   const run = (precision: 'fp16' | 'fp16-pure') =>

@@ -21,7 +21,7 @@ import {
 const STEPS = 5;
 
 describe('four micro-batches are one batch four times as large', () => {
-  // T-S3 of research/numerics.md. In f32 only the order of sums differs; in f16 also where values round, which moves a
+  // In f32 only the order of sums differs; in f16 also where values round, which moves a
   // gradient as far as gradients.test.ts derives: 2e-3.
   test.each([
     ['fp32', 1e-5],

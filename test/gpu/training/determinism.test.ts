@@ -37,8 +37,8 @@ test('fp32: the same seed twice, another seed, the other matmul kernel', async (
   const losses = ({ metrics }: Run) => metrics.map(({ loss }) => loss);
   for (const [i, loss] of losses(other).entries()) expect(loss).not.toBe(losses(first)[i]);
 
-  // Both kernels sum in order of k, so the choice of autotune changes no bit. Other formats differ in loads and stores only.
-  const tiled = await run({ precision: 'fp32' }, { matmul: 'tiled' });
+  // Both kernels sum in order of k, so the choice between them changes no bit. Other formats differ in loads and stores only.
+  const tiled = await run({ precision: 'fp32', kernels: 'tiled' });
   expectSame(tiled, first);
 });
 

@@ -21,7 +21,7 @@ import { datasetFor, TINY, TINY_VOCABULARY, takeSteps, withTrainer } from './hel
 async function runWith(onStep: (trainer: Trainer, metrics: StepMetrics) => void): Promise<unknown> {
   const { device, report } = await openDevice(await loadDawn([]));
   const config = { ...TINY, steps: 50, warmup: 0, evalEvery: 0 };
-  const trainer = await createTrainer(device, report, config, datasetFor(config), { matmul: 'register32' });
+  const trainer = await createTrainer(device, report, config, datasetFor(config));
   try {
     const events = { onStep: (metrics: StepMetrics) => onStep(trainer, metrics), onEval: () => undefined };
     return await runTraining(trainer, events, new RunControl());
@@ -77,7 +77,7 @@ test('a GPU that refuses the memory is reported with the memory needed, now and 
     refuseAbove(device, bytesOf({ recompute: 'gelu' }));
     const report = reportOf(adapter, device);
     const make = (config: TrainConfig, options: TrainerOptions = {}) =>
-      createTrainer(device, report, config, datasetFor(config), { ...options, matmul: 'register32' });
+      createTrainer(device, report, config, datasetFor(config), options);
     expect(await make(TINY).catch((error: unknown) => error)).toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: `The GPU could not allocate ${mebibytes(bytesOf({}))} for this run (no room).`,

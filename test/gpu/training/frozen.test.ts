@@ -19,6 +19,7 @@ import {
   snapshot,
   TINY,
   TINY_VOCABULARY,
+  type TinyOptions,
   takeSteps,
   withTrainer,
 } from './helper.ts';
@@ -144,11 +145,19 @@ test('a run with frozen parameters is saved without their optimizer states, and 
       await takeSteps(trainer, 2);
       expect(differences(whole.after, await snapshot(trainer))).toEqual([]);
     },
-    { resume, frozen },
+    { resume },
   );
-  const others = { resume, frozen: (name: string) => frozen(name) || name === 'wpe.weight' };
-  await expect(withTrainer(overrides, () => undefined, others)).rejects.toMatchObject({
-    code: 'WRONG_RUN',
-    message: expect.stringContaining('adam.m.wpe.weight'),
-  });
+  const refused = (options: TinyOptions, message: string) =>
+    expect(withTrainer(overrides, () => undefined, options)).rejects.toMatchObject({
+      code: 'WRONG_RUN',
+      message: expect.stringContaining(message),
+    });
+  const more = (name: string) => frozen(name) || name === 'wpe.weight';
+  await refused({ resume, frozen: more }, 'trains wpe.weight, which is frozen here');
+  await refused({ resume, frozen: () => false }, 'wte.weight is frozen; here it is trained');
+  // Versions up to 0.2 did not save the names.
+  const { frozen: _, ...description } = resume.description;
+  const old = { ...resume, description };
+  await withTrainer(overrides, () => undefined, { resume: old, frozen });
+  await refused({ resume: old, frozen: more }, 'adam.m.wpe.weight');
 });

@@ -9,7 +9,6 @@
 import { describe, expect, test } from 'vitest';
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
-import type { AttentionKernel } from '../../../src/engine/gpu/operation.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
@@ -98,11 +97,7 @@ function referenceOf(
   return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
 }
 
-function gpuGradients(
-  config: Partial<TrainConfig>,
-  features?: GPUFeatureName[],
-  attention: AttentionKernel = 'register',
-) {
+function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
   return withTrainer(
     config,
     async (trainer) => {
@@ -123,7 +118,7 @@ function gpuGradients(
         scales,
       };
     },
-    { batches: () => BATCH, features, attention },
+    { batches: () => BATCH, features },
   );
 }
 
@@ -215,7 +210,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds & { readonly attention?: AttentionKernel })?,
+  (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
 /** Each that GPT-2 does not have. */
@@ -243,16 +238,16 @@ describe.each<Case>([
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp32', 'auto', undefined, { dropout: 0.2 }],
-  ['fp16', 'packed', undefined, { dropout: 0.2, attention: 'uniform' }],
+  ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
-  ['fp32', 'auto', undefined, { attention: 'uniform' }],
-  ['fp16', 'auto', [], { attention: 'uniform' }],
+  ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
+  ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],
   ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
   ...SCALES.map((scale) => [scaledMode(scale), 'auto'] as [PrecisionMode, 'auto']),
-])('%s, halves %s, features %j, %o', (precision, half, features, { attention, ...settings } = {}) => {
+])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient matches the reference', async () => {
-    const gpu = await gpuGradients({ precision, half, ...settings }, features, attention);
+    const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
     const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);

@@ -41,11 +41,11 @@ test.each(['f32', 'bf16'] as const)('fp32, momentum in %s: three steps follow th
       const model = { config: gptConfig(config, TINY_VOCABULARY), recipe: described('fp32') };
       const start = await parametersOf(trainer, 'master');
       const state = trainState(model, start);
-      const storage = storageOf(model.config, recipeOf('fp32'), optimState, config.seed);
+      const storage = storageOf(model.config, recipeOf('fp32'), config);
       for (let step = 0; step < 3; step++) {
         const [metrics] = await takeSteps(trainer, 1);
         const oracle = trainStep(model, state, [referenceBatch(batches(step), config)], {
-          ...{ ...config, learningRate: RATE, scaler: null, update: lion, storage },
+          ...{ ...config, learningRate: RATE, scaler: null, updateOf: () => lion, storage },
         });
         expect(Math.abs(metrics!.loss! / oracle.loss - 1)).toBeLessThan(1e-4);
         expect(Math.abs(metrics!.gradNorm! / oracle.gradNorm - 1)).toBeLessThan(1e-4);

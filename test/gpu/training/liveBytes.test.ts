@@ -42,8 +42,7 @@ test('bytes on the GPU do not grow over 300 steps with evaluations and saves bet
 /** Makes a trainer, takes and saves steps, and stops. @returns what would keep the trainer alive no longer */
 async function cycle(device: GPUDevice, { adapter, buffers }: DeviceContext): Promise<WeakRef<Trainer>> {
   const config = { ...TINY, precision: 'fp16', layers: 1 } as const;
-  const options = { matmul: 'register32' } as const;
-  const trainer = await createTrainer(device, reportOf(adapter, device), config, datasetFor(config), options);
+  const trainer = await createTrainer(device, reportOf(adapter, device), config, datasetFor(config));
   try {
     await takeSteps(trainer, 2);
     await saveOnce(trainer);

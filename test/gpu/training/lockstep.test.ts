@@ -55,10 +55,7 @@ function withTrainers<T>(
     const trainers: Trainer[] = [];
     for (const precision of modes) {
       const config = { ...TINY, steps: 12, evalEvery: 5, ...overrides, precision };
-      const options = { matmul: 'register32' } as const;
-      trainers.push(
-        await createTrainer(device, reportOf(adapter, device), config, datasetFor(config), options),
-      );
+      trainers.push(await createTrainer(device, reportOf(adapter, device), config, datasetFor(config)));
     }
     try {
       return await body(trainers);

@@ -47,10 +47,10 @@ describe('probed steps', () => {
     ['fp32', 'register32', {}],
     ['bf16', 'register32', { tied: false }],
     ['e8m3', 'register32', { recompute: 'block' }],
-  ] as const)('in %s with %s and %o leave the same bits as others', async (precision, matmul, more) => {
-    const overrides = { precision, ...more };
-    const plain = await run(overrides, { matmul }, null);
-    const probed = await run(overrides, { matmul }, 2);
+  ] as const)('in %s with %s and %o leave the same bits as others', async (precision, kernels, more) => {
+    const overrides = { precision, kernels, ...more };
+    const plain = await run(overrides, {}, null);
+    const probed = await run(overrides, {}, 2);
     expect(plain.frames).toEqual([]);
     expect(probed.frames.map(({ step }) => step)).toEqual([2, 4, 6]);
     expect(differences(plain.end, probed.end)).toEqual([]);

@@ -9,7 +9,6 @@ import {
   setOne,
   snapshot,
   stateOf,
-  type TinyOptions,
   takeSteps,
   withTrainer,
   writeScale,
@@ -22,48 +21,39 @@ const LAYERS = 3;
 const HUGE = 2 ** 30;
 
 /** Two steps, one with a scale that overflows f16, and two more. */
-function run(overrides: Partial<TrainConfig>, options: TinyOptions = {}) {
-  return withTrainer(
-    { layers: LAYERS, ...overrides },
-    async (trainer) => {
-      const metrics = await takeSteps(trainer, 2);
-      const { lossScale } = await stateOf(trainer);
-      writeScale(trainer, HUGE);
-      metrics.push(...(await takeSteps(trainer, 1)));
-      writeScale(trainer, lossScale);
-      metrics.push(...(await takeSteps(trainer, 2)));
-      return {
-        metrics,
-        valLoss: await trainer.evaluate(),
-        gradients: await parametersOf(trainer, 'gradient'),
-        end: await snapshot(trainer),
-        activations: (await trainer.numerics.inspect('activations')).counts,
-        bytes: trainer.memory.total,
-      };
-    },
-    options,
-  );
+function run(overrides: Partial<TrainConfig>) {
+  return withTrainer({ layers: LAYERS, ...overrides }, async (trainer) => {
+    const metrics = await takeSteps(trainer, 2);
+    const { lossScale } = await stateOf(trainer);
+    writeScale(trainer, HUGE);
+    metrics.push(...(await takeSteps(trainer, 1)));
+    writeScale(trainer, lossScale);
+    metrics.push(...(await takeSteps(trainer, 2)));
+    return {
+      metrics,
+      valLoss: await trainer.evaluate(),
+      gradients: await parametersOf(trainer, 'gradient'),
+      end: await snapshot(trainer),
+      activations: (await trainer.numerics.inspect('activations')).counts,
+      bytes: trainer.memory.total,
+    };
+  });
 }
 
 describe.each([
-  ['fp32', {}, {}],
-  ['tf32', {}, {}],
-  ['fp16', { half: 'packed', accumulation: 2 }, {}],
-  ['fp16', { half: 'native', dropout: 0.2 }, { matmul: 'tiled' }],
-  ['fp16-pure', { tied: false }, {}],
-  ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }, {}],
-  [
-    'fp8',
-    { accumulation: 2, quantizeActivations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! },
-    {},
-  ],
-  ['fp8', { accumulation: 2, quantizeActivations: '1x16' }, {}],
-  ['fp8-delayed', {}, {}],
-  ['fp8-row', { accumulation: 2 }, {}],
-] as const)('%s with %o and %o', (precision, overrides, options) => {
+  ['fp32', {}],
+  ['tf32', {}],
+  ['fp16', { half: 'packed', accumulation: 2 }],
+  ['fp16', { half: 'native', kernels: 'tiled', dropout: 0.2 }],
+  ['fp16-pure', { tied: false }],
+  ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }],
+  ['fp8', { accumulation: 2, quantizeActivations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }],
+  ['fp8', { accumulation: 2, quantizeActivations: '1x16' }],
+  ['fp8-delayed', {}],
+  ['fp8-row', { accumulation: 2 }],
+] as const)('%s with %o', (precision, overrides) => {
   test('every level trains with the same bits, through a skipped step too', async () => {
-    const trained = (recompute: TrainConfig['recompute']) =>
-      run({ precision, ...overrides, recompute }, options);
+    const trained = (recompute: TrainConfig['recompute']) => run({ precision, ...overrides, recompute });
     const kept = await trained('none');
     const skips = kept.metrics.map(({ skipped }) => skipped);
     expect(skips).toEqual([false, false, precision.startsWith('fp16'), false, false]);

@@ -41,7 +41,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
         const { config, kept, steps, evals, troubles } = run;
         const dataset = datasetFor(config);
         const trainer = await kept.make(config, (same, options) =>
-          createTrainer(device, report, same, dataset, { ...options, matmul: 'register32' }),
+          createTrainer(device, report, same, dataset, options),
         );
         const events = {
           onStep: (metrics: StepMetrics) => {

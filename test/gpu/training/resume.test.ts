@@ -144,8 +144,28 @@ test('a run resumes on another adapter, without matrix units and for more steps,
       await trainer.restore(await openRun(again));
       expect(trainer.changes).toEqual(description.changes);
     },
-    { resume, matmul: undefined },
+    { resume },
   );
+});
+
+test('a run takes over its kernels on the same adapter, and has them chosen anew on another', async () => {
+  const forced = { kernels: 'register8' } as const;
+  const file = (description: Parameters<typeof fileOf>[2]) =>
+    withTrainer(forced, async (trainer) => {
+      await takeSteps(trainer, 1);
+      return fileOf(trainer, await trainer.snapshots(), description);
+    });
+  const resumed = async (description: Parameters<typeof fileOf>[2], kernels: string) => {
+    const resume = await openRun(bytesSource('run.safetensors', await file(description)));
+    return withTrainer({ kernels }, ({ kernels: { matmul }, changes }) => ({ matmul, changes }), { resume });
+  };
+  expect(await resumed({}, 'auto')).toEqual({ matmul: 'register8', changes: [] });
+  const elsewhere = await resumed({ adapter: 'another GPU' }, 'auto');
+  expect(elsewhere.matmul).toBe('register32');
+  expect(elsewhere.changes.map(({ what, from, to }) => [what, from, to])).toContainEqual([
+    ...['kernels', 'register8', 'register32'],
+  ]);
+  expect((await resumed({ adapter: 'another GPU' }, 'register8')).matmul).toBe('register8');
 });
 
 test('where a copy does not fit, tensors are read one at a time, with the same file as the result', () =>

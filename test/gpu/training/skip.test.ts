@@ -25,6 +25,7 @@ describe.each<Partial<TrainConfig>>([
   { optimizer: 'stable-adamw', optimState: 'fp8' },
   { optimizer: 'adamw', optimState: 'fp8-lm' },
   { optimizer: 'lion', optimState: 'bf16' },
+  { optimizer: 'muon', optimState: 'bf16' },
 ])('fp16, one step with a loss scale that overflows, $optimizer, moments $optimState', (overrides) => {
   /** Five steps on batches 0 to 4; `skipped` is tried before its turn at a scale that overflows, and tried again. */
   const run = (skipped: number | null) => {

@@ -10,6 +10,7 @@ test('without options everything but the long run measures the compared shapes',
     modes: ['fp32', 'tf32', 'fp16', 'bf16'],
     budget: null,
     steps: 10_000,
+    python: null,
     json: undefined,
   });
 });
@@ -22,7 +23,7 @@ test('without shapes a software renderer measures the smallest', () => {
 
 test('every option is read', () => {
   const args =
-    '--only step,peers --shapes gpt2,smoke --precision fp16 --budget 24GiB --steps 500 --json f.json';
+    '--only step,peers --shapes gpt2,smoke --precision fp16 --budget 24GiB --steps 500 --python venv/bin/python --json f.json';
   expect(parseBench(args.split(' '))).toEqual({
     kind: 'bench',
     stages: ['step', 'peers'],
@@ -30,6 +31,7 @@ test('every option is read', () => {
     modes: ['fp16'],
     budget: 24 * 2 ** 30,
     steps: 500,
+    python: 'venv/bin/python',
     json: 'f.json',
   });
 });

@@ -24,6 +24,7 @@ function contextOf(changes: Partial<BenchContext>): BenchContext & { lines: stri
     modes: ['fp32'],
     budget: null,
     steps: 100,
+    python: null,
     datasetOf: async ({ tokenizer, context }) =>
       createDataset('call me ishmael. '.repeat(400), { name: 'ishmael', tokenizer, context }),
     print: (line) => lines.push(line),

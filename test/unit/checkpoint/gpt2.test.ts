@@ -1,10 +1,10 @@
 /** GPT-2 files as PyTorch and Hugging Face write them: read, computed with, and written again. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { CompanionFileError } from '../../../src/engine/checkpoint/beside.ts';
-import { gpt2Tensors, openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
-import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
-import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
+import { configJson } from '../../../src/engine/checkpoint/configJson.ts';
+import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { openModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import { modelTensors } from '../../../src/engine/checkpoint/modelTensors.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openSafetensors, type TensorToWrite } from '../../../src/engine/checkpoint/safetensors.ts';
 import { GPT2_KINDS, type GptConfig, paddedVocabulary } from '../../../src/engine/config/gptConfig.ts';
@@ -21,14 +21,17 @@ const { config, tokens, logits } = JSON.parse(fixture('gpt2_logits.json').toStri
   logits: Record<string, string>;
 };
 
-const open = async (bytes: Uint8Array) =>
-  openGpt2(await openSafetensors(bytesSource('m.safetensors', bytes)));
+const open = (bytes: Uint8Array, beside: Uint8Array | null = null) =>
+  openModel(bytesSource('m.safetensors', bytes), {
+    config: beside && bytesSource('config.json', beside),
+    tokenizer: null,
+  });
 
 async function load(bytes: Uint8Array) {
-  const { shape, read } = await open(bytes);
+  const { shape, weights } = await open(bytes);
   const gpt: GptConfig = { ...shape, heads: config.heads };
   const values = new Map<string, Float32Array>();
-  for (const { name } of parameterSpecs(gpt)) values.set(name, await read(name));
+  for (const { name } of parameterSpecs(gpt)) values.set(name, await weights.read(name));
   return { gpt, values };
 }
 
@@ -52,7 +55,7 @@ describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
 
   test('is written as Hugging Face writes it, and read again', async () => {
     const { gpt, values } = await load(fixture(`${name}.safetensors`));
-    const exported = await file(gpt2Tensors(gpt, 'F32', (key) => values.get(key)!));
+    const exported = await file(modelTensors(gpt, 'F32', (key) => values.get(key)!));
     const again = await load(exported);
     expect(again.gpt).toEqual(gpt);
     expect(again.values).toEqual(values);
@@ -65,7 +68,7 @@ describe.each(['gpt2_conv1d', 'gpt2_linear'])('%s', (name) => {
 
 test('in F16 a file has the weights rounded to F16', async () => {
   const { gpt, values } = await load(fixture('gpt2_conv1d.safetensors'));
-  const again = await load(await file(gpt2Tensors(gpt, 'F16', (key) => values.get(key)!)));
+  const again = await load(await file(modelTensors(gpt, 'F16', (key) => values.get(key)!)));
   // To nearest: half a step of 11 bits, or of the smallest subnormal.
   for (const [key, exact] of values) {
     const wrong = again.values
@@ -169,14 +172,19 @@ describe('config.json', () => {
   const edited = (change: Record<string, unknown>) =>
     JSON.stringify({ ...JSON.parse(configJson(gpt, 'F32', { kind: 'byte' })), ...change });
   const read = (text: string | Uint8Array) =>
-    readConfig(
-      bytesSource('config.json', typeof text === 'string' ? new TextEncoder().encode(text) : text),
-      gpt,
+    open(
+      fixture('gpt2_conv1d.safetensors'),
+      typeof text === 'string' ? new TextEncoder().encode(text) : text,
     );
 
   test('names the number of heads', async () => {
-    expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toEqual({ heads: 2, mlp: 'gelu' });
-    expect(await read('{"n_head":2}')).toEqual({ heads: 2, mlp: null });
+    expect(await read(configJson(gpt, 'F16', { kind: 'byte' }))).toMatchObject({ heads: 2 });
+    expect(await read('{"n_head":2}')).toMatchObject({ heads: 2, shape: { mlp: 'gelu' } });
+  });
+
+  test('names the epsilon of the norms', async () => {
+    expect((await read(edited({ layer_norm_epsilon: 1e-6 }))).shape.normEpsilon).toBe(1e-6);
+    expect((await read('{"n_head":2}')).shape.normEpsilon).toBe(1e-5);
   });
 
   test('is read with a byte order mark, and with NaN and Infinity as Python writes them in unused fields', async () => {
@@ -187,17 +195,17 @@ describe('config.json', () => {
   });
 
   test.each<[string, string | Uint8Array, RegExp]>([
-    ['another model', edited({ model_type: 'llama' }), /model_type "llama"; Halfstep trains only gpt2/],
+    [
+      'another model',
+      edited({ model_type: 'llama' }),
+      /model_type "llama" where the weights are those of GPT-2/,
+    ],
     [
       'another activation',
       edited({ activation_function: 'relu' }),
       /activation_function "relu"; Halfstep trains only gelu/,
     ],
-    [
-      'another epsilon',
-      edited({ layer_norm_epsilon: 1e-6 }),
-      /layer_norm_epsilon 0\.000001; Halfstep trains only 0\.00001/,
-    ],
+    ['no epsilon', edited({ layer_norm_epsilon: 0 }), /layer_norm_epsilon 0, which is not a positive number/],
     [
       'unscaled attention',
       edited({ scale_attn_weights: false }),
@@ -209,32 +217,38 @@ describe('config.json', () => {
       /scale_attn_by_inverse_layer_idx true; Halfstep trains only false/,
     ],
     ['quantised weights', edited({ quantization_config: { bits: 8 } }), /quantization_config an object/],
-    ['other layers', edited({ n_layer: 12 }), /n_layer 12 where the weights have 2$/],
+    ['other layers', edited({ n_layer: 12 }), /n_layer 12 where the weights have 2\.$/],
     [
       'another width and context',
       edited({ n_embd: 32, n_positions: 1024 }),
-      /n_embd 32 where the weights have 16, and n_positions 1024 where the weights have 8$/,
+      /n_embd 32 where the weights have 16, and n_positions 1024 where the weights have 8\.$/,
     ],
-    ['another vocabulary', edited({ vocab_size: 50257 }), /vocab_size 50257 where the weights have 11$/],
-    ['another MLP', edited({ n_inner: 32 }), /n_inner 32 where the weights have 64$/],
+    ['another vocabulary', edited({ vocab_size: 50257 }), /vocab_size 50257 where the weights have 11\.$/],
+    ['another MLP', edited({ n_inner: 32 }), /n_inner 32 where the weights have 64\.$/],
     ['a head of its own', edited({ tie_word_embeddings: false }), /false where the weights have no lm_head/],
-    ['no heads', edited({ n_head: undefined }), /^has no n_head$/],
+    ['no heads', edited({ n_head: undefined }), /has no n_head\.$/],
     ['half a head', edited({ n_head: 1.5 }), /n_head 1\.5, which is not a positive integer/],
     ['heads without end', edited({ n_head: 'X' }).replace('"X"', 'Infinity'), /n_head Infinity, which is no/],
     [
       'an epsilon of NaN',
       edited({ layer_norm_epsilon: 'X' }).replace('"X"', 'NaN'),
-      /layer_norm_epsilon NaN; Halfstep trains only 0\.00001/,
+      /layer_norm_epsilon NaN, which is not a positive number/,
     ],
-    ['a width of -Infinity', edited({ n_embd: 'X' }).replace('"X"', '-Infinity'), /n_embd -Infinity where/],
+    [
+      'a width of -Infinity',
+      edited({ n_embd: 'X' }).replace('"X"', '-Infinity'),
+      /n_embd -Infinity, which is/,
+    ],
     ['no JSON', '{', /not JSON at character 1: a key is missing/],
     ['a key twice', '{"n_head":1,"n_head":2}', /the key "n_head" is there twice/],
     ['a list', '[]', /not a JSON object/],
     ['UTF-16', new Uint8Array(Buffer.from('\uFEFF{"n_head":2}', 'utf16le')), /is not UTF-8/],
     ['more than a configuration has', new Uint8Array(2 ** 20 + 1), /has 1048577 bytes; at most 1048576/],
   ])('%s is refused', async (_, text, why) => {
-    await expect(read(text)).rejects.toThrow(why);
-    await expect(read(text)).rejects.toThrow(CompanionFileError);
+    const error = await refusal(read(text));
+    expect(error.code).toBe('WRONG_MODEL');
+    expect(error.message).toMatch(why);
+    expect(error.message).toMatch(/^The config\.json beside "m\.safetensors" /);
   });
 });
 

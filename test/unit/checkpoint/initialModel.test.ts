@@ -108,7 +108,9 @@ test('a file that is not there, and one of another kind', async () => {
   );
   const other = join(folder, 'other.safetensors');
   writeFileSync(other, await file([floats('x', [1], [1])]));
-  expect((await refusal(openInitialModel(other, {}))).message).toBe('"other.safetensors" has no wte.weight.');
+  expect((await refusal(openInitialModel(other, {}))).message).toBe(
+    '"other.safetensors" has no wte.weight (GPT-2) and no embed_tokens.weight (Llama).',
+  );
 });
 
 test('a text of another vocabulary is refused with both numbers; fewer tokens can be padded', async () => {

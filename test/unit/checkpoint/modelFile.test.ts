@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CompanionFiles } from '../../../src/engine/checkpoint/beside.ts';
-import { gpt2Tensors } from '../../../src/engine/checkpoint/gpt2.ts';
-import { configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { configJson } from '../../../src/engine/checkpoint/configJson.ts';
+import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { type ModelFile, openModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import { modelTensors } from '../../../src/engine/checkpoint/modelTensors.ts';
 import { bytesSource, type RandomAccess } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { GPT2_KINDS, type GptConfig } from '../../../src/engine/config/gptConfig.ts';
@@ -39,7 +40,7 @@ const GPT: GptConfig = {
 /** A model of zeros. */
 function model(gpt: GptConfig, metadata: Record<string, string> = {}): Promise<Uint8Array> {
   const sizes = new Map(parameterSpecs(gpt).map(({ name, rows, columns }) => [name, rows * columns]));
-  const tensors = gpt2Tensors(gpt, 'F16', (name) => new Float32Array(sizes.get(name)!));
+  const tensors = modelTensors(gpt, 'F16', (name) => new Float32Array(sizes.get(name)!));
   return concatenated(writeSafetensors(tensors, metadata));
 }
 const CHARACTERS: TokenizerJson = { kind: 'char', characters: 'abc' };
@@ -80,7 +81,7 @@ describe('config.json', () => {
     [
       'another model',
       '{"model_type":"llama"}',
-      /model_type "llama"; Halfstep trains only gpt2\. It belongs to another/,
+      /model_type "llama" where the weights are those of GPT-2\. It belongs to another/,
     ],
     ['no JSON at all', 'port = 8080', /is not JSON at character 0: no value is here\. It belongs to another/],
   ])('with %s does not decide about an own export, which says so', async (_, config, why) => {
@@ -128,7 +129,7 @@ describe('the activation function of the MLP', () => {
     const opened = await open(await model(GPT, metadata), beside(other));
     expect(opened.shape.mlp).toBe(kind);
     expect(opened.notes).toEqual([
-      expect.stringMatching(/names the activation function .* It belongs to another/),
+      expect.stringMatching(/says activation_function .* where the metadata .* It belongs to another/),
     ]);
   });
 

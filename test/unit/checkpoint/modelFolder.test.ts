@@ -1,10 +1,16 @@
 /** The model of a saved run, without a GPU. */
 import { expect, test } from 'vitest';
-import { openGpt2 } from '../../../src/engine/checkpoint/gpt2.ts';
-import { modelFolder, modelOfRun, readMaster } from '../../../src/engine/checkpoint/modelFolder.ts';
+import { exportedFamily } from '../../../src/engine/checkpoint/families.ts';
+import { openModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import {
+  type FileToWrite,
+  modelFolder,
+  modelFolderOfRun,
+  modelOfRun,
+  readMaster,
+} from '../../../src/engine/checkpoint/modelFolder.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
-import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { gptConfig, type TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength, bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
@@ -14,6 +20,13 @@ import { DEFAULT_LIMITS, type RunTensors, runTensors } from '../../../src/engine
 import { concatenated } from './files.ts';
 
 const CHARACTERS = 'abcdefghij';
+
+const bytesOf = ({ pieces }: FileToWrite): Promise<Uint8Array> =>
+  concatenated(
+    (async function* () {
+      yield* pieces();
+    })(),
+  );
 
 /** Bits of element `i` of a chunk's master. Where it is split, the lower halves are added as signed numbers. */
 const upper = (i: number) => 0x3f80 + (i % 100);
@@ -90,22 +103,41 @@ test('the folder has the run’s shape, tokenizer and weights', async () => {
   const run = await runOf(config, tensors);
   const gpt = await modelOfRun(run);
   expect(gpt).toMatchObject({ layers: 2, heads: 2, width: 32, context: 16, vocabulary: 10 });
-  const files = modelFolder(gpt, run.description.tokenizer, 'F16', (name) => readMaster(run, tensors, name));
-  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+  const files = await modelFolderOfRun(run, 'F16', DEFAULT_LIMITS);
+  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'README.md', 'model.safetensors'];
   expect(files.map(({ name }) => name)).toEqual(names);
-  const weights = await concatenated(
-    (async function* () {
-      yield* files.at(-1)!.pieces();
-    })(),
-  );
-  const opened = await openSafetensors(bytesSource('model.safetensors', weights));
-  expect((await openGpt2(opened)).shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
+  const weights = bytesSource('model.safetensors', await bytesOf(files.at(-1)!));
+  const opened = await openModel(weights, { config: null, tokenizer: null });
+  expect(opened).toMatchObject({ family: 'gpt2', heads: 2, tokenizer: run.description.tokenizer });
+  expect(opened.shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
+});
+
+test('the model card has what was measured, the settings, and a place for the licence', async () => {
+  const config: TrainConfig = { ...PRESETS.smoke.config, precision: 'fp16', learningRate: 0.004 };
+  const gpt = gptConfig(config, 10);
+  const facts = {
+    ...{ config, text: 'a | text\n# of `mine`', adapter: 'a GPU', steps: 20 },
+    ...{ firstLoss: 2.5, lastLoss: null, valLoss: 1.25 },
+  };
+  const folder = modelFolder(gpt, { kind: 'byte' }, 'F32', () => new Float32Array(), facts);
+  const card = new TextDecoder().decode(await bytesOf(folder.find(({ name }) => name === 'README.md')!));
+  expect(card).toMatch(/^---\n# license: fill in/);
+  for (const line of [
+    '| text | a \\| text # of \\`mine\\` |',
+    '| training loss of step 1 | 2.5000 nats, perplexity 12.18 |',
+    '| validation loss | 1.2500 nats, perplexity 3.490 |',
+    '| `precision` | fp16 |',
+    '| `lr` | 0.004 |',
+    'model = AutoModelForCausalLM.from_pretrained(folder)',
+  ]) {
+    expect(card.split('\n'), line).toContain(line);
+  }
+  expect(card).not.toMatch(/training loss of step 20/);
 });
 
 test('a model that GPT-2 of the libraries cannot represent is refused, naming the feature', () => {
   const gpt = gptConfig({ ...PRESETS.smoke.config, norm: 'rmsnorm' }, 10);
-  const folder = () => modelFolder(gpt, { kind: 'byte' }, 'F32', () => new Float32Array());
-  expect(folder).toThrow(
-    "The model has RMSNorm (norm rmsnorm), but GPT-2 in Hugging Face's libraries has only layer norm.",
+  expect(() => exportedFamily(gpt)).toThrow(
+    "The model has norm rmsnorm, but no model in Hugging Face's libraries has; GPT-2 comes nearest.",
   );
 });

@@ -57,7 +57,7 @@ describe('a variant', () => {
     ['fp16+optim-state=fp9', 'There is no optim-state "fp9"', 'Did you mean "fp8"'],
     ['fp16+optim-state', 'There is no optim-state ""', 'Choose one of'],
     ['fp16+optim-state=fp8+optim-state=fp8', 'gives optim-state twice', 'Leave one'],
-    ['fp16+loss-scale=1e3', 'Loss scale 1000 is not a power of two', 'Try 1024'],
+    ['fp16+loss-scale=1e3', 'loss-scale is 1000, which is not a power of two', 'Try 1024'],
     ['fp16+loss-scale=many', 'loss-scale is "many", which is not a number', 'from 1 to'],
     ['fp16+rounding=rne', 'Mode fp16 rounds to nearest even, but rounding rne was given', 'e<X>m<Y>'],
     [
@@ -98,7 +98,7 @@ describe('a comparison of variants', () => {
     ],
     [['bf16-sr+optim-state=fp8'], {}, 'needs f32 master weights, and mode bf16-sr keeps none'],
     [['fp16+optim-state=fp8-lm+optimizer=lion'], {}, 'lion does not support optimizer state fp8-lm'],
-    [['fp16+loss-scale=1000'], {}, 'Loss scale 1000 is not a power of two'],
+    [['fp16+loss-scale=1000'], {}, 'loss-scale is 1000, which is not a power of two'],
   ] as const)('%j with %j is refused by name', (modes, given, message) => {
     const error = thrownBy(() => compare(modes, given));
     expect(error.isUsage).toBe(true);

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CompanionFileError } from '../../../src/engine/checkpoint/beside.ts';
-import { bytePieces, configJson, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
+import { configJson } from '../../../src/engine/checkpoint/configJson.ts';
+import { FAMILIES, kindsOfFamily, SIZES } from '../../../src/engine/checkpoint/families.ts';
+import { bytePieces, tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { readConfig } from '../../../src/engine/checkpoint/modelConfig.ts';
 import { readTokenizer } from '../../../src/engine/checkpoint/modelTokenizer.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
@@ -35,7 +37,15 @@ async function readOrRefused<T>(read: Promise<T>): Promise<T | null> {
   }
 }
 
-const config = configJson(GPT, 'F32', { kind: 'byte' });
+const CONFIGS = [
+  configJson(GPT, 'F32', { kind: 'byte' }),
+  configJson(
+    { ...GPT, ...kindsOfFamily('llama'), ropeScaling: 'llama3:32:1:4:8192' },
+    'F32',
+    { kind: 'byte' },
+    'llama',
+  ),
+];
 const TOKENIZERS: readonly TokenizerJson[] = [
   { kind: 'char', characters: 'ab😀' },
   { kind: 'byte' },
@@ -44,27 +54,30 @@ const TOKENIZERS: readonly TokenizerJson[] = [
 
 test('configurations', async () => {
   let read = 0;
-  const files = fc.oneof(damaged(encode(config)), tampered(config).map(encode));
+  const files = fc.oneof(
+    damaged(...CONFIGS.map(encode)),
+    ...CONFIGS.map((text) => tampered(text).map(encode)),
+  );
   await fc.assert(
     fc.asyncProperty(files, async (bytes) => {
-      const said = await readOrRefused(readConfig(source(bytes), GPT));
+      const likely = new TextDecoder().decode(bytes).includes('n_head') ? 'gpt2' : 'llama';
+      const said = await readOrRefused(readConfig(source(bytes), likely));
       if (!said) return;
       read += 1;
       const json = parsed(bytes);
-      expect(said.heads).toBe(json.n_head);
-      expect(json).toMatchObject({ n_head: expect.any(Number) });
-      for (const [key, has] of [
-        ['n_layer', 1],
-        ['n_embd', 8],
-        ['n_positions', 4],
-        ['vocab_size', 3],
-      ] as const) {
-        expect([has, undefined], key).toContain(json[key]);
+      const { family, stated } = said;
+      expect([family, undefined]).toContain(json.model_type);
+      expect(stated.heads).toEqual(expect.any(Number));
+      const { keys, defaults } = FAMILIES[family];
+      for (const size of SIZES.filter((each) => keys[each])) {
+        expect(stated[size], size).toBe(json[keys[size]!] ?? defaults[size as 'headSize']);
       }
+      if (family !== 'gpt2') expect(stated.ropeBase).toBe(json.rope_theta ?? 10_000);
     }),
     RUNS,
   );
-  expect(read).toBeGreaterThan(500);
+  // Most keys that are damaged are ones that a model needs.
+  expect(read).toBeGreaterThan(200);
   expect(read).toBeLessThan(9500);
 });
 

@@ -116,7 +116,7 @@ describe('one scale a parameter', () => {
   });
 });
 
-// research/numerics.md 1.5: with beta2 0.999 the decay is below half a bf16 step.
+// With beta2 0.999 the decay of v is 0.001 v, and half a bf16 step is between 2^-9 v and 2^-8 v.
 it('a second moment in bf16 falls on average at random, and not at all to nearest', () => {
   const decay = (round: (v: Float64Array, step: number) => void): number => {
     const v = new Float64Array(256).fill(1);

@@ -9,7 +9,7 @@ function trace(scale: number, flags: readonly number[], options: ScalerOptions):
   });
 }
 
-describe("GradScaler's traces (numerics.md 2.1)", () => {
+describe("the traces of PyTorch's GradScaler", () => {
   it('growth 2, backoff 0.25, interval 2', () => {
     const options = { growth: 2, backoff: 0.25, interval: 2, ...TORCH_LIMITS };
     expect(trace(4, [0, 0, 1], options)).toEqual([

@@ -27,7 +27,7 @@ test('no point of the box and no other corner has a larger loss', () => {
   }
 });
 
-test('research/numerics.md 4: about 0.09 at 5e-4 and twice that at 1e-3 for 50 logits of N(0, 3^2)', () => {
+test('about 0.09 at 5e-4 and twice that at 1e-3 for 50 logits of N(0, 3^2)', () => {
   const rows = 400;
   const x = Float64Array.from({ length: rows * V }, (_, i) => 3 * normalAt(i, 5));
   const targets = Array.from({ length: rows }, (_, row) => integerAt(row, 6, V));

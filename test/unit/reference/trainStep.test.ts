@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { presetOf } from '../../../src/engine/config/presets.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { ReferenceModel } from '../../../src/engine/reference/model.ts';
 import {
@@ -12,6 +13,7 @@ import { described } from '../described.ts';
 import { batchOf, initialParameters, readTorchFixture } from './torchFixture.ts';
 
 const fixture = readTorchFixture();
+const { config: SMOKE } = presetOf('smoke');
 const model: ReferenceModel = { config: fixture.config, recipe: described('fp16') };
 const options: StepOptions = { ...fixture.optimizer, learningRate: 1e-3, scaler: { interval: 2 } };
 const batch = batchOf(fixture, 0);
@@ -64,7 +66,7 @@ describe('reference step', () => {
     ['fp16', 'fp8-lm'],
   ] as const)('%s with %s moments learns, replays, and skips without moving', (mode, optimState) => {
     const recipe = described(mode);
-    const storage = storageOf(fixture.config, recipeOf(mode), optimState, 5);
+    const storage = storageOf(fixture.config, recipeOf(mode), { ...SMOKE, optimState, seed: 5 });
     const stable = { ...options, storage, clipUpdate: true };
     const run = () => {
       const state = trainState({ ...model, recipe }, initialParameters(fixture), 2 ** 10);

@@ -35,6 +35,7 @@ const open = (
     file: new File([bytes as Uint8Array<ArrayBuffer>], 'some.safetensors'),
     config: config === null ? null : new File([config as BlobPart], 'config.json'),
     tokenizer: tokenizer === null ? null : new File([tokenizer], 'tokenizer.json'),
+    shards: [],
   });
 
 const run = (change: object = {}) => ({

@@ -10,6 +10,7 @@ import { Shelf } from '../../../src/session/shelf.ts';
 import { openSlots } from '../../../src/session/storage/opfs.ts';
 import { type Place, placeForNext } from '../../../src/session/storage/places.ts';
 import { concatenated } from '../checkpoint/files.ts';
+import { FakeLocks } from './fakeLocks.ts';
 
 const STEPS = PRESETS.smoke.config.steps;
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
@@ -67,10 +68,7 @@ beforeEach(() => {
   now = 0;
   vi.spyOn(Date, 'now').mockImplementation(() => now);
   vi.stubGlobal('navigator', {
-    locks: {
-      request: (_: string, __: object, use: () => Promise<void>) => use(),
-      query: async () => ({ held: [] }),
-    },
+    locks: new FakeLocks(),
     storage: { getDirectory: async () => root, estimate: async () => ({}) },
   });
 });
@@ -122,6 +120,7 @@ function visit() {
   const shelf = new Shelf((event) => events.push(event));
   return {
     shelf,
+    events,
     /** Trains until `step` and saves there. @returns the place */
     async train(step: number, { from = null as Place | null, steps = STEPS, ends = true } = {}) {
       const autosave = await shelf.acquire(0, from);
@@ -213,6 +212,37 @@ describe('the storage', () => {
     await here.train(STEPS);
     await here.shelf.forget(0);
     expect(await here.savedRuns()).toEqual([{ place: 1, step: STEPS, ended: true }]);
+  });
+
+  test('deletes a run while another is saved, whose own place is refused', async () => {
+    await visit().train(30, { ends: false });
+    const here = visit();
+    await here.savedRuns();
+    const autosave = (await here.shelf.acquire(0, null))!;
+    expect(autosave.place).toBe(1);
+    await here.shelf.forget(1);
+    expect(here.events.at(-1)).toMatchObject({ type: 'forgetRefused', error: { code: 'GPU_BUSY' } });
+    await here.shelf.forget(0);
+    expect(here.events.at(-1)).toEqual({ type: 'savedRuns', stored: [], unreadable: [] });
+    await autosave.close(false);
+    expect(await here.savedRuns()).toEqual([]);
+  });
+
+  test('says why a run cannot be deleted: another tab holds the storage, or the browser refuses it', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'setTimeout'] });
+    await visit().train(30, { ends: false });
+    const other = (await openSlots(true))!;
+    const here = visit();
+    const asked = here.shelf.forget(0);
+    await vi.advanceTimersByTimeAsync(2000);
+    await asked;
+    expect(here.events).toMatchObject([{ type: 'forgetRefused', error: { code: 'SAVED_ELSEWHERE' } }]);
+    other.close();
+    vi.useRealTimers();
+    expect(await here.savedRuns()).toEqual([{ place: 0, step: 30, ended: false }]);
+    vi.spyOn(navigator.storage, 'getDirectory').mockRejectedValue(new DOMException('refused'));
+    await here.shelf.forget(0);
+    expect(here.events.at(-1)).toMatchObject({ type: 'forgetRefused', error: { message: 'refused' } });
   });
 });
 

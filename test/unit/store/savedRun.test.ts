@@ -61,3 +61,11 @@ test('a run that this version cannot read keeps its place, and other runs are re
     replacedBy({ ...useSavedRun.getState(), stored: [run(1, 60, 2)], unreadable: [unreadable(0)] }, 1)?.place,
   ).toBe(1);
 });
+
+test('a refused removal is shown until the next report of the stored runs', () => {
+  const error = { code: 'SAVED_ELSEWHERE', message: 'Another tab is using it.', hint: '' } as const;
+  applySaveEvent({ type: 'forgetRefused', error });
+  expect(useSavedRun.getState()).toMatchObject({ notRemoved: error, error: null });
+  applySaveEvent({ type: 'savedRuns', stored: [], unreadable: [] });
+  expect(useSavedRun.getState().notRemoved).toBeNull();
+});

@@ -117,7 +117,7 @@ export const SCALING_ROWS = {
     default: null,
     low: 1,
     high: 2 ** 126,
-    check: checkLossScale,
+    check: (scale) => checkLossScale(scale, 'loss-scale'),
     option: 'loss-scale',
     formerly: ['lossScale'],
     group: 'scaling',

@@ -80,6 +80,8 @@ export interface NameRow<Value extends string = string, Option extends string = 
   readonly kind: 'name';
   /** Those that are listed, and what the page calls them. */
   readonly titles: Readonly<Record<string, string>>;
+  /** What else may be written, where there is no menu of those listed. Ends the explanation in `--help`. */
+  readonly written?: string;
   /** Throws an EngineError for what is no such name. */
   readonly check: (value: string) => unknown;
 }

@@ -1,6 +1,6 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
-import { optimizerRule } from '../../kernels/optimizers/table.ts';
+import { optimizerRow } from '../../kernels/optimizers/table.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
@@ -67,7 +67,17 @@ export function checkTogether(config: TrainConfig): void {
   checkSchedule(config);
   checkGroups(config);
   momentsOf(recipeOf(config.precision), config.optimState);
-  optimizerRule(config.optimizer, config.optimState);
+  optimizerRow(config.optimizer, config.optimState);
+  checkMuon(config);
+}
+
+function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): void {
+  if (optimizer !== 'muon' || learningRate > 0 || !muonLearningRate) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `muon-lr is ${muonLearningRate}, but lr is 0.`,
+    "Muon's learning rate rises and falls in proportion to lr: use an lr above 0, or a muon-lr of 0.",
+  );
 }
 
 function checkMicroBatch({ batch, microBatch }: TrainConfig): void {

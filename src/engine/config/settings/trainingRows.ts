@@ -1,7 +1,8 @@
 /** Settings of steps, the optimizer and what is measured on the way: rows of the table in table.ts. */
 import { AUTO_KERNELS, KERNEL_TITLES, readKernels } from '../../kernels/kernelOption.ts';
-import { OPTIMIZER_TABLE, OPTIMIZERS } from '../../kernels/optimizers/table.ts';
+import { OPTIMIZER_TABLE, OPTIMIZERS, type Optimizer } from '../../kernels/optimizers/table.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts';
+import { MUON_ROWS } from './muonRows.ts';
 import { choice, name, number, titlesOf } from './row.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
@@ -11,6 +12,12 @@ export type RecomputeLevel = (typeof RECOMPUTE_LEVELS)[number];
 const optimizers = Object.values(OPTIMIZER_TABLE)
   .map(({ title, summary }) => `${title}: ${summary}`)
   .join(' ');
+
+/** The settings that an optimizer does not read. */
+function unusedBy(id: Optimizer): readonly string[] {
+  const { unused, ofBlockMatrices } = OPTIMIZER_TABLE[id];
+  return ofBlockMatrices ? unused : [...unused, ...Object.keys(MUON_ROWS)];
+}
 
 const training = { group: 'training' } as const;
 const run = { group: 'run' } as const;
@@ -108,7 +115,7 @@ export const TRAINING_ROWS = {
     help: `what updates the weights. ${optimizers.replace(/\.$/, '')}`,
     titles: titlesOf(OPTIMIZER_TABLE),
     compared: OPTIMIZERS,
-    disables: Object.fromEntries(OPTIMIZERS.map((id) => [id, OPTIMIZER_TABLE[id].unused])),
+    disables: Object.fromEntries(OPTIMIZERS.map((id) => [id, unusedBy(id)])),
     inPyTorch: OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].inPyTorch),
   }),
   learningRate: number({
@@ -225,6 +232,7 @@ export const TRAINING_ROWS = {
     label: 'Epsilon',
     help: "added to the root of AdamW's second moment, by which an update is divided",
   }),
+  ...MUON_ROWS,
   /** Largest global norm of the unscaled gradient; 0 turns clipping off. */
   clip: number({
     ...training,
@@ -243,7 +251,8 @@ export const TRAINING_ROWS = {
     default: AUTO_KERNELS as string,
     option: 'kernels',
     label: 'Kernels',
-    help: 'which kernels multiply matrices and compute attention: the fastest that the adapter shows at the start, or those named, joined by a plus, as tiled+attention-uniform',
+    help: 'which kernels multiply matrices and compute attention: the fastest that the adapter shows at the start, or those named',
+    written: 'names of different parts are joined by a plus, as tiled+attention-uniform',
     titles: KERNEL_TITLES,
     check: readKernels,
     resumable: true,

@@ -54,7 +54,7 @@ export function unknownSetting(
   const field = FIELDS.find((one) => inDashes(one) === inDashes(written));
   const option = field && rowOf(field).option;
   const close = option && names.includes(option) ? option : nearest(written, names);
-  const all = names.length > 12 ? LISTED : `Choose one of: ${names.join(', ')}.`;
+  const all = names.length > 16 ? LISTED : `Choose one of: ${names.join(', ')}.`;
   return new EngineError(code, `There is no setting "${written}".`, close ? `Did you mean "${close}"?` : all);
 }
 

@@ -39,6 +39,7 @@ export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
   /** Lower halves of a split master. */
   readonly low?: Operand | undefined;
   readonly masterRounding: MasterRounding;
+  readonly rateFactor: number;
   /** Seed of the chunk's random bits. With equal seeds and equal numbers of applied steps, rounding is the same. */
   readonly seed: number;
   /** Number of leading elements that have weight decay. */
@@ -78,6 +79,7 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
       decayed: args.decayedElements / 4,
       ...momentUniforms(args),
       weightDecay: args.weightDecay,
+      rateFactor: args.rateFactor,
       seed: args.seed,
       parameter: whole?.index ?? 0,
     },

@@ -5,7 +5,7 @@ import type { OptimizerRule, UpdatePart, UpdateSettings } from './rule.ts';
 
 export interface LionArgs
   extends Omit<UpdatePart, 'states' | 'groups'>,
-    Omit<UpdateSettings, 'epsilon' | 'moments'> {
+    Pick<UpdateSettings, 'beta1' | 'beta2' | 'weightDecay' | 'rateFactor' | 'masterRounding' | 'state'> {
   readonly m: UpdatePart['gradient'];
   readonly moments: Pick<UpdateSettings['moments'], 'rounding'>;
   readonly label: string;
@@ -13,7 +13,7 @@ export interface LionArgs
 
 export function lion(target: Target, args: LionArgs): Dispatch {
   const { gradient, master, m, compute, low, state, moments, masterRounding, label } = args;
-  const { beta1, beta2, weightDecay, seed } = args;
+  const { beta1, beta2, weightDecay, rateFactor, seed } = args;
   const vectors = args.elements / 4;
   return dispatch(target, 'lion', {
     operands: { gradient, master, momentum: m, compute },
@@ -21,7 +21,8 @@ export function lion(target: Target, args: LionArgs): Dispatch {
     writes: ['master', 'momentum', 'compute', 'low'],
     uniforms: {
       ...{ vectors, decayed: args.decayedElements / 4, first: args.first / 4 },
-      ...{ beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, weightDecay, seed },
+      ...{ beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2 },
+      ...{ weightDecay, rateFactor, seed },
     },
     conditions: {
       stochasticMomentum: moments.rounding === 'stochastic',

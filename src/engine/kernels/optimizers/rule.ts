@@ -3,6 +3,7 @@ import type { Operation, Target } from '../../gpu/operation.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { MomentFormats, OptimState } from '../../precision/optimStates.ts';
 import type { MasterRounding } from '../../precision/recipes.ts';
+import type { MuonCoefficients, MuonScale } from './muonChoices.ts';
 
 /** A state with one value per parameter element that the optimizer keeps between steps. Its initial values are zero. */
 export interface OptimizerState {
@@ -16,8 +17,10 @@ export interface OptimizerState {
 
 /** An f32 tensor that a rule needs for an update in addition to the states. */
 export interface ScratchSpec {
-  /** Scratch of all updates under the same name is consecutive in one tensor. */
+  /** Scratch of all updates under the same name is in one tensor: consecutive, or `shared`. */
   readonly name: string;
+  /** All updates use the same elements, one after the other. */
+  readonly shared?: true;
   /** `optimizer` scratch is kept between steps and saved with the run; `state` scratch is not needed between steps. */
   readonly category: 'optimizer' | 'state';
   readonly elements: number;
@@ -45,26 +48,47 @@ export interface UpdatePart {
   readonly seed: number;
 }
 
+/** Of a parameter (rows, columns): a vector has one row. */
+export interface UpdateShape {
+  readonly rows: number;
+  readonly columns: number;
+  /** Columns of each of the matrices that lie side by side in it. */
+  readonly sideBySide: readonly number[];
+}
+
 /** One update, of a chunk or of all parts of one parameter. */
 export interface Update {
   readonly label: string;
   readonly parts: readonly UpdatePart[];
+  /** Of the parameter; null for chunks. */
+  readonly shape: UpdateShape | null;
   /** Number of learned values, without padding. */
   readonly learned: number;
   /** Scratch by name; `first` is the element of the tensor at which this update's scratch begins. Empty for chunks. */
   readonly scratch: ReadonlyMap<string, { readonly tensor: Tensor; readonly first: number }>;
 }
 
-export interface UpdateSettings {
+/** The settings of a run that rules read, each rule its own. */
+export interface Hyperparameters {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   /** Decoupled: multiplied by the learning rate. */
   readonly weightDecay: number;
+  readonly muonMomentum: number;
+  readonly muonCoefficients: MuonCoefficients;
+  readonly muonScale: MuonScale;
+}
+
+export interface UpdateSettings extends Hyperparameters {
+  /** Learning rate of the parameters that the rule updates, divided by that of the step state. */
+  readonly rateFactor: number;
   readonly moments: MomentFormats;
   readonly masterRounding: MasterRounding;
   /** Step state, with the decision to apply or skip, learning rate, gradient factor and bias corrections. */
   readonly state: Operand;
+  /** Overflow flag of the next step. */
+  readonly found: Operand;
 }
 
 export interface OptimizerRule {
@@ -75,7 +99,7 @@ export interface OptimizerRule {
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
   /** The scratch that the update of one parameter needs. */
-  scratch(parts: readonly Pick<UpdatePart, 'elements'>[]): readonly ScratchSpec[];
+  scratch(parts: readonly Pick<UpdatePart, 'elements'>[], shape: UpdateShape): readonly ScratchSpec[];
   /** Unscales and clips the gradient by the step state's factor, and changes nothing on a skipped step. */
   update(target: Target, update: Update, settings: UpdateSettings): Operation[];
 }

@@ -1,9 +1,10 @@
 /** The table of optimizers. The choices of page and command line, their texts, and the names in files are derived from it. */
 import { EngineError, suggestion } from '../../core/errors.ts';
-import type { OptimState } from '../../precision/optimStates.ts';
+import { OPTIM_STATES, type OptimState } from '../../precision/optimStates.ts';
 import { adamwRule } from './adamw.ts';
 import { lionRule } from './lion.ts';
-import type { OptimizerRule } from './rule.ts';
+import { muonRule } from './muon.ts';
+import type { OptimizerRule, OptimizerState } from './rule.ts';
 
 export interface OptimizerRow {
   readonly title: string;
@@ -11,10 +12,12 @@ export interface OptimizerRow {
   readonly summary: string;
   /** Whether public/train_ddp.py can resume its runs. */
   readonly inPyTorch: boolean;
-  /** Settings that its update does not read. */
+  /** Settings that its update does not read, of those that are not Muon's. */
   readonly unused: readonly string[];
-  /** @internal */
+  /** The rule of all parameters, or of those that have no other. @internal */
   readonly rule: OptimizerRule;
+  /** The rule of the matrices of blocks, where they have another. @internal */
+  readonly ofBlockMatrices?: OptimizerRule;
 }
 
 const ROWS = {
@@ -40,17 +43,41 @@ const ROWS = {
     unused: ['epsilon'],
     rule: lionRule,
   },
+  muon: {
+    title: 'Muon',
+    summary:
+      "Orthogonalises the momentum of each matrix in the blocks, which it moves by muon-lr; embeddings, output matrix and vectors are AdamW's. A step computes more, and has one state for matrices instead of two.",
+    inPyTorch: false,
+    unused: [],
+    rule: adamwRule(false),
+    ofBlockMatrices: muonRule,
+  },
 } as const satisfies Readonly<Record<string, OptimizerRow>>;
 
 export type Optimizer = keyof typeof ROWS;
 export const OPTIMIZER_TABLE: Readonly<Record<Optimizer, OptimizerRow>> = ROWS;
 export const OPTIMIZERS = Object.keys(ROWS) as readonly Optimizer[];
 
+function rulesIn({ rule, ofBlockMatrices }: OptimizerRow): OptimizerRule[] {
+  return [rule, ...(ofBlockMatrices ? [ofBlockMatrices] : [])];
+}
+
+/** Every state that an optimizer keeps of some parameters. */
+export function statesOf(optimizer: Optimizer): OptimizerState[] {
+  return rulesIn(OPTIMIZER_TABLE[optimizer]).flatMap(({ states }) => states);
+}
+
+/** Values of `--optim-state` that all rules of an optimizer accept. */
+export function optimStatesOf(optimizer: Optimizer): OptimState[] {
+  const rules = rulesIn(OPTIMIZER_TABLE[optimizer]);
+  return OPTIM_STATES.filter((state) => rules.every(({ optimStates }) => optimStates.includes(state)));
+}
+
 /**
- * The rule of an optimizer that stores its states as `optimState`.
+ * The row of an optimizer that stores its states as `optimState`.
  * @throws EngineError BAD_VALUE if there is no such optimizer, or it cannot store its states in this form
  */
-export function optimizerRule(optimizer: Optimizer, optimState: OptimState): OptimizerRule {
+export function optimizerRow(optimizer: Optimizer, optimState: OptimState): OptimizerRow {
   if (!Object.hasOwn(ROWS, optimizer)) {
     throw new EngineError(
       'BAD_VALUE',
@@ -58,15 +85,16 @@ export function optimizerRule(optimizer: Optimizer, optimState: OptimState): Opt
       suggestion(optimizer, OPTIMIZERS),
     );
   }
-  const { title, rule } = OPTIMIZER_TABLE[optimizer];
-  if (rule.optimStates.includes(optimState)) return rule;
+  const row = OPTIMIZER_TABLE[optimizer];
+  const optimStates = optimStatesOf(optimizer);
+  if (optimStates.includes(optimState)) return row;
   throw new EngineError(
     'BAD_VALUE',
     `Optimizer ${optimizer} does not support optimizer state ${optimState}.`,
-    `${title} supports optimizer state ${rule.optimStates.join(' or ')}. For ${optimState}, use ${takers(optimState).join(' or ')}.`,
+    `${row.title} supports optimizer state ${optimStates.join(' or ')}. For ${optimState}, use ${takers(optimState).join(' or ')}.`,
   );
 }
 
 function takers(optimState: OptimState): Optimizer[] {
-  return OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].rule.optimStates.includes(optimState));
+  return OPTIMIZERS.filter((id) => optimStatesOf(id).includes(optimState));
 }

@@ -28,7 +28,7 @@ export class Attention implements Layer {
     const { width, projectionStd } = options;
     this.site = site;
     this.#options = options;
-    this.#input = new Linear(site.at('c_attn'), width, 3 * width, INITIAL_STD);
+    this.#input = new Linear(site.at('c_attn'), width, [width, width, width], INITIAL_STD);
     this.#projection = new Linear(site.at('c_proj'), width, width, projectionStd);
   }
 

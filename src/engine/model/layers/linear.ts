@@ -29,14 +29,17 @@ export class Linear implements Layer {
   readonly outputs: number;
   readonly #weight: Site;
   readonly #bias: Site;
+  readonly #sideBySide: readonly number[];
   readonly #std: number;
 
-  constructor(site: Site, inputs: number, outputs: number, std = INITIAL_STD) {
+  /** @param outputs a number, or those of each of several matrices that are computed as one, in their order */
+  constructor(site: Site, inputs: number, outputs: number | readonly number[], std = INITIAL_STD) {
     this.site = site;
     this.#weight = site.at('weight');
     this.#bias = site.at('bias');
+    this.#sideBySide = typeof outputs === 'number' ? [outputs] : outputs;
     this.inputs = inputs;
-    this.outputs = outputs;
+    this.outputs = this.#sideBySide.reduce((sum, columns) => sum + columns, 0);
     this.#std = std;
   }
 
@@ -46,10 +49,8 @@ export class Linear implements Layer {
 
   parameters(): ParameterSpec[] {
     const { inputs: rows, outputs: columns } = this;
-    return [
-      matrix(this.#weight, { rows, columns, rowsOf: 'inputs', matmul: true }, this.#std),
-      vector(this.#bias, columns, 0),
-    ];
+    const shape = { rows, columns, sideBySide: this.#sideBySide, rowsOf: 'inputs', matmul: true } as const;
+    return [matrix(this.#weight, shape, this.#std), vector(this.#bias, columns, 0)];
   }
 
   /**

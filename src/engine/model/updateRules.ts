@@ -1,0 +1,34 @@
+/** Gives each parameter its rule: the one place where a run's optimizer becomes the rules of groups of parameters. */
+import type { TrainConfig } from '../config/trainConfig.ts';
+import { muonRate } from '../kernels/optimizers/muonChoices.ts';
+import { optimizerRow } from '../kernels/optimizers/table.ts';
+import { momentsOf } from '../precision/optimStates.ts';
+import type { Recipe } from '../precision/recipes.ts';
+import type { UpdateRule } from './chunks.ts';
+import type { ParameterSpec } from './parameters.ts';
+
+export type RuleSettings = Pick<
+  TrainConfig,
+  'optimizer' | 'optimState' | 'learningRate' | 'muonLearningRate' | 'muonScale'
+>;
+
+/** Whether it is a matrix of a linear layer in a block, or several of them side by side. */
+export function isBlockMatrix({ block, rowsOf }: Pick<ParameterSpec, 'block' | 'rowsOf'>): boolean {
+  return block !== null && rowsOf === 'inputs';
+}
+
+/**
+ * How parameters are updated. Parameters of one group have the same object.
+ * @throws EngineError BAD_VALUE if the optimizer or the mode cannot store states in this form
+ */
+export function updateRules(config: RuleSettings, recipe: Recipe): (spec: ParameterSpec) => UpdateRule {
+  const { optimizer, optimState, learningRate, muonLearningRate, muonScale } = config;
+  const { rule, ofBlockMatrices } = optimizerRow(optimizer, optimState);
+  const moments = momentsOf(recipe, optimState);
+  const others: UpdateRule = { optimizer: rule, moments, rateFactor: 1 };
+  if (!ofBlockMatrices) return () => others;
+  const rate = muonRate(muonLearningRate, muonScale, learningRate);
+  const rateFactor = learningRate === 0 ? 0 : rate / learningRate;
+  const matrices: UpdateRule = { optimizer: ofBlockMatrices, moments, rateFactor };
+  return (spec) => (isBlockMatrix(spec) ? matrices : others);
+}
