@@ -26,6 +26,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 MODES = ("fp32", "tf32", "bf16", "fp16")
 TOKENIZERS = ("char", "byte")
+# Options of the model and of its loss, each with the only value that is computed here.
+OTHER_OPTIONS = dict(normEpsilon=1e-5, intermediate=None, position="learned", keyValueHeads=None, headSize=None,
+                     qkNorm=False, biases="all", attentionSoftCap=0, logitSoftCap=0, layerScale=None, zLoss=0)
 U32 = 0xFFFFFFFF
 SCALE_FLOOR, SCALE_CEILING = 1.0, 2.0**24
 MAX_SKIPS_WITHOUT_SCALER = 10
@@ -65,6 +68,9 @@ def read_run(path):
     norm, mlp = config.get("norm", "layernorm"), config.get("mlp", "gelu")
     if (norm, mlp) != ("layernorm", "gelu"):
         fail(f"the model has norm {norm} and mlp {mlp}: only layernorm with gelu can go on here.")
+    for name, only in OTHER_OPTIONS.items():
+        if config.get(name, only) != only:
+            fail(f"the run has {name} {config[name]}: only {only} can go on here.")
     if config.get("lrSchedule", "cosine") != "cosine":
         fail(f"the learning rate schedule is {config['lrSchedule']}: only cosine can go on here.")
     if config.get("dropout", 0) != 0:

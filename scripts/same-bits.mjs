@@ -90,7 +90,7 @@ const omitted =
     ? ''
     : ` Not varied, because the old checkout does not have them: ${leftOut.map((option) => `--${option}`).join(', ')}.`;
 if (omitted) console.log(omitted.trim());
-const cases = [...differingOptions(leftOut).entries()];
+const cases = [...differingOptions(leftOut, helps[0]).entries()];
 const results = [];
 async function work() {
   for (let next = cases.shift(); next; next = cases.shift()) {

@@ -1,5 +1,5 @@
-// column_sum: partial sums over rows, for bias gradients.
-// shapes:  inp (rows, C); partials (blocks, C) f32
+// column_sum: partial sums over rows, for bias gradients; with `product` of inp * factor, for the gradient of a scale.
+// shapes:  inp, factor (rows, C); partials (blocks, C) f32
 // numerics: f32 sums in the order of the rows
 // dispatch: x over C / 4 / 64, y over blocks of rows; reduce_partials finishes
 // source:  matmul_backward_bias of llm.c (algorithm); reference/matmul.ts (oracle)
@@ -23,7 +23,8 @@ fn column_sum(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let first = group.y * p.rowsPerBlock;
   let end = min(first + p.rowsPerBlock, p.rows);
   for (var row = first; row < end; row++) {
-    sum += inp::load(row * p.c4 + column);
+    @if(!product) sum += inp::load(row * p.c4 + column);
+    @if(product) sum = fma(inp::load(row * p.c4 + column), factor::load(row * p.c4 + column), sum);
   }
   partials[group.y * p.c4 + column] = sum;
 }

@@ -1,4 +1,4 @@
-// cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale.
+// cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale. With `zLoss` the gradient is that of loss + z (log Z)^2, Z the sum of exp(logit); the loss that is stored stays the cross entropy. With `softCap` dlogits are those of the logits before they were capped.
 // shapes:  logits (rows, Vp) f32 and dlogits, zero in padded columns, each as slices of the vocabulary (rows, up to 4 slice4) one after the other; targets (rows) u32; losses (rows) f32
 // numerics: f32; each lane sums under the largest logit that it has met, and rescales its sum where that rises, so that logits are read twice and not three times; sums in the same order for any slice4 that is a multiple of LANES; the scale is applied last, a power of two, so it never rounds before the store
 // dispatch: one workgroup a row, linear grid
@@ -19,6 +19,8 @@ struct Params {
   vocabulary: u32,
   site: u32,
   @if(backward) inverseTokens: f32,   // 1 / (B * T * accumulation)
+  @if(zLoss) twiceZ: f32,
+  @if(softCap) inverseCap: f32,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<vec4f>;
@@ -63,12 +65,19 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   }
   @if(backward) {
     let inverseSum = 1.0 / sum;
+    @if(zLoss) let share = 1.0 + p.twiceZ * (log(sum) + highest);
     for (var first = 0u; first < p.v4; first += p.slice4) {
       let origin = rowOrigin(row, first, p.rows, p.slice4, p.v4);
       for (var i = first + local; i < min(first + p.slice4, p.v4); i += LANES) {
-        let probability = exp(maskedLogits(origin, i) - highest) * inverseSum;
+        let x = maskedLogits(origin, i);
+        let probability = exp(x - highest) * inverseSum;
         let onehot = select(vec4f(), vec4f(1.0), columns(i) == vec4u(goal));
-        let unscaled = select(vec4f(), (probability - onehot) * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
+        @if(!zLoss) let slope = probability - onehot;
+        @if(zLoss) let slope = probability * share - onehot;
+        @if(!softCap) let gradient = slope;
+        @if(softCap) let ofCap = x * p.inverseCap;
+        @if(softCap) let gradient = slope * (1.0 - ofCap * ofCap);
+        let unscaled = select(vec4f(), gradient * p.inverseTokens, columns(i) < vec4u(p.vocabulary));
         let value = unscaled * state.lossScale;
         // Padded columns are no gradients, and surplus workgroups must not count the last row again.
         @if(probe) countExponentsWhere(value, (columns(i) < vec4u(p.vocabulary)) & vec4<bool>(linearGroup(group) < p.rows));

@@ -1,4 +1,4 @@
-// embedding_forward: out = token embedding + position embedding, with `dropout` a share of its elements zero.
+// embedding_forward: out = token embedding + position embedding, if there is one; with `dropout` a share of its elements is zero.
 // shapes:  tokens (B*T) u32; tokenWeight (tokenRows, C), the rows from firstToken on; positionWeight (T, C); out (B*T, C)
 // numerics: sum in f32
 // dispatch: one lane per vector of out, linear grid; one dispatch per slice of the vocabulary, which stores the rows of its tokens
@@ -34,8 +34,9 @@ fn embedding_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   if (token >= p.tokenRows) {
     return;
   }
-  var value = tokenWeight::load(token * p.c4 + column)
+  @if(positions) var value = tokenWeight::load(token * p.c4 + column)
     + positionWeight::load(row % p.context * p.c4 + column);
+  @if(!positions) var value = tokenWeight::load(token * p.c4 + column);
   @if(dropout) {
     value *= keptFactors(row, column, Dropout(p.c4, p.context, p.stream, p.dropped, p.keptScale));
   }

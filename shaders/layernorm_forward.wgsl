@@ -1,6 +1,6 @@
 // layernorm_forward: out = (inp - mean) * rstd * weight + bias. With `rms` it is RMSNorm, with a mean of 0.
 // shapes:  inp, out (rows, C); weight (C); bias (C), if the norm has one; stats (rows) as (mean, rstd) f32
-// numerics: f32 throughout; the variance is computed from differences to the mean; epsilon 1e-5
+// numerics: f32 throughout; the variance is computed from differences to the mean
 // dispatch: one workgroup per row, linear grid
 // source:  layernorm_forward of llm.c (algorithm); reference/layernorm.ts and rmsnorm.ts (oracles)
 import package::lib::found::reportOverflow;
@@ -13,13 +13,12 @@ import constants::LANES;
 struct Params {
   rows: u32,
   c4: u32,
+  epsilon: f32,
   site: u32,
 }
 
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(1) @binding(0) var<uniform> p: Params;
-
-const EPSILON = 1e-5;
 
 @compute @workgroup_size(LANES)
 fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -38,7 +37,7 @@ fn layernorm_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     let d = inp::load(base + i) - mean;
     squares = fma(d, d, squares);
   }
-  let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + EPSILON);
+  let rstd = inverseSqrt(workgroupSum(dot(squares, vec4f(1.0)), local) / count + p.epsilon);
   var overflowed = false;
   for (var i = local; i < p.c4; i += LANES) {
     @if(bias) let value = layernorm(inp::load(base + i), mean, rstd, weight::load(i), bias::load(i));

@@ -17,7 +17,18 @@ const OPTIONS = {
   'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm'],
   recompute: ['none', 'gelu', 'gelu-ln', 'block'],
   norm: ['layernorm', 'rmsnorm'],
-  mlp: ['gelu', 'relu2'],
+  mlp: ['gelu', 'relu2', 'swiglu', 'geglu'],
+  intermediate: ['own', 96],
+  position: ['learned', 'rope'],
+  'kv-heads': ['heads', 1],
+  'head-size': ['width / heads', 24],
+  'qk-norm': [false, true],
+  biases: ['all', 'qkv', 'none'],
+  'norm-epsilon': [1e-5, 1e-3],
+  'layer-scale': ['none', 0.5],
+  'attention-soft-cap': [0, 2],
+  'logit-soft-cap': [0, 5],
+  'z-loss': [0, 1e-3],
   untied: [false, true],
   accum: [1, 3],
   'micro-batch': ['batch', 2],
@@ -87,16 +98,27 @@ function listedIn(help) {
 
 /**
  * @param {readonly string[]} leftOut options that keep their defaults
+ * @param {string | null} help of a checkout whose runs they are: names that it does not list are no values there
  * @returns {string[][]} the options of each run that differ from the defaults
  */
-export function differingOptions(leftOut = []) {
-  const varied = Object.fromEntries(Object.entries(OPTIONS).filter(([option]) => !leftOut.includes(option)));
+export function differingOptions(leftOut = [], help = null) {
+  const isKnown = (value, i) => i === 0 || help === null || typeof value !== 'string' || lists(help, value);
+  const varied = Object.fromEntries(
+    Object.entries(OPTIONS)
+      .filter(([option]) => !leftOut.includes(option))
+      .map(([option, values]) => [option, values.filter(isKnown)]),
+  );
   const rows = pairwiseCover(varied, isTaken);
   return rows.map((row) =>
     Object.entries(row)
       .filter(([option, value]) => option === 'precision' || value !== OPTIONS[option][0])
       .flatMap(([option, value]) => (value === true ? [`--${option}`] : [`--${option}`, String(value)])),
   );
+}
+
+/** Whether a help text lists a name as a value of some option. */
+function lists(help, name) {
+  return new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(help);
 }
 
 /**

@@ -163,9 +163,22 @@ export function modesOf({ modes }: Pick<Settings, 'modes'>): PrecisionMode[] {
   return [...new Set(modes.map(modeOfVariant))];
 }
 
-/** Whether the page has a field of it now: where a mode takes it, and where an address gave it although none does. */
+/** Whether the page has a field of it now: where a mode takes it and it has an effect, and where an address gave it although not. */
 export function isShown(settings: Settings, key: PresetSetting): boolean {
-  return settings[key] !== null || modesOf(settings).some((mode) => isTaken(fieldOf(key), mode));
+  if (settings[key] !== null) return true;
+  return modesOf(settings).some((mode) => isTaken(fieldOf(key), mode)) && !isUnused(settings, key);
+}
+
+/** The settings with values beside which others have no effect. Modes that are compared may differ in some: those are not among them. */
+const DISABLING = SHARED.filter((field) => rowOf(field).disables && !rowOf(field).compared);
+
+function isUnused(settings: Settings, key: PresetSetting): boolean {
+  const unusedBeside = DISABLING.filter((field) =>
+    Object.values(rowOf(field).disables!).some((fields) => fields.includes(fieldOf(key))),
+  );
+  if (unusedBeside.length === 0) return false;
+  const config = firstConfig(settings);
+  return unusedBeside.some((field) => rowOf(field).disables![String(config[field])]?.includes(fieldOf(key)));
 }
 
 /**

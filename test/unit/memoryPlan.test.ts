@@ -160,12 +160,12 @@ describe('recompute', () => {
   const plan = (
     precision: PrecisionMode,
     recompute: RecomputeLevel,
-    { layers, quantizeActivations }: Partial<TrainConfig> = {},
+    { layers, quantizeActivations, mlp }: Partial<TrainConfig> = {},
   ) =>
     memoryPlan(
       {
         ...{ ...shape, precision, recompute, layers: layers ?? shape.layers },
-        quantizeActivations: quantizeActivations ?? 'tensor',
+        ...{ quantizeActivations: quantizeActivations ?? 'tensor', mlp: mlp ?? shape.mlp },
       },
       80,
     );
@@ -175,9 +175,10 @@ describe('recompute', () => {
     precision: PrecisionMode,
     recompute: RecomputeLevel,
     quantizeActivations: QuantizedActivations = 'tensor',
+    mlp: TrainConfig['mlp'] = 'gelu',
   ): number => {
     const [less, more] = [3, 4].map((layers) =>
-      plan(precision, recompute, { layers, quantizeActivations })
+      plan(precision, recompute, { layers, quantizeActivations, mlp })
         .tensors.planned.filter(({ tensor, category }) => {
           return category === 'activations' && !statistics.test(tensor.name);
         })
@@ -203,6 +204,20 @@ describe('recompute', () => {
     ['fp8', 'block', 4 * C],
   ] as const)('%s at %s keeps %i bytes of a token in a block', (precision, recompute, bytes) => {
     expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
+  });
+
+  // Gate, up and their product in the place of 4 C pre-activations and 4 C activations.
+  const I = 192;
+
+  it.each([
+    ['fp32', 'none', 32 * C + 12 * I],
+    ['fp32', 'gelu', 32 * C + 8 * I],
+    ['fp32', 'gelu-ln', 24 * C + 8 * I],
+    ['fp16', 'none', 20 * C + 6 * I],
+    ['fp16', 'gelu', 20 * C + 4 * I],
+    ['fp8', 'block', 4 * C],
+  ] as const)('%s at %s keeps %i bytes of a token in a block with SwiGLU', (precision, recompute, bytes) => {
+    expect(perTokenAndLayer(precision, recompute, 'tensor', 'swiglu')).toBe(bytes);
   });
 
   // Layer norm's two inputs and GELU's: C, C and 4C codes with a byte of scale for 16 of them. Two residual streams of 4C

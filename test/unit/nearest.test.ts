@@ -38,7 +38,7 @@ describe('a slip of the finger, the beginning of a name, or another spelling of 
 describe('nothing near, which is answered with all there is', () => {
   test.each([
     ['silu', MLP_KINDS],
-    ['swiglu', MLP_KINDS],
+    ['swish', MLP_KINDS],
     ['batchnorm', NORM_KINDS],
     ['none', NORM_KINDS],
     ['int8', PRECISION_MODES],

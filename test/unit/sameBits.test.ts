@@ -45,6 +45,11 @@ test('an option that the old checkout does not list keeps its default, even if a
   const without: string[][] = differingOptions(leftOut);
   expect(without.flat().filter((word) => word === '--norm' || word === '--mlp')).toEqual([]);
   expect(without.length).toBeGreaterThan(50);
+  // Names that it does not list are not varied, and the others are.
+  const older = differingOptions([], helpText().replaceAll(/\b(swiglu|geglu)\b/g, '')).flat();
+  expect(older).toContain('relu2');
+  expect(older).not.toContain('swiglu');
+  expect(differingOptions([], helpText()).flat()).toContain('swiglu');
   // `--accum` is listed where `--accumulate` is not.
   expect(optionsMissingIn('--accumulate N')).toContain('accum');
 });

@@ -83,13 +83,14 @@ describe('--help and the page', () => {
   });
 
   test('the page draws a field of each, with its words', () => {
-    const modes = ['fp16', 'fp8-delayed', 'e5m2'] as const;
+    // With modes and values beside which every setting has an effect.
+    const settings = { modes: ['fp16', 'fp8-delayed', 'e5m2'], position: 'rope' } as const;
     const html = [
-      ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), { modes })),
-      drawn(createElement(RoundingField), { modes }),
+      ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), settings)),
+      drawn(createElement(RoundingField), settings),
       ...settingsIn('run')
         .filter(isNumber)
-        .map((name) => drawn(createElement(NumberSettingField, { name }), { modes })),
+        .map((name) => drawn(createElement(NumberSettingField, { name }), settings)),
     ].join('');
     const text = html.replaceAll('&#x27;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>');
     for (const key of PRESET_SETTINGS) {
@@ -251,4 +252,16 @@ test('a setting without effect beside another is refused in one sentence', () =>
   expect(optionProblem('--optimizer', 'lion', '--epsilon', '1e-7')).toBe(epsilon);
   expect(linkProblems('?optimizer=lion&epsilon=1e-7')).toEqual([epsilon]);
   expect(linkProblems('?modes=fp16,fp16+lr-schedule=wsd')).toEqual([]);
+});
+
+test('the page has no field of what has no effect, unless it was given, and then the sentence', () => {
+  const fields = (settings: Partial<Settings>) =>
+    drawn(createElement(SettingFields, { keys: settingsIn('block') }), settings).replaceAll('&#x27;', "'");
+  expect(fields({})).not.toContain('data-testid="rope-base"');
+  expect(fields({ position: 'rope' })).toContain('data-testid="rope-base"');
+  const said =
+    'position learned does not use rope-base, but rope-base 500000 was given. Leave it out, or use another position.';
+  expect(fields({ position: 'learned', 'rope-base': 500_000 })).toContain(said);
+  expect(linkProblems('?rope-base=500000')).toEqual([said]);
+  expect(optionProblem('--rope-base', '500000')).toBe(said);
 });

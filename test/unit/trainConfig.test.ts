@@ -51,6 +51,11 @@ test.each<[Partial<TrainConfig>, string, string]>([
   [{ width: 65, heads: 2 }, 'BAD_SHAPE', 'Width 65 is not divisible by 2 heads'],
   [{ width: 60, heads: 10 }, 'BAD_SHAPE', 'Head size 6 (width 60 / 10 heads) is not divisible by 4'],
   [{ width: 520, heads: 2 }, 'BAD_SHAPE', 'Head size 260 is above 256'],
+  [{ keyValueHeads: 3 }, 'BAD_SHAPE', '2 heads cannot share 3 key/value heads evenly'],
+  [{ headSize: 10 }, 'BAD_SHAPE', 'Head size 10 is not divisible by 4'],
+  [{ headSize: 16, width: 66 }, 'BAD_SHAPE', 'Width 66 is not divisible by 4'],
+  [{ headSize: 12, position: 'rope' }, 'BAD_SHAPE', 'Head size 12 is not divisible by 8'],
+  [{ width: 24, qkNorm: true }, 'BAD_SHAPE', 'Head size 12 (width 24 / 2 heads) is not divisible by 8'],
   [{ batch: 0 }, 'BAD_VALUE', 'batch is 0'],
   [{ accumulation: 1.5 }, 'BAD_VALUE', 'accum is 1.5'],
   [{ microBatch: 0 }, 'BAD_VALUE', 'micro-batch is 0'],
@@ -137,6 +142,11 @@ test('activations in groups are of FP8 modes and of widths that groups fill', ()
     code: 'BAD_SHAPE',
     message: 'quantize-activations 1x16 groups 16 channels, and width is 36.',
     hint: 'Use a width that is a multiple of 16, such as 48, or quantize-activations tensor.',
+  });
+  expect(thrownBy(() => checkConfig({ ...grouped, mlp: 'swiglu', intermediate: 172 }))).toMatchObject({
+    code: 'BAD_SHAPE',
+    message: 'quantize-activations 1x16 groups 16 channels, and intermediate is 172.',
+    hint: 'Use an intermediate that is a multiple of 16, such as 176, or quantize-activations tensor.',
   });
   const wrong = { ...grouped, quantizeActivations: '1x128' as QuantizedActivations };
   expect(thrownBy(() => checkConfig(wrong))).toMatchObject({ code: 'BAD_VALUE' });

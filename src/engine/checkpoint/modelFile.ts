@@ -4,8 +4,7 @@ import { type GptConfig, mlpWidth } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
-import { BYTES } from '../data/pairModel.ts';
-import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
+import { type Tokenizer, type TokenizerChoice, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
@@ -71,10 +70,10 @@ export async function openModel(source: RandomAccess, beside: CompanionFiles): P
   const found =
     own === null && beside.tokenizer ? await tokenizerBeside(name, beside.tokenizer, notes) : null;
   const tokenizer = own ?? found;
-  if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
+  if (tokenizer && tokensIn(tokenizer) > shape.vocabulary) {
     throw wrongModel(
       name,
-      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokenCount(tokenizer)}`,
+      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokensIn(tokenizer)}`,
     );
   }
   if (config.family === 'gpt2' && weights.linear && !config.stated.mlp) notes.push(EXACT_GELU);
@@ -163,7 +162,7 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
       file,
       source.name,
       cause,
-      "Halfstep reads only GPT-2's tokenizer and those that it exports. Remove the file only if the model was trained with the tokenizer that you choose for the text.",
+      'Remove the file only if the model was trained with the tokenizer that you choose for the text.',
     );
   }
 }
@@ -172,20 +171,6 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
 function metadataTokenizer({ name, metadata }: StoredWeights): TokenizerJson | null {
   const said = metadata.get(TOKENIZER_KEY);
   return said === undefined ? null : readTokenizerJson(said, name);
-}
-
-/** Number of tokens that a text can contain. */
-function tokenCount(tokenizer: TokenizerJson): number {
-  switch (tokenizer.kind) {
-    case 'byte':
-      return BYTES;
-    case 'char':
-      return [...tokenizer.characters].length;
-    case 'bpe':
-      return BYTES + tokenizer.pairs.length / 2;
-    case 'gpt2':
-      return GPT2_VOCABULARY;
-  }
 }
 
 /** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */

@@ -2,8 +2,7 @@
 
 import type { GptConfig } from '../config/gptConfig.ts';
 import { gptConfig } from '../config/trainConfig.ts';
-import { loadGpt2 } from '../data/gpt2.ts';
-import { createTokenizer, type TokenizerJson } from '../data/tokenizer.ts';
+import { loadTokenizer, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { configJson } from './configJson.ts';
 import type { ExportDtype } from './dtypes.ts';
@@ -41,7 +40,8 @@ export function modelFolder(
     format: 'pt',
     ...(family === 'gpt2' && { [HEADS_KEY]: String(gpt.heads), [MLP_KEY]: gpt.mlp }),
     [CONFIG_KEY]: config,
-    [TOKENIZER_KEY]: JSON.stringify(tokenizer),
+    // A loaded tokenizer has megabytes, and its own file beside the weights.
+    ...(tokenizer.kind !== 'loaded' && { [TOKENIZER_KEY]: JSON.stringify(tokenizer) }),
   };
   return [
     textFile('config.json', config),
@@ -79,8 +79,8 @@ export function textFile(name: string, text: string): FileToWrite {
 
 /** The shape of the model that a saved run trains. */
 export async function modelOfRun({ description: { config, tokenizer } }: RunFile): Promise<GptConfig> {
-  if (tokenizer.kind === 'gpt2') await loadGpt2();
-  return gptConfig(config, createTokenizer(tokenizer).vocabulary);
+  await loadTokenizer(tokenizer);
+  return gptConfig(config, tokensIn(tokenizer));
 }
 
 /**

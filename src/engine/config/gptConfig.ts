@@ -73,25 +73,41 @@ export const NORMS: Readonly<Record<NormKind, NormRow>> = {
   },
 };
 
-/** The activation function between the two layers of the MLP: a file of shaders/functions/ each. */
-export const MLP_KINDS = ['gelu', 'relu2'] as const;
+/** What lies between the two layers of the MLP. */
+export const MLP_KINDS = ['gelu', 'relu2', 'swiglu', 'geglu'] as const;
 export type MlpKind = (typeof MLP_KINDS)[number];
 
 interface MlpRow extends KindRow {
-  /** Names that `activation_function` of a config.json has for it; the first is written. */
-  readonly names: readonly [string, ...string[]];
+  /** The activation function, a file of shaders/functions/. */
+  readonly function: 'gelu' | 'relu2' | 'silu';
+  /** Whether the first layer has as many outputs again, by which the activation is multiplied. */
+  readonly gated: boolean;
 }
 
 export const MLPS: Readonly<Record<MlpKind, MlpRow>> = {
   gelu: {
     title: 'GELU',
     summary: 'is smooth, as in GPT-2',
-    names: ['gelu_new', 'gelu_pytorch_tanh'],
+    function: 'gelu',
+    gated: false,
   },
   relu2: {
     title: 'ReLU²',
     summary: 'is max(x, 0) squared: cheap to compute, and exactly zero for every negative input',
-    names: ['relu2'],
+    function: 'relu2',
+    gated: false,
+  },
+  swiglu: {
+    title: 'SwiGLU',
+    summary: 'multiplies one half of the first layer through SiLU by the other, as in Llama',
+    function: 'silu',
+    gated: true,
+  },
+  geglu: {
+    title: 'GeGLU',
+    summary: 'does so through GELU, as in Gemma',
+    function: 'gelu',
+    gated: true,
   },
 };
 
@@ -215,9 +231,20 @@ export function keyValueHeads({ keyValueHeads, heads }: GptConfig): number {
   return keyValueHeads ?? heads;
 }
 
-/** Width between the two layers of an MLP. */
-export function mlpWidth({ width }: Pick<GptConfig, 'width'>): number {
-  return 4 * width;
+/** A multiple of which the default width of a gated MLP is. */
+const GATED_WIDTH_STEP = 32;
+
+/**
+ * Width between the two layers of an MLP, I. By default 4 C; 8/3 C where it is gated, so that its three matrices have as many
+ * elements as the two.
+ */
+export function mlpWidth({
+  width,
+  mlp,
+  intermediate,
+}: Pick<GptConfig, 'width' | 'mlp' | 'intermediate'>): number {
+  if (intermediate !== null) return intermediate;
+  return MLPS[mlp].gated ? Math.ceil((8 * width) / 3 / GATED_WIDTH_STEP) * GATED_WIDTH_STEP : 4 * width;
 }
 
 /**
@@ -233,27 +260,70 @@ export function checkShape(config: GptConfig): void {
   for (const dimension of Object.keys(SHAPE_RANGES) as Dimension[]) {
     checkDimension(dimension, config[dimension]);
   }
-  const { width, heads } = config;
-  if (width % heads !== 0) {
-    const fits = nearestMultiple(width, 4 * heads);
+  const { intermediate } = config;
+  if (intermediate !== null && intermediate % 4 !== 0) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `intermediate is ${intermediate}, which is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use ${nearestMultiple(intermediate, 4)}.`,
+    );
+  }
+  checkHeads(config);
+}
+
+/** Layers that work on a head in halves read each as vectors of four. */
+const HALVES = 8;
+
+function checkHeads(config: GptConfig): void {
+  const { width, heads, position, qkNorm } = config;
+  const groups = keyValueHeads(config);
+  if (!(Number.isInteger(groups) && groups > 0 && heads % groups === 0)) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `${heads} heads cannot share ${groups} key/value heads evenly.`,
+      'The number of key/value heads must divide the number of heads.',
+    );
+  }
+  const size = headSize(config);
+  const isOwn = config.headSize !== null;
+  if (!isOwn && width % heads !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
       `Width ${width} is not divisible by ${heads} heads.`,
-      `Use width ${fits}, or another number of heads.`,
+      `Use width ${nearestMultiple(width, 4 * heads)}, or another number of heads.`,
     );
   }
-  if ((width / heads) % 4 !== 0) {
+  if (width % 4 !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
-      `Head size ${width / heads} (width ${width} / ${heads} heads) is not divisible by 4.`,
-      `Tensors are stored four elements at a time. Use width ${nearestMultiple(width, 4 * heads)}.`,
+      `Width ${width} is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use width ${nearestMultiple(width, 4)}.`,
     );
   }
-  if (width / heads > 256) {
+  const named = isOwn ? `Head size ${size}` : `Head size ${size} (width ${width} / ${heads} heads)`;
+  const use = (multiple: number) =>
+    isOwn
+      ? `head size ${nearestMultiple(size, multiple)}`
+      : `width ${nearestMultiple(width, multiple * heads)}`;
+  if (size % 4 !== 0) {
     throw new EngineError(
       'BAD_SHAPE',
-      `Head size ${width / heads} is above 256.`,
-      `Use at least ${Math.ceil(width / 256)} heads.`,
+      `${named} is not divisible by 4.`,
+      `Tensors are stored four elements at a time. Use ${use(4)}.`,
+    );
+  }
+  if ((position === 'rope' || qkNorm) && size % HALVES !== 0) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `${named} is not divisible by ${HALVES}, which RoPE and QK-norm need.`,
+      `Use ${use(HALVES)}, or learned positions without QK-norm.`,
+    );
+  }
+  if (size > 256) {
+    throw new EngineError(
+      'BAD_SHAPE',
+      `Head size ${size} is above 256.`,
+      isOwn ? 'Use a smaller one.' : `Use at least ${Math.ceil(width / 256)} heads.`,
     );
   }
 }

@@ -65,7 +65,7 @@ export class Arena {
   }
 }
 
-/** Copies a tensor to another of the same size. */
+/** Queues a copy of a whole tensor into another of the same size. */
 export function copyTensor(device: GPUDevice, arena: Arena, from: Tensor, to: Tensor): void {
   const encoder = device.createCommandEncoder({ label: `copy ${from.name}` });
   encoder.copyBufferToBuffer(arena.buffer(from), 0, arena.buffer(to), 0, byteLength(from));

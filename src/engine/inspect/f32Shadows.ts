@@ -3,6 +3,7 @@
  * be compared. The f32 values are not kept anywhere else.
  */
 
+import { keyValueHeads } from '../config/gptConfig.ts';
 import type { Dispatch, Operation, Target } from '../gpu/operation.ts';
 import { formatOf, type Operand, slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { activationForward } from '../kernels/activation.ts';
@@ -40,7 +41,7 @@ export function buildShadows(
   const largest = Math.max(...stores.map(({ operand }) => operand.elements));
   const scratch: Scratch = {
     wide: { name: 'stores in f32', type: 'f32', elements: largest },
-    aside: { name: 'stores beside them', type: 'f32', elements: rows * gpt.heads },
+    aside: { name: 'stores beside them', type: 'f32', elements: rows * (gpt.heads + keyValueHeads(gpt)) },
     found: { name: 'overflow among them', type: 'u32', elements: 4 },
   };
   const after = new Map<Operation, readonly Dispatch[]>();
@@ -79,6 +80,7 @@ const STORED_BESIDE: Readonly<Record<string, string>> = {
   attention_forward: 'lse',
   attention_uniform_forward: 'lse',
   attention_backward_query: 'dots',
+  query_key_forward: 'stats',
   cross_entropy: 'losses',
 };
 

@@ -18,7 +18,8 @@ export function embeddingForward(
     tokenWeight: Operand;
     firstToken: number;
     tokenRows: number;
-    positionWeight: Operand;
+    /** (T, C), if positions have embeddings. */
+    positionWeight?: Operand | undefined;
     dropout?: RowDropout | undefined;
     out: Operand;
     rows: number;
@@ -38,7 +39,7 @@ export function embeddingForward(
       ...{ vectors, c4: width / 4, context, firstToken, tokenRows },
       ...(dropout && dropoutUniforms(dropout)),
     },
-    conditions: { dropout: dropout !== undefined },
+    conditions: { positions: positionWeight !== undefined, dropout: dropout !== undefined },
     grid: linearGrid(vectors, 64),
     label,
   });

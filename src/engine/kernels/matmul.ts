@@ -3,7 +3,7 @@ import { laneForm } from '../gpu/lanes.ts';
 import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
-import type { Activation } from './activation.ts';
+import type { Activation, ActivationBackward } from './activation.ts';
 import { dropoutUniforms, type RowDropout } from './dropout.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
@@ -31,12 +31,17 @@ export interface MatmulArgs {
   readonly dropout?: RowDropout | undefined;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
+  /** The result becomes cap * tanh(result / cap). */
+  readonly softCap?: number | undefined;
   /** Factors of the product and of the residual; both are 1 where absent. */
   readonly weights?: { readonly ofProduct: number; readonly ofResidual: number };
   /** Store the pre-activation, (m, n), and its activation function in `out`. */
   readonly activation?: Activation;
-  /** Multiply by the activation function's derivative at the pre-activation, (m, n). */
-  readonly activationBackward?: Activation;
+  /**
+   * Multiply by the activation function's derivative at the pre-activation, (m, n). If it is gated, the product is the gradient
+   * of (m, n) products, and `out` and the pre-activation are (m, 2 n).
+   */
+  readonly activationBackward?: ActivationBackward;
   /** out += instead of out =. */
   readonly accumulate?: boolean;
   /** Cuts the sum: `out` is (count, m, n), and nothing is fused. */
@@ -88,7 +93,7 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
     uniforms: {
-      ...{ m, n4: n / 4, k, ...weights, step: parts?.step },
+      ...{ m, n4: n / 4, k, ...weights, step: parts?.step, cap: args.softCap },
       ...(dropout && { context: dropout.context, ...dropoutUniforms(dropout) }),
     },
     conditions: {
@@ -97,10 +102,12 @@ export function matmul(target: Target, args: MatmulArgs): Dispatch {
       accumulate: args.accumulate ?? false,
       bias: bias !== undefined,
       dropout: dropout !== undefined,
+      softCap: args.softCap !== undefined,
       residual: residual !== undefined,
       weighted: weights !== undefined,
       activation: args.activation !== undefined,
       activationBackward: args.activationBackward !== undefined,
+      gated: args.activationBackward?.gated ?? false,
       split: parts !== undefined,
       outerA: outer.a,
       outerB: outer.b,
@@ -143,7 +150,7 @@ function kernelFor(
   args: MatmulArgs,
   outer: ReturnType<typeof outerScales>,
 ): MatmulKernelForm {
-  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
+  const { a, b, m, n, parts, bTransposed = false } = args;
   const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
   const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
   // No narrow format holds what its blocks are once their scales are applied.
@@ -168,8 +175,9 @@ function kernelFor(
   const subgroup = isUnshared ? null : target.subgroup;
   const lanes = isUnshared ? UNSHARED_LANES : subgroup === null ? 16 : target.lanes;
   const form = laneForm({ ...target, subgroup, lanes });
-  // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product.
-  const wide = tall && !aTransposed && !bTransposed && n % (8 * lanes) === 0;
+  // Eight columns a lane: more products for each number that is read, which costs software adapters more than a product. With
+  // b transposed twice as many rows of it would be read at a time, which the first cache does not hold.
+  const wide = tall && !bTransposed && n % (8 * lanes) === 0;
   return {
     kernel: 'matmul_register',
     tileRows: rows,

@@ -1,10 +1,11 @@
 /** The kernels that layers dispatch. Layers receive this object when their operations are made, so that planning loads no kernel. */
-import { activationForward } from './activation.ts';
+import { activationForward, gatedForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { queryKeyBackward, queryKeyForward, queryKeyGains } from './queryKey.ts';
 import {
   columnSum,
   crossEntropy,
@@ -15,18 +16,13 @@ import {
   logitSharpness,
   lossSum,
 } from './rows.ts';
+import { scaleChannels } from './scaleChannels.ts';
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{
-    attentionForward,
-    attentionBackward,
-    activationForward,
-    matmul,
-    weightGradient,
-    columnSum,
-    dropoutBackward,
-  },
+  ...{ attentionForward, attentionBackward, matmul, weightGradient, columnSum, dropoutBackward },
+  ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
+  ...{ activationForward, gatedForward, scaleChannels },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },

@@ -21,20 +21,22 @@ export function layernormForward(
     /** (C), if the norm has a bias. */
     bias?: Operand | undefined;
     conditions?: NormConditions;
+    /** Added to the variance, or to the mean square. */
+    epsilon: number;
     out: Operand;
     stats: Operand;
     rows: number;
     width: number;
   },
 ): Dispatch {
-  const { inp, weight, bias, out, stats, found, rows, width, label } = args;
+  const { inp, weight, bias, epsilon, out, stats, found, rows, width, label } = args;
   const form = laneForm(target);
   return dispatch(target, 'layernorm_forward', {
     operands: { inp, weight, bias, out },
     tensors: { stats },
     writes: ['out', 'stats'],
     found,
-    uniforms: { rows, c4: width / 4 },
+    uniforms: { rows, c4: width / 4, epsilon },
     conditions: { ...args.conditions, ...form.conditions, bias: bias !== undefined },
     constants: form.constants,
     grid: linearGrid(rows, 1),
@@ -154,18 +156,26 @@ export function layernormBackwardParameters(
   return [sums, reducePartials(target, { ...reduced, ...alone })];
 }
 
-/** out (C) += column sums of inp (rows, C). */
+/** out (C) += column sums of inp (rows, C), or of inp * factor (rows, C). */
 export function columnSum(
   target: Target,
-  args: Common & { inp: Operand; partials: Tensor; out: Operand; rows: number; width: number },
+  args: Common & {
+    inp: Operand;
+    factor?: Operand;
+    partials: Tensor;
+    out: Operand;
+    rows: number;
+    width: number;
+  },
 ): Dispatch[] {
-  const { inp, partials, out, rows, width, found, label } = args;
+  const { inp, factor, partials, out, rows, width, found, label } = args;
   const blocks = rowBlocks(rows);
   const sums = dispatch(target, 'column_sum', {
-    operands: { inp },
+    operands: { inp, factor },
     tensors: { partials },
     writes: ['partials'],
     uniforms: { rows, c4: width / 4, rowsPerBlock: Math.ceil(rows / blocks) },
+    conditions: { product: factor !== undefined },
     grid: [Math.ceil(width / 256), blocks, 1],
     label: `${label} partial sums`,
   });
@@ -200,9 +210,18 @@ export function reducePartials(
   });
 }
 
+/** What the gradient of the logits is that of, besides the cross entropy. */
+export interface LossOptions {
+  /** z of z (log Z)^2, which is added to the loss of each token for its gradient alone; none if 0. */
+  readonly zLoss: number;
+  /** Cap of the logits, which the gradient goes through; none if 0. */
+  readonly softCap: number;
+}
+
 /**
- * losses (rows) f32 = loss of each row in nats; with `backward`, dlogits = (p - onehot) / lossTokens * loss scale. logits
- * (rows, Vp) f32 and dlogits are stored as consecutive matrices (rows, up to `sliceColumns`).
+ * losses (rows) f32 = cross entropy of each row in nats; with `backward`, dlogits = (p - onehot) / lossTokens * loss scale, with
+ * what {@link LossOptions} add. logits (rows, Vp) f32 and dlogits are stored as consecutive matrices (rows, up to
+ * `sliceColumns`).
  */
 export function crossEntropy(
   target: Target,
@@ -211,7 +230,7 @@ export function crossEntropy(
     targets: Operand;
     losses: Operand;
     /** `lossTokens` is B * T * accumulation, since the mean is over all tokens of the step. */
-    backward?: { dlogits: Operand; state: Operand; lossTokens: number };
+    backward?: LossOptions & { dlogits: Operand; state: Operand; lossTokens: number };
     rows: number;
     vocabulary: number;
     paddedVocabulary: number;
@@ -231,8 +250,15 @@ export function crossEntropy(
       slice4: args.sliceColumns / 4,
       vocabulary,
       inverseTokens: backward && 1 / backward.lossTokens,
+      twiceZ: backward?.zLoss ? 2 * backward.zLoss : undefined,
+      inverseCap: backward?.softCap ? 1 / backward.softCap : undefined,
     },
-    conditions: { ...form.conditions, backward: backward !== undefined },
+    conditions: {
+      ...form.conditions,
+      backward: backward !== undefined,
+      zLoss: Boolean(backward?.zLoss),
+      softCap: Boolean(backward?.softCap),
+    },
     constants: form.constants,
     grid: linearGrid(rows, 1),
     label,

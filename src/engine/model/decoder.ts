@@ -1,5 +1,5 @@
 /** The model, described once. Its plan, operations, FLOP counts and checkpoint layout are derived from building it. */
-import type { GptConfig } from '../config/gptConfig.ts';
+import { type GptConfig, mlpWidth } from '../config/gptConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { Attention } from './layers/attention.ts';
 import { Embedding } from './layers/embedding.ts';
@@ -28,17 +28,20 @@ export class Decoder {
   readonly #layers: readonly Layer[];
 
   constructor(config: GptConfig) {
-    const { layers, width, heads, context, tied, norm, mlp } = config;
+    const { layers, width, tied, mlp: kind, biases, layerScale } = config;
     // The more residual layers there are, the smaller their initial weights (GPT-2).
     const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
     this.embedding = new Embedding(config);
     this.blocks = Array.from({ length: layers }, (_, block) => ({
-      norm1: new Norm(new Site(block, 'ln_1'), width, norm),
-      attention: new Attention(new Site(block, 'attn'), { width, heads, context, projectionStd }),
-      norm2: new Norm(new Site(block, 'ln_2'), width, norm),
-      mlp: new Mlp(new Site(block, 'mlp'), { width, projectionStd, kind: mlp }),
+      norm1: new Norm(new Site(block, 'ln_1'), config),
+      attention: new Attention(new Site(block, 'attn'), config, projectionStd),
+      norm2: new Norm(new Site(block, 'ln_2'), config),
+      mlp: new Mlp(new Site(block, 'mlp'), {
+        ...{ width, hidden: mlpWidth(config), kind, projectionStd, layerScale },
+        bias: biases === 'all',
+      }),
     }));
-    this.norm = new Norm(new Site(null, 'ln_f'), width, norm);
+    this.norm = new Norm(new Site(null, 'ln_f'), config);
     this.head = new Head(config, tied ? this.embedding.tokens : null);
     const inBlocks = this.blocks.flatMap(({ norm1, attention, norm2, mlp }) => [
       norm1,
@@ -51,7 +54,9 @@ export class Decoder {
 
   /** In checkpoint order. */
   parameters(): ParameterSpec[] {
-    return this.#layers.flatMap((layer) => layer.parameters());
+    const specs: ParameterSpec[] = [];
+    for (const layer of this.#layers) specs.push(...layer.parameters());
+    return specs;
   }
 
   /**

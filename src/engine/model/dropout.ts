@@ -4,7 +4,7 @@ import type { RowDropout } from '../kernels/dropout.ts';
 import { roundsResidualGradient } from '../precision/recipe.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
-import { type GradientPlace, gradientLabel } from './value.ts';
+import type { GradientPlace } from './value.ts';
 
 /** What is dropped of a site's tensor; undefined in runs without dropout and in passes that do not train. */
 export function dropoutAt({ run, trains }: Pass, { name }: Site): RowDropout | undefined {
@@ -25,7 +25,7 @@ export function droppedGradient(
 ): GradientPlace {
   const { rows, found } = pass;
   const { tensor: dout, site } = of;
-  const label = gradientLabel(of);
+  const label = `dropped gradient at ${site.name}`;
   const elements = rows * width;
   const dinp = pass.scratch('dropped gradient', pass.format('residualGradient'), elements);
   const { recipe, gpt } = pass.run;

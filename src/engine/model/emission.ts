@@ -21,7 +21,7 @@ export interface Stored {
   /** Whether it is a copy for some of its readers. The tensor that it was made from is listed too. */
   readonly copy?: boolean;
   /**
-   * Whether its rounding error is left out of the noise measurement, because kernels add to it in place or because it exists
+   * Whether its rounding error is left out of the noise measurement, because kernels change it in place or because it exists
    * only to be quantised, and the error of that is measured.
    */
   readonly unmeasured?: boolean;

@@ -26,12 +26,16 @@ export interface ModelRun {
   readonly rows: number;
   /** Number of tokens over which the loss of a step is averaged. */
   readonly lossTokens: number;
+  /** z of the z-loss; 0 for none. */
+  readonly zLoss: number;
   /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
   /** (rows) u32 */
   readonly tokens: Tensor;
   /** (rows) u32 */
   readonly targets: Tensor;
+  /** (T, D) f32: cosines and sines of RoPE's angles; undefined without RoPE. */
+  readonly angles: Tensor | undefined;
   /** (Vp + 1) u32: where the positions of each token begin in `tokenPositions`. */
   readonly tokenStarts: Tensor;
   /** (rows) u32: the rows of the micro-batch sorted by token. */

@@ -35,7 +35,6 @@ import { activation, EmissionList, type Emit, type Emitted, type Phase, type Sto
 import type { ModelRun } from './modelRun.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
-import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
 
 export interface PassOptions {
@@ -210,8 +209,9 @@ export class Pass {
     blockScales?: BlockScales,
   ): Tensor {
     const kept = this.#isKept(lifetime);
-    if (!kept) return this.#share('activations', site.part, type, elements, blockScales);
-    const tensor = this.run.tensorPlan.add('activations', site.name, type, elements, blockScales);
+    const { tensorPlan } = this.run;
+    if (!kept) return tensorPlan.shared('activations', site.part, type, elements, blockScales);
+    const tensor = tensorPlan.add('activations', site.name, type, elements, blockScales);
     this.#kept.add(tensor);
     return tensor;
   }
@@ -231,7 +231,7 @@ export class Pass {
     const saved = this.scaled(site.name, role, site, tensor, elements);
     if (!two) return { operand: saved, saved, dropped };
     // The next matmul reads it, and nothing after that.
-    const shared = this.#share(
+    const shared = this.run.tensorPlan.shared(
       'activations',
       'forward operand',
       storage.format,
@@ -291,12 +291,17 @@ export class Pass {
 
   /** The tensor that a kernel writes in the wider format and that is quantised from there. All roles and sites share it. */
   wide(role: SiteRole, site: Site, elements: number): Tensor {
-    return this.#share('activations', 'before quantisation', this.written(role, site), elements);
+    return this.run.tensorPlan.shared(
+      'activations',
+      'before quantisation',
+      this.written(role, site),
+      elements,
+    );
   }
 
   /** A scratch tensor of the backward pass, which all layers that use its name share. */
   scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
-    return this.#share('activationGradients', name, type, elements, blockScales);
+    return this.run.tensorPlan.shared('activationGradients', name, type, elements, blockScales);
   }
 
   /** f32 scratch for the partial sums of two-pass reductions. */
@@ -305,24 +310,24 @@ export class Pass {
   }
 
   logits(name: string, type: ElementType, elements: number): Tensor {
-    return this.#share('logits', name, type, elements);
+    return this.run.tensorPlan.shared('logits', name, type, elements);
   }
 
   /**
    * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
    * @param earlier the gradient of an earlier value of the stream. Both share one tensor, since an addition passes its gradient
    * on unchanged
+   * @param isRead whether matmuls read it, and not only a copy that the layer makes
    */
-  residualGradient(site: Site, earlier?: GradientPlace): GradientPlace {
+  residualGradient(site: Site, earlier?: GradientPlace, isRead = true): GradientPlace {
     const { recipe, gpt } = this.run;
     const elements = this.rows * gpt.width;
     // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
     const reader = { block: site.block ?? 0, blocks: gpt.layers };
-    // With dropout matmuls read what is dropped of it, which has a rounded copy of its own.
-    const isRead = this.run.dropout === 0 && roundsResidualGradient(recipe, reader);
-    const rounded = isRead
-      ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
-      : undefined;
+    const rounded =
+      isRead && roundsResidualGradient(recipe, reader)
+        ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
+        : undefined;
     const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
     return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
   }
@@ -389,9 +394,5 @@ export class Pass {
     if (this.#block === null || lifetime === 'kept') return true;
     if (lifetime === 'forward') return false;
     return RECOMPUTE_LEVELS.indexOf(this.run.recompute) < RECOMPUTE_LEVELS.indexOf(lifetime);
-  }
-
-  #share(...asked: Parameters<TensorPlan['shared']>): Tensor {
-    return this.run.tensorPlan.shared(...asked);
   }
 }

@@ -18,6 +18,7 @@ import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
+import { planAngles } from './angles.ts';
 import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
 import { Decoder } from './decoder.ts';
 import type { ModelRun } from './modelRun.ts';
@@ -88,9 +89,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const { maxBindingBytes, frozen } = limits;
   const plan = new TensorPlan();
   const decoder = new Decoder(gpt);
-  const specs = decoder
-    .parameters()
-    .map((spec) => (frozen?.(spec.name) ? { ...spec, trainable: false } : spec));
+  const all = decoder.parameters();
+  const specs = frozen ? all.map((spec) => (frozen(spec.name) ? { ...spec, trainable: false } : spec)) : all;
   const averaged = config.emaDecay > 0;
   const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes, averaged);
   planChunks(plan, layout);
@@ -101,18 +101,26 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   if (gradients.length === 0) throw new RangeError('All parameters are frozen: there is nothing to train');
   const found = plan.add('state', 'found inf', 'u32', 4);
   const run: ModelRun = {
-    ...{ gpt, recipe, scales, parameters, windows, rows, maxBindingBytes },
+    gpt,
+    recipe,
+    scales,
+    parameters,
+    windows,
+    rows,
+    maxBindingBytes,
     recompute: config.recompute,
     dropout: config.dropout,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
+    zLoss: config.zLoss,
     tokens: plan.add('batch', 'tokens', 'u32', rows),
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
     windowTable:
       config.dropout > 0 ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context)) : null,
+    angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
   };
@@ -121,9 +129,18 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   scales?.complete(plan);
   const words = histogramWords(layout.specs, run, training.stores);
   const tensors: RunTensors = {
-    ...layout,
     ...run,
-    ...{ decoder, training, computeWeights, weightPartials, gradients, updates, logits, losses, found },
+    specs: layout.specs,
+    chunks: layout.chunks,
+    decoder,
+    training,
+    computeWeights,
+    weightPartials,
+    gradients,
+    updates,
+    logits,
+    losses,
+    found,
     planned: plan.planned,
     scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),

@@ -1,6 +1,6 @@
 /** The values that layers pass to each other while a program is built. */
 import type { Operand, Tensor } from '../gpu/tensor.ts';
-import type { Activation } from '../kernels/activation.ts';
+import type { ActivationBackward } from '../kernels/activation.ts';
 import type { Stored } from './emission.ts';
 import type { Site } from './site.ts';
 
@@ -12,7 +12,7 @@ export interface GradientPlace {
   /** Copy of `tensor` in the format that matmuls read, where that differs. */
   readonly rounded?: Tensor | undefined;
   /** The writer multiplies the gradient by the function's derivative at this pre-activation. Only linear layers can do so. */
-  readonly activationBackward?: Activation | undefined;
+  readonly activationBackward?: ActivationBackward | undefined;
   /** Listed in the numerics panel, because matmuls or attention read it as stored, or read a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
   /** Set by `Pass.accumulates` at the first write; later writers add. Values whose gradients share a tensor share this object. */

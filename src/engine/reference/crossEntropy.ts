@@ -37,7 +37,8 @@ export function crossEntropyForward(
 }
 
 /**
- * dlogits (rows, columns) = (softmax - onehot) * scale / tokens, and 0 in padded columns.
+ * dlogits (rows, columns) = (softmax - onehot) * scale / tokens, and 0 in padded columns. With `zLoss` the loss of a row has
+ * zLoss * lse^2 more.
  * @param scale the loss scale
  * @param tokens tokens of the whole step, B * T * accumulation: the mean the reported loss is
  */
@@ -50,12 +51,14 @@ export function crossEntropyBackward(
   scale: number,
   tokens: number,
   columns = V,
+  zLoss = 0,
 ): Float64Array {
   const dlogits = new Float64Array(rows * columns);
   for (let row = 0; row < rows; row++) {
     for (let v = 0; v < V; v++) {
       const p = Math.exp(logits[row * columns + v]! - lse[row]!);
-      dlogits[row * columns + v] = ((p - (v === targets[row] ? 1 : 0)) / tokens) * scale;
+      const slope = p - (v === targets[row] ? 1 : 0) + 2 * zLoss * lse[row]! * p;
+      dlogits[row * columns + v] = (slope / tokens) * scale;
     }
   }
   return dlogits;

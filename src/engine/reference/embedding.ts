@@ -1,10 +1,10 @@
 import type { Values } from './store.ts';
 
-/** out (B, T, C) = wte (V, C)[token] + wpe (T, C)[position]. */
+/** out (B, T, C) = wte (V, C)[token] + wpe (T, C)[position], if there is one. */
 export function embeddingForward(
   tokens: ArrayLike<number>,
   wte: Values,
-  wpe: Values,
+  wpe: Values | null,
   B: number,
   T: number,
   C: number,
@@ -12,7 +12,8 @@ export function embeddingForward(
   const out = new Float64Array(B * T * C);
   for (let row = 0; row < B * T; row++) {
     for (let c = 0; c < C; c++) {
-      out[row * C + c] = wte[tokens[row]! * C + c]! + wpe[(row % T) * C + c]!;
+      const position = wpe ? wpe[(row % T) * C + c]! : 0;
+      out[row * C + c] = wte[tokens[row]! * C + c]! + position;
     }
   }
   return out;

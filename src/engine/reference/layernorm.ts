@@ -1,8 +1,5 @@
 import type { Values } from './store.ts';
 
-/** GPT-2's and PyTorch's. */
-export const LAYERNORM_EPSILON = 1e-5;
-
 export interface LayernormOutput {
   /** (rows, C) */
   readonly out: Float64Array;
@@ -19,6 +16,7 @@ export function layernormForward(
   bias: Values,
   rows: number,
   C: number,
+  epsilon: number,
 ): LayernormOutput {
   const out = new Float64Array(rows * C);
   const mean = new Float64Array(rows);
@@ -30,7 +28,7 @@ export function layernormForward(
     const m = sum / C;
     let squares = 0;
     for (let c = 0; c < C; c++) squares += (x[c]! - m) ** 2;
-    const s = 1 / Math.sqrt(squares / C + LAYERNORM_EPSILON);
+    const s = 1 / Math.sqrt(squares / C + epsilon);
     for (let c = 0; c < C; c++) out[row * C + c] = (x[c]! - m) * s * weight[c]! + bias[c]!;
     mean[row] = m;
     rstd[row] = s;

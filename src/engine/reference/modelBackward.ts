@@ -1,13 +1,17 @@
+import { mlpWidth } from '../config/gptConfig.ts';
 import { attentionBackward } from './attention.ts';
 import { crossEntropyBackward } from './crossEntropy.ts';
 import { dropped } from './dropout.ts';
 import { embeddingBackward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, type NormOutput } from './kinds.ts';
+import { layerScaleBackward } from './layerScale.ts';
 import { add, columnSum, matmul, matmulTransposedA, matmulTransposedB } from './matmul.ts';
 import {
   type Activations,
   attentionShape,
+  attentionWidths,
   type Batch,
+  biasOf,
   computeWeight,
   headParameter,
   headWeight,
@@ -15,8 +19,12 @@ import {
   type LinearPart,
   type Parameters,
   parameter,
+  preActivations,
+  queryKeyOptions,
   type ReferenceModel,
 } from './model.ts';
+import { queryKeyBackward } from './queryKey.ts';
+import { softCapBackward } from './softCap.ts';
 import { quantizeBothOf, quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
 
 /** What is known of the output of a linear layer in the backward pass. */
@@ -30,6 +38,8 @@ interface OutputGradient {
 export interface BackwardOptions {
   /** Gradients come out multiplied by it. */
   readonly lossScale?: number;
+  /** z of z (log Z)^2, which is added to the loss of each token for its gradient alone. */
+  readonly zLoss?: number;
   /** Micro-batches of the step: the loss is the mean over all of them. */
   readonly accumulation?: number;
   /** Rows of logits that exist at a time, so that their gradient may have a scale of its own; absent for all. */
@@ -51,7 +61,7 @@ export function modelBackward(
   options: BackwardOptions = {},
 ): Parameters {
   const { config } = model;
-  const { lossScale = 1, accumulation = 1, headRows, into } = options;
+  const { lossScale = 1, zLoss = 0, accumulation = 1, headRows, into } = options;
   const store = storeOf(model.recipe, model);
   const quantize = quantizeOf(model.recipe, model);
   const { B, T } = batch;
@@ -83,7 +93,8 @@ export function modelBackward(
   ) => {
     const name = `h.${layer}.${part}`;
     accumulate(`${name}.weight`, matmulTransposedA(inp[part], dout.forWeight, inputs, outputs, rows));
-    accumulate(`${name}.bias`, columnSum(dout.values, rows, outputs));
+    const bias = biasOf(config, name, part);
+    if (bias) accumulate(bias, columnSum(dout.values, rows, outputs));
     const weight = computeWeight(model, parameters, layer, part, 'rows');
     return matmulTransposedB(dout.forInput, weight, rows, inputs, outputs);
   };
@@ -97,19 +108,38 @@ export function modelBackward(
     batch.windows && model.dropout
       ? store('residualGradient', dropped(model.dropout, batch, name, dres, C))
       : dres;
-  /** The same of the residual gradient, of which matmuls read a rounded copy where it is not quantised. */
-  const operandsOf = (name: string, sum: Float64Array, store: Store): OutputGradient => {
-    const dres = throughDropout(name, sum);
+  /**
+   * The same of the residual gradient for the projection of a part of a block, of which matmuls read a rounded copy where it is
+   * neither scaled nor quantised.
+   */
+  const operandsOf = (
+    layer: number,
+    part: 'attn' | 'mlp',
+    sum: Float64Array,
+    store: Store,
+  ): OutputGradient => {
+    const name = `h.${layer}.${part}.c_proj`;
+    const branch = saved.layers[layer]!.branches[part];
+    let dres = sum;
+    if (branch) {
+      const scale = `h.${layer}.${part}.scale`;
+      const { dinp, dscale } = layerScaleBackward(dres, branch, parameter(parameters, scale));
+      accumulate(scale, dscale);
+      const dbranch = store('outputGradient', dinp);
+      if (!batch.windows || !model.dropout) return quantised(name, dbranch);
+      dres = dbranch;
+    }
+    dres = throughDropout(name, dres);
     if (model.recipe.quantization) return quantised(name, dres);
     const rounded = store('outputGradient', dres.slice());
     return { values: dres, forInput: rounded, forWeight: rounded };
   };
 
   const tokens = rows * accumulation;
-  const dlogitsWide = store(
-    'outputGradient',
-    crossEntropyBackward(saved.logits, batch.targets, saved.lse, rows, V, lossScale, tokens),
+  const dcapped = crossEntropyBackward(
+    ...([saved.logits, batch.targets, saved.lse, rows, V, lossScale, tokens, V, zLoss] as const),
   );
+  const dlogitsWide = store('outputGradient', softCapBackward(dcapped, saved.logits, config.logitSoftCap));
   const dlogits = model.recipe.quantization?.head
     ? inChunks(dlogitsWide, (headRows ?? rows) * V, (chunk) =>
         quantize('outputGradient', 'lm_head dY', chunk, chunk.length / V),
@@ -123,24 +153,33 @@ export function modelBackward(
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
     const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
-    const dsum = operandsOf(`${h}.mlp.c_proj`, dres, store);
-    const dact = linear(layer, 'mlp.c_proj', s, dsum, 4 * C, C);
-    const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre));
-    const dln2 = linear(layer, 'mlp.c_fc', s, quantised(`${h}.mlp.c_fc`, dpre), C, 4 * C);
+    const dsum = operandsOf(layer, 'mlp', dres, store);
+    const dact = linear(layer, 'mlp.c_proj', s, dsum, mlpWidth(config), C);
+    const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre, rows));
+    const dfc = quantised(`${h}.mlp.c_fc`, dpre);
+    const dln2 = linear(layer, 'mlp.c_fc', s, dfc, C, preActivations(config));
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
-    const dmiddle = operandsOf(`${h}.attn.c_proj`, dres, store);
-    const dattn = linear(layer, 'attn.c_proj', s, dmiddle, C, C);
+    const dmiddle = operandsOf(layer, 'attn', dres, store);
+    const { q: queries, qkv: packed } = attentionWidths(config);
+    const dattn = linear(layer, 'attn.c_proj', s, dmiddle, queries, C);
     const dout = store('attention', dattn);
     const shape = attentionShape(model, batch, layer);
-    const dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
-    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, 3 * C);
+    let dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
+    const queryKey = queryKeyOptions(config, parameters, layer);
+    if (queryKey) {
+      const { dqkv: before, dq, dk } = queryKeyBackward(dqkv, s.projected, shape, queryKey);
+      dqkv = store('attention', before);
+      if (queryKey.norm) accumulate(`${h}.attn.q_norm.weight`, dq);
+      if (queryKey.norm) accumulate(`${h}.attn.k_norm.weight`, dk);
+    }
+    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, packed);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 
   const { dwte, dwpe } = embeddingBackward(throughDropout('embedding', dres), batch.tokens, B, T, C, V);
   accumulate('wte.weight', dwte);
-  accumulate('wpe.weight', dwpe);
+  if (config.position === 'learned') accumulate('wpe.weight', dwpe);
   for (const values of gradients.values()) store('gradient', values);
   return gradients;
 }

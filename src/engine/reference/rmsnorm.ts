@@ -1,4 +1,3 @@
-import { LAYERNORM_EPSILON } from './layernorm.ts';
 import type { Values } from './store.ts';
 
 export interface RmsnormOutput {
@@ -9,13 +8,19 @@ export interface RmsnormOutput {
 }
 
 /** out (rows, C) = inp / sqrt(mean of inp^2 + epsilon) * weight (C), each row on its own. */
-export function rmsnormForward(inp: Values, weight: Values, rows: number, C: number): RmsnormOutput {
+export function rmsnormForward(
+  inp: Values,
+  weight: Values,
+  rows: number,
+  C: number,
+  epsilon: number,
+): RmsnormOutput {
   const out = new Float64Array(rows * C);
   const rms = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
     let squares = 0;
     for (let c = 0; c < C; c++) squares += inp[row * C + c]! ** 2;
-    const r = 1 / Math.sqrt(squares / C + LAYERNORM_EPSILON);
+    const r = 1 / Math.sqrt(squares / C + epsilon);
     for (let c = 0; c < C; c++) out[row * C + c] = inp[row * C + c]! * r * weight[c]!;
     rms[row] = r;
   }

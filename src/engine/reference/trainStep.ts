@@ -33,6 +33,7 @@ export interface StepOptions {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly clip: number;
+  readonly zLoss?: number;
   /** What updates each parameter; AdamW where left out. */
   readonly updateOf?: (spec: ParameterSpec) => UpdateOracle;
   /** StableAdamW's clip of each parameter's update. */
@@ -116,6 +117,7 @@ export function trainStep(
     loss += saved.loss / batches.length;
     all = modelBackward(model, state.parameters, batch, saved, {
       lossScale: scale,
+      ...(options.zLoss && { zLoss: options.zLoss }),
       accumulation: batches.length,
       into: all,
     });

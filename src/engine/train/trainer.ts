@@ -195,8 +195,7 @@ export class Trainer {
   }
 
   /**
-   * Counts the gradients that the next step would have on its first batch. It takes no step and does not affect later
-   * ones. One CPU-GPU sync.
+   * Counts the gradients that the next step would have on its first batch, without taking it. One CPU-GPU sync.
    * @throws EngineError SHADER_COMPILE
    * @internal
    */
@@ -239,14 +238,12 @@ export class Trainer {
   }
 
   /**
-   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. Training state
-   * does not change.
+   * Measures the sharpness of the current weights, always on the same evaluation batch. One CPU-GPU sync. No state changes.
    * @throws RangeError when `sharpnessEvery` is 0
    */
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
-    if (!sharpness)
-      throw new RangeError('sharpnessEvery is 0, so the run has no buffers to measure sharpness');
+    if (!sharpness) throw new RangeError('sharpnessEvery is 0, so the run has no buffers for sharpness');
     return this.#evaluation.sharpness(this.#submitted, sharpness);
   }
 

@@ -7,7 +7,9 @@ import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
+import { angleTable } from '../model/angles.ts';
 import { weightCopies } from '../model/average.ts';
+import type { ModelRun } from '../model/modelRun.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
@@ -73,7 +75,16 @@ export async function computeCopies(
   program.destroy();
 }
 
-/** Writes the state before step 1: loss scale, no overflow, learning-rate table. Moments are zero from allocation. */
+/** Writes the angles of RoPE, if the model has them. */
+export function writeAngles(
+  device: GPUDevice,
+  arena: Arena,
+  { angles, gpt }: Pick<ModelRun, 'angles' | 'gpt'>,
+): void {
+  if (angles) device.queue.writeBuffer(arena.buffer(angles), 0, angleTable(gpt));
+}
+
+/** Writes the state before step 1: loss scale, no overflow, learning-rate table, RoPE's angles. Moments are zero from allocation. */
 export function writeInitialState(
   device: GPUDevice,
   arena: Arena,
@@ -85,6 +96,7 @@ export function writeInitialState(
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
   const { scales } = tensors;
+  writeAngles(device, arena, tensors);
   if (scales) device.queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));

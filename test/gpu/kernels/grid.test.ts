@@ -38,6 +38,7 @@ test('one workgroup a row: layer norm of 70,001 rows', () =>
         inp,
         weight: run.input('weight', 'f32', normal(width, 2)),
         bias: run.input('bias', 'f32', normal(width, 3)),
+        epsilon: 1e-5,
         out,
         stats: run.output('stats', 'f32', 2 * rows),
         rows,

@@ -1,9 +1,13 @@
 /** Cross entropy and the sum of losses against the f64 oracle. */
 import type { Target } from '../../../src/engine/gpu/operation.ts';
-import { crossEntropy, LOSS_SUM_WORDS, lossSum } from '../../../src/engine/kernels/rows.ts';
+import { crossEntropy, LOSS_SUM_WORDS, type LossOptions, lossSum } from '../../../src/engine/kernels/rows.ts';
 import { initialStepState, readStepState } from '../../../src/engine/kernels/stepState.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import { crossEntropyBackward, crossEntropyForward } from '../../../src/engine/reference/ops.ts';
+import {
+  crossEntropyBackward,
+  crossEntropyForward,
+  softCapBackward,
+} from '../../../src/engine/reference/ops.ts';
 import { Approx, approx, gamma, sum } from './approx.ts';
 import { type Comparison, compareReplayed, compareStored } from './bounds.ts';
 import { indices, normal } from './inputs.ts';
@@ -47,12 +51,18 @@ function placeOf(i: number, { rows, paddedVocabulary: Vp, sliceColumns }: LossSh
   return first * rows + row * Math.min(sliceColumns, Vp - first) + column - first;
 }
 
+/** With a cap the logits are below it, as the matmul makes them. */
+function cappedAt(softCap: number, x: number): number {
+  return softCap === 0 ? x : softCap * Math.tanh(x / softCap);
+}
+
 /** @param dlogitsFormat null for the forward kernel of an evaluation */
 export async function checkCrossEntropy(
   fixture: KernelFixture,
   target: Target,
   dlogitsFormat: FormatId | null,
   lossScale = 2 ** 10,
+  options: LossOptions = { zLoss: 0, softCap: 0 },
 ): Promise<Comparison[]> {
   const run = new KernelRun(fixture);
   const found = run.found();
@@ -61,7 +71,7 @@ export async function checkCrossEntropy(
     const { rows, vocabulary, paddedVocabulary, spread } = shape;
     // Padded logits are whatever the padded rows of the head make of them; here they would win every maximum.
     const values = normal(rows * paddedVocabulary, 1, spread).map((x, i) =>
-      i % paddedVocabulary < vocabulary ? x : 1e30,
+      i % paddedVocabulary < vocabulary ? cappedAt(options.softCap, x) : 1e30,
     );
     const ids = indices(rows, 2, vocabulary);
     return {
@@ -78,7 +88,7 @@ export async function checkCrossEntropy(
     plans.map(({ dlogits, ...plan }) =>
       crossEntropy(target, {
         ...plan,
-        ...(dlogits && { backward: { dlogits, state, lossTokens: tokens } }),
+        ...(dlogits && { backward: { dlogits, state, lossTokens: tokens, ...options } }),
         found,
         label: `loss ${plan.rows}x${plan.vocabulary}`,
       }),
@@ -92,6 +102,7 @@ export async function checkCrossEntropy(
     const replayed: Approx[] = [];
     const replayedGradient: Approx[] = [];
     const inverseTokens = Approx.rounded(1 / tokens);
+    const { zLoss, softCap } = options;
     for (let row = 0; row < rows; row++) {
       const real = x.subarray(row * Vp, row * Vp + V);
       const highest = Math.max(...real);
@@ -99,16 +110,31 @@ export async function checkCrossEntropy(
       const total = onlineSum(real, highest, target.lanes);
       replayed.push(total.log().add(highest).sub(real[ids[row]!]!));
       const inverse = approx(1).div(total);
+      const share =
+        zLoss > 0
+          ? Approx.rounded(2 * zLoss)
+              .mul(total.log().add(highest))
+              .add(1)
+          : approx(1);
       for (let v = 0; v < Vp; v++) {
         const onehot = v === ids[row] ? 1 : 0;
-        replayedGradient.push(
-          v < V ? exps[v]!.mul(inverse).sub(onehot).mul(inverseTokens).mul(lossScale) : approx(0),
-        );
+        if (v >= V) {
+          replayedGradient.push(approx(0));
+          continue;
+        }
+        const probability = exps[v]!.mul(inverse);
+        const slope = (zLoss > 0 ? probability.mul(share) : probability).sub(onehot);
+        const ofCap = softCap > 0 && approx(real[v]!).mul(Approx.rounded(1 / softCap));
+        const gradient = ofCap ? slope.mul(approx(1).sub(ofCap.mul(ofCap))) : slope;
+        replayedGradient.push(gradient.mul(inverseTokens).mul(lossScale));
       }
     }
     const comparisons = [compareReplayed('losses', 'f32', run.read(losses), oracle.losses, replayed)];
     if (dlogits && dlogitsFormat) {
-      const expected = crossEntropyBackward(x, ids, oracle.lse, rows, V, lossScale, tokens, Vp);
+      const slopes = crossEntropyBackward(
+        ...([x, ids, oracle.lse, rows, V, lossScale, tokens, Vp, options.zLoss] as const),
+      );
+      const expected = softCapBackward(slopes, x, options.softCap).map((d, i) => (i % Vp < V ? d : 0));
       comparisons.push(
         compareReplayed(
           'dlogits',

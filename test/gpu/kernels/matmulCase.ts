@@ -17,7 +17,7 @@ import {
   matmulTransposedA,
   matmulTransposedB,
 } from '../../../src/engine/reference/ops.ts';
-import { ACTIVATIONS } from './activations.ts';
+import { activationOf, softCapReplayed } from './activations.ts';
 import { Approx, gamma } from './approx.ts';
 import { type Comparison, compareExact, compareStored } from './bounds.ts';
 import { normal } from './inputs.ts';
@@ -39,6 +39,7 @@ export interface MatmulKind {
     | 'activation'
     | 'activationBackward'
     | 'accumulate'
+    | 'softCap'
   )[];
   /** Of the activation function that is fused. */
   readonly mlp: MlpKind;
@@ -51,18 +52,25 @@ const kind = (
   ...fused: MatmulKind['fused']
 ): MatmulKind => ({ name, layout, a, b, out, fused, mlp: 'gelu' });
 
-const ofEachMlp = (kinds: (title: string) => MatmulKind): MatmulKind[] =>
-  MLP_KINDS.map((mlp) => ({ ...kinds(MLPS[mlp].title), mlp }));
+const ofEachMlp = (
+  kinds: (title: string) => MatmulKind,
+  which: readonly MlpKind[] = MLP_KINDS,
+): MatmulKind[] => which.map((mlp) => ({ ...kinds(MLPS[mlp].title), mlp }));
+
+/** The product of a gated MLP is a kernel of its own. */
+const UNGATED = MLP_KINDS.filter((mlp) => !MLPS[mlp].gated);
 
 /** As model/forward.ts, lmHead.ts and backward.ts build them. */
 export const MATMUL_KINDS: readonly MatmulKind[] = [
   kind('c_attn', 'NN', ['activation', 'weight', 'attention'], 'bias'),
   kind('attn.c_proj', 'NN', ['attention', 'weight', 'residual'], 'bias', 'residual'),
   kind('mlp.c_proj', 'NN', ['activation', 'weight', 'residual'], 'bias', 'residual'),
-  ...ofEachMlp((title) =>
-    kind(`c_fc with ${title}`, 'NN', ['activation', 'weight', 'activation'], 'bias', 'activation'),
+  ...ofEachMlp(
+    (title) => kind(`c_fc with ${title}`, 'NN', ['activation', 'weight', 'activation'], 'bias', 'activation'),
+    UNGATED,
   ),
   kind('logits', 'NT', ['activation', 'weight', 'f32']),
+  kind('logits with a cap', 'NT', ['activation', 'weight', 'f32'], 'softCap'),
   kind('ln_f gradient', 'NN', ['outputGradient', 'weight', 'f32']),
   kind('ln_f gradient, later slices', 'NN', ['outputGradient', 'weight', 'f32'], 'accumulate'),
   kind('head gradient', 'TN', ['outputGradient', 'activation', 'gradient'], 'accumulate'),
@@ -88,6 +96,8 @@ export const WITH_DROPOUT = kind(
   'dropout',
   'residual',
 );
+/** Sums are below and beyond it. */
+const CAP = 5;
 
 /** One in each layout, with different epilogues. */
 const FEW_KINDS = MATMUL_KINDS.filter(({ name }) =>
@@ -136,14 +146,17 @@ export function planMatmul(
   const bias = has('bias') ? run.input('bias', format('master'), normal(n, 3)) : undefined;
   const residual = has('residual') ? run.input('residual', format('residual'), normal(m * n, 4)) : undefined;
   const { mlp } = kind;
+  const { function: activation, gated } = MLPS[mlp];
+  // Gate, then up, of each row.
+  const halves = has('activationBackward') && gated ? 2 : 1;
   const seen = has('activation') ? run.output('pre-activation', format('preActivation'), m * n) : undefined;
   const seenBackward = has('activationBackward')
-    ? run.input('pre-activation', format('preActivation'), normal(m * n, 5, 2))
+    ? run.input('pre-activation', format('preActivation'), normal(halves * m * n, 5, 2))
     : undefined;
   const { dropout, factors } = has('dropout') ? planDropout(run, m, n) : {};
   const out = has('accumulate')
     ? run.input('out', format(kind.out), normal(m * n, 6))
-    : run.output('out', format(kind.out), m * n);
+    : run.output('out', format(kind.out), halves * m * n);
   const again = seen && run.output('again', format(kind.out), m * n);
   const args: MatmulArgs = {
     label: `${kind.name} ${m}x${n}x${k}`,
@@ -160,8 +173,9 @@ export function planMatmul(
     ...(bias && { bias }),
     dropout,
     ...(residual && { residual }),
-    ...(seen && { activation: { kind: mlp, preActivation: seen } }),
-    ...(seenBackward && { activationBackward: { kind: mlp, preActivation: seenBackward } }),
+    ...(has('softCap') && { softCap: CAP }),
+    ...(seen && { activation: { kind: activation, preActivation: seen } }),
+    ...(seenBackward && { activationBackward: { kind: activation, gated, preActivation: seenBackward } }),
   };
 
   const compare = (): Comparison[] => {
@@ -184,7 +198,11 @@ export function planMatmul(
     const comparisons: Comparison[] = [];
     let final = (i: number): Approx => withBias(i);
     let expected = (i: number): number => (product[i]! + (biases?.[i % n] ?? 0)) * (factors?.[i] ?? 1);
-    const { value, derivative, replayed, derivativeReplayed } = ACTIVATIONS[mlp];
+    const { value, derivative, replayed, derivativeReplayed } = activationOf(mlp);
+    if (has('softCap')) {
+      final = (i) => softCapReplayed(withBias(i), CAP);
+      expected = (i) => CAP * Math.tanh(product[i]! / CAP);
+    }
     if (seen) {
       // The function sees the pre-activation as stored, so the oracle takes what this kernel stored.
       const stored = run.read(seen);
@@ -204,6 +222,21 @@ export function planMatmul(
       const pre = run.values(seenBackward);
       final = (i) => withBias(i).mul(derivativeReplayed(pre[i]!));
       expected = (i) => product[i]! * derivative(pre[i]!);
+      if (gated) {
+        const at = (i: number) => ({ of: Math.floor(i / (2 * n)) * n + (i % n), ofGate: i % (2 * n) < n });
+        final = (i) => {
+          const { of, ofGate } = at(i);
+          return ofGate
+            ? withBias(of)
+                .mul(pre[i + n]!)
+                .mul(derivativeReplayed(pre[i]!))
+            : withBias(of).mul(replayed(pre[i - n]!));
+        };
+        expected = (i) => {
+          const { of, ofGate } = at(i);
+          return product[of]! * (ofGate ? pre[i + n]! * derivative(pre[i]!) : value(pre[i - n]!));
+        };
+      }
     }
     const added = residuals ?? old;
     const outcome = (i: number): number => expected(i) + (added?.[i] ?? 0);
@@ -212,7 +245,7 @@ export function planMatmul(
         'out',
         formatOf(out),
         run.read(out),
-        Float64Array.from(product, (_, i) => outcome(i)),
+        Float64Array.from({ length: halves * m * n }, (_, i) => outcome(i)),
         (i) => (added ? final(i).add(added[i]!).error : final(i).error),
       ),
     );
@@ -223,7 +256,7 @@ export function planMatmul(
     seen &&
     again &&
     activationForward(target, {
-      ...{ kind: mlp, preActivation: seen, out: again, elements: m * n },
+      ...{ kind: activation, preActivation: seen, out: again, elements: m * n },
       label: `recomputed ${mlp}`,
     });
   return { dispatches: dispatchesOf(run, target, args), out, recomputed, compare };
@@ -275,6 +308,7 @@ export function awkwardShapes(layout: MatmulKind['layout']): MatmulShape[] {
         { m: 4, n: 132, k: 1 },
         { m: 20, n: 4, k: 1003 },
         { m: 68, n: 68, k: 3 },
+        { m: 36, n: 128, k: 21 }, // as below
       ]
     : [
         { m: 37, n: 52, k: 20 },

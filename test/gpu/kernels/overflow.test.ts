@@ -160,6 +160,7 @@ describe('the found flag', () => {
             inp,
             weight: kernelRun.input('weight', 'f32', new Float64Array(width).fill(gain)),
             bias: kernelRun.input('bias', 'f32', new Float64Array(width)),
+            epsilon: 1e-5,
             out: kernelRun.output('out', format, rows * width),
             stats: kernelRun.output('stats', 'f32', rows * 2),
             rows,

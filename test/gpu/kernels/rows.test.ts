@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
+import { checkGated } from './gatedCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { modesByRoles, rolesOf } from './modes.ts';
@@ -40,6 +41,18 @@ describe.each([
       }),
   );
 
+  test.each([
+    { zLoss: 1e-2, softCap: 0 },
+    { zLoss: 0, softCap: 20 },
+    { zLoss: 1e-2, softCap: 20 },
+  ])('cross entropy with %o', (options) =>
+    withKernelFixture(async (fixture) => {
+      const target = targetOf(fixture, 'packed', subgroups);
+      const comparisons = await checkCrossEntropy(fixture, target, 'f32', 2 ** 10, options);
+      expectWithin(`cross entropy (${lanes}) with z ${options.zLoss}, cap ${options.softCap}`, comparisons);
+    }),
+  );
+
   test('sharpness', () =>
     withKernelFixture(async (fixture) => {
       const comparisons = await checkSharpness(fixture, targetOf(fixture, 'packed', subgroups));
@@ -57,6 +70,14 @@ test.each(modesByRoles(EMBEDDING, STORAGES))('embedding in $title', ({ title, re
   withKernelFixture(async (fixture) => {
     expectWithin(`embedding ${title}`, await checkEmbedding(fixture, targetOf(fixture, half, false), recipe));
   }),
+);
+
+test.each(modesByRoles(['preActivation', 'activation'], STORAGES))(
+  'products of gated MLPs in $title',
+  ({ title, recipe, half }) =>
+    withKernelFixture(async (fixture) => {
+      expectWithin(`gated ${title}`, await checkGated(fixture, targetOf(fixture, half, false), recipe));
+    }),
 );
 
 test.each([

@@ -10,6 +10,7 @@ import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, kindsFor } from './matmulCase.ts';
 import { rolesOf, type StoredMode, storedModes } from './modes.ts';
 import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
+import { checkQueryKey } from './queryKeyCase.ts';
 import { type KernelFixture, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
 
@@ -85,6 +86,12 @@ function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[]
     ),
     compared('column sum f16', () => checkColumnSum(fixture, targetOf(fixture, halves, false), 'f16', 'f32')),
     compared('gradient norm f16', () => checkGradientNorm(fixture, targetOf(fixture, halves, false), 'f16')),
+    compared('RoPE f32', () =>
+      checkQueryKey(fixture, targetOf(fixture, halves, false), { format: 'f32', headSize: 64 }),
+    ),
+    compared('RoPE and QK-norm f16', () =>
+      checkQueryKey(fixture, targetOf(fixture, halves, false), { format: 'f16', headSize: 32, norm: true }),
+    ),
     compared('loss sum', () => checkLossSum(fixture)),
     ...SCALER_CASES.map(
       (options): Case => [

@@ -2,7 +2,7 @@
  * The shader variants that a run can ask for: what the schedules of all storages and kernel choices dispatch for small
  * models, tied and untied and of each kind, and what start-up dispatches before a schedule runs; of those a pairwise cover.
  */
-import { MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
+import { MLP_KINDS, type ModelKinds, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import {
@@ -38,13 +38,27 @@ import { coverOf, pairsOf } from './variantCover.ts';
 const VOCABULARY = 600;
 const TWO_SLICES = { maxBindingBytes: 2 ** 17 };
 
+/** GPT-2's attention, and Llama's and Qwen's: RoPE in place, and behind a norm of each head. */
+const ATTENTIONS: readonly Partial<ModelKinds>[] = [
+  {},
+  { position: 'rope', keyValueHeads: 1, biases: 'none' },
+  { position: 'rope', headSize: 16, qkNorm: true, biases: 'qkv', attentionSoftCap: 30 },
+];
+
 /** The kernels of one layer do not depend on the kind of another. */
-const MODELS = Array.from({ length: Math.max(2, NORM_KINDS.length, MLP_KINDS.length) }, (_, i) => ({
-  tied: i === 0,
-  norm: NORM_KINDS[i % NORM_KINDS.length]!,
-  mlp: MLP_KINDS[i % MLP_KINDS.length]!,
-  ...(i === 1 ? { dropout: 0.1, emaDecay: 0.9 } : { dropout: 0, emaDecay: 0 }),
-}));
+const MODELS = Array.from(
+  { length: Math.max(NORM_KINDS.length, MLP_KINDS.length, ATTENTIONS.length) },
+  (_, i) => ({
+    tied: i === 0,
+    norm: NORM_KINDS[i % NORM_KINDS.length]!,
+    mlp: MLP_KINDS[i % MLP_KINDS.length]!,
+    layerScale: i === 1 ? 0.5 : null,
+    zLoss: i === 1 || i === 2 ? 1e-4 : 0,
+    logitSoftCap: i >= 2 ? 5 : 0,
+    ...(i === 2 ? { dropout: 0.1, emaDecay: 0.9 } : { dropout: 0, emaDecay: 0 }),
+    ...ATTENTIONS[i % ATTENTIONS.length]!,
+  }),
+);
 type Model = (typeof MODELS)[number];
 
 type Stored = Partial<TrainConfig> & Pick<TrainConfig, 'precision'>;
@@ -177,8 +191,8 @@ function kernelOf(operation: Operation): string | null {
 }
 
 /** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, stored: Stored, { norm, mlp, dropout }: Model): readonly Operation[] {
-  const shape = { norm, mlp, dropout, layers: 1, batch: 16 };
+function microBatch(target: Target, stored: Stored, model: Model): readonly Operation[] {
+  const shape = { ...model, layers: 1, batch: 16 };
   const config: TrainConfig = { ...presetOf('smoke').config, ...stored, ...shape };
   const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
   const { microBatch } = buildSchedule(target, tensors, config);

@@ -73,7 +73,7 @@ test('the gradients of what was dropped have rows of their own in the numerics p
     const [once, again] = [await trainer.countGradients(), await trainer.countGradients()];
     expect(again.counts).toEqual(once.counts);
     const bins = once.counts.length / once.rows.length;
-    const row = once.rows.findIndex(({ name }) => name === 'h.0.mlp.c_proj gradient');
+    const row = once.rows.findIndex(({ name }) => name === 'dropped gradient at h.0.mlp.c_proj');
     const counts = once.counts.subarray(row * bins, (row + 1) * bins);
     const total = counts.reduce((a, b) => a + b);
     // A fifth is zero, within 4 sigma.

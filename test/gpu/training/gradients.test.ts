@@ -7,7 +7,12 @@
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
  */
 import { describe, expect, test } from 'vitest';
-import { GPT2_KINDS, type GptConfig, MLP_KINDS, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
+import {
+  type GptConfig,
+  type ModelKinds,
+  mlpWidth,
+  modelKinds,
+} from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
@@ -16,7 +21,7 @@ import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -43,10 +48,10 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<Pick<GptConfig, 'norm' | 'mlp'> & Pick<TrainConfig, 'dropout'>>;
+type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout'>>;
 
-function gptOf({ norm = TINY.norm, mlp = TINY.mlp }: Kinds): GptConfig {
-  return gptConfig({ ...TINY, norm, mlp }, TINY_VOCABULARY);
+function gptOf(kinds: Kinds): GptConfig {
+  return gptConfig({ ...TINY, ...modelKinds(kinds) }, TINY_VOCABULARY);
 }
 
 /** Random biases and gains too, as f32 numbers; padded vocabulary rows are zero. */
@@ -79,9 +84,10 @@ function referenceOf(
 ): Reference {
   let squares = 0;
   let counting = true;
+  const longestSum = Math.max(4 * TINY.width, 2 * mlpWidth(gptOf(kinds)));
   const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format, 4 * TINY.width);
+    squares = afterStore(Math.sqrt(squares), values, format, longestSum);
   };
   const { dropout = 0 } = kinds;
   const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
@@ -92,7 +98,9 @@ function referenceOf(
   const windows = Array.from({ length: TINY.batch }, (_, row) => windowPlace(TINY, 0, row));
   const batch = { ...referenceBatch(from.batch, TINY), windows };
   const saved = modelForward(model, parameters, batch);
-  const gradients = modelBackward(model, parameters, batch, saved, { lossScale, headRows: HEAD_ROWS });
+  const gradients = modelBackward(model, parameters, batch, saved, {
+    ...{ lossScale, headRows: HEAD_ROWS, zLoss: kinds.zLoss ?? 0 },
+  });
   counting = false;
   return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
 }
@@ -213,13 +221,20 @@ type Case = [
   (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
-/** Each that GPT-2 does not have. */
+/** Llama's blocks. */
+const LLAMA: Kinds = {
+  ...{ position: 'rope', keyValueHeads: 1, norm: 'rmsnorm', mlp: 'swiglu', intermediate: 80 },
+  biases: 'none',
+};
+
+/** Other options that GPT-2 does not have, each in one of them. */
 const OTHER_KINDS: Kinds[] = [
-  ...NORM_KINDS.filter((norm) => norm !== GPT2_KINDS.norm).map((norm) => ({ norm })),
-  ...MLP_KINDS.filter((mlp) => mlp !== GPT2_KINDS.mlp).map((mlp) => ({ mlp })),
+  { ...LLAMA, headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 },
+  { mlp: 'relu2', biases: 'qkv', normEpsilon: 1e-2, layerScale: 0.5, logitSoftCap: 3, zLoss: 0.1 },
 ];
 
 describe.each<Case>([
+  ...PRECISION_MODES.map((precision): Case => [precision, 'auto', undefined, LLAMA]),
   ['fp32', 'auto'],
   ['tf32', 'auto'],
   ['fp16', 'native'],
@@ -240,6 +255,9 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { dropout: 0.2 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp16', 'auto', undefined, { mlp: 'geglu' }],
+  ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
+  ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
   ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],

@@ -47,6 +47,8 @@ describe('probed steps', () => {
     ['fp32', 'register32', {}],
     ['bf16', 'register32', { tied: false }],
     ['e8m3', 'register32', { recompute: 'block' }],
+    ['fp16', 'register32', { position: 'rope', keyValueHeads: 1, qkNorm: true }],
+    ['bf16', 'register32', { position: 'rope' }],
   ] as const)('in %s with %s and %o leave the same bits as others', async (precision, kernels, more) => {
     const overrides = { precision, kernels, ...more };
     const plain = await run(overrides, {}, null);
@@ -173,15 +175,23 @@ describe('counts', () => {
       }
     }));
 
-  test.each([1, 2])('count every element once in each of %i micro-batches', (accumulation) =>
-    withTrainer({ precision: 'fp16', accumulation }, async (trainer) => {
+  const LLAMA = { position: 'rope', keyValueHeads: 1 } as const;
+
+  test.each<[number, Partial<TrainConfig>]>([
+    [1, {}],
+    [2, {}],
+    [1, LLAMA],
+    [2, { ...LLAMA, qkNorm: true }],
+  ])('count every element once in each of %i micro-batches, with %o', (accumulation, kinds) =>
+    withTrainer({ precision: 'fp16', accumulation, ...kinds }, async (trainer) => {
       await trainer.numerics.enable(1);
       await takeSteps(trainer, 1);
       const [frame] = trainer.numerics.takeFrames();
       const rows = TINY.batch * TINY.context * accumulation;
       const widths = new Map([
         ['logits gradient', TINY_VOCABULARY],
-        ['h.1.attn.c_attn gradient', 3 * TINY.width],
+        ['h.1.attn.c_attn gradient', kinds.position ? 2 * TINY.width : 3 * TINY.width],
+        ['h.1.attn.qk gradient', 2 * TINY.width],
         ['h.1.mlp.c_fc gradient', 4 * TINY.width],
       ]);
       for (const { name, kind } of frame!.rows) {
@@ -248,32 +258,35 @@ describe('quantisation noise', () => {
   /** In dB: what sums of a few thousand values in f32 may be off, and what subnormal values add at the scale of their tensor. */
   const SLACK = 0.01;
 
-  test.each(['fp16', 'fp8'] as const)(
-    'in %s is that of the weights, and at most what rounding allows',
-    (precision) =>
-      withTrainer({ precision, accumulation: 2 }, async (trainer) => {
-        await trainer.numerics.enable(2);
-        await takeSteps(trainer, 2);
-        const [frame] = trainer.numerics.takeFrames();
-        const kinds = new Set(frame!.noise.map(({ kind }) => kind));
-        expect([...kinds].sort()).toEqual(['activation', 'activationGradient', 'weight']);
-        for (const { name, kind, format, sqnr, saturated, amax } of frame!.noise) {
-          const least = leastSqnr(format) - SLACK;
-          expect([name, saturated]).toEqual([name, 0]);
-          if (kind !== 'weight') expect([name, sqnr! >= least]).toEqual([name, true]);
-          else {
-            const { spec, parts } = trainer.plan.tensors.parameters.get(name)!;
-            const { tensor, offset, elements } = parts[0]!.master;
-            const learned = name === 'wte.weight' ? TINY_VOCABULARY * spec.columns : elements;
-            const values = await numbersOf(trainer, slice(tensor, offset, learned));
-            const scale = precision === 'fp8' && name !== 'wte.weight' ? currentScale(values, format) : 1;
-            const expected = quantizationNoise(values, format, scale);
-            expect([name, amax]).toEqual([name, expected.amax]);
-            const ratio = 10 * Math.log10(expected.signal / expected.noise);
-            expect(Math.abs(sqnr! - ratio), `${name}: ${sqnr} dB, not ${ratio}`).toBeLessThan(SLACK);
-          }
+  test.each([
+    ['fp16', {}],
+    ['fp8', {}],
+    ['bf16', { position: 'rope', keyValueHeads: 1 }],
+    ['fp16', { position: 'rope', qkNorm: true }],
+  ] as const)('in %s with %o is that of the weights, and at most what rounding allows', (precision, kinds) =>
+    withTrainer({ precision, accumulation: 2, ...kinds }, async (trainer) => {
+      await trainer.numerics.enable(2);
+      await takeSteps(trainer, 2);
+      const [frame] = trainer.numerics.takeFrames();
+      const kinds = new Set(frame!.noise.map(({ kind }) => kind));
+      expect([...kinds].sort()).toEqual(['activation', 'activationGradient', 'weight']);
+      for (const { name, kind, format, sqnr, saturated, amax } of frame!.noise) {
+        const least = leastSqnr(format) - SLACK;
+        expect([name, saturated]).toEqual([name, 0]);
+        if (kind !== 'weight') expect([name, sqnr! >= least]).toEqual([name, true]);
+        else {
+          const { spec, parts } = trainer.plan.tensors.parameters.get(name)!;
+          const { tensor, offset, elements } = parts[0]!.master;
+          const learned = name === 'wte.weight' ? TINY_VOCABULARY * spec.columns : elements;
+          const values = await numbersOf(trainer, slice(tensor, offset, learned));
+          const scale = precision === 'fp8' && name !== 'wte.weight' ? currentScale(values, format) : 1;
+          const expected = quantizationNoise(values, format, scale);
+          expect([name, amax]).toEqual([name, expected.amax]);
+          const ratio = 10 * Math.log10(expected.signal / expected.noise);
+          expect(Math.abs(sqnr! - ratio), `${name}: ${sqnr} dB, not ${ratio}`).toBeLessThan(SLACK);
         }
-      }),
+      }
+    }),
   );
 
   /** Of a kernel's f32 results beside those in f64, relative to the norm of them all. */
@@ -294,7 +307,7 @@ describe('quantisation noise', () => {
         await takeSteps(trainer, 1);
         const [frame] = trainer.numerics.takeFrames();
         const of = (name: string) => numbers(storedAs(trainer, name));
-        const norm = layernormForward(await of('embedding'), scale, zero, rows, C).out;
+        const norm = layernormForward(await of('embedding'), scale, zero, rows, C, 1e-5).out;
         const product = matmul(await of('h.0.ln_1'), weight, rows, 3 * C, C, zero);
         const attended = attentionForward(await of('h.0.attn.c_attn'), { B, T, H, D: C / H }).out;
         const sum = planned.find(({ tensor }) => tensor.name === 'residual gradient')!.tensor;

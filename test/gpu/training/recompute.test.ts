@@ -51,6 +51,8 @@ describe.each([
   ['fp8', { accumulation: 2, quantizeActivations: '1x16' }],
   ['fp8-delayed', {}],
   ['fp8-row', { accumulation: 2 }],
+  ['fp16', { position: 'rope', keyValueHeads: 1, biases: 'none' }],
+  ['bf16', { position: 'rope', headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 }],
 ] as const)('%s with %o', (precision, overrides) => {
   test('every level trains with the same bits, through a skipped step too', async () => {
     const trained = (recompute: TrainConfig['recompute']) => run({ precision, ...overrides, recompute });

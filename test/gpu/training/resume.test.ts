@@ -76,6 +76,12 @@ describe('three steps, a file, three more', () => {
       ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 
+  test('with RoPE, shared keys and values, QK-norm and biases of q, k, v alone', () =>
+    expectExact({
+      ...{ precision: 'bf16', position: 'rope', ropeScaling: 'llama3:4:1:4:8', keyValueHeads: 1 },
+      ...{ qkNorm: true, biases: 'qkv' },
+    }));
+
   test('with skipped steps, a growing scale, accumulation, an untied head and averaged weights', () =>
     expectExact({
       ...{ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2 },

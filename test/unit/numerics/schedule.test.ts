@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ModelKinds } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
 import { byteLength, type Operand, type Tensor, tensorOf } from '../../../src/engine/gpu/tensor.ts';
@@ -20,15 +21,21 @@ const target = {
   splitSums: true,
 } as const;
 
+const LLAMA = { position: 'rope', keyValueHeads: 1 } as const;
+const QWEN = { ...LLAMA, qkNorm: true } as const;
+
 test.each([
-  ...PRECISION_MODES.map((precision) => [precision, 'tensor', 'layernorm', 'gelu'] as const),
-  ['fp8', '1x16', 'layernorm', 'gelu'],
-  ['fp16', 'tensor', 'rmsnorm', 'relu2'],
-  ['fp8', '1x16', 'rmsnorm', 'relu2'],
+  ...PRECISION_MODES.map((precision) => [precision, 'tensor', 'layernorm', 'gelu', {}] as const),
+  ['fp8', '1x16', 'layernorm', 'gelu', {}],
+  ['fp16', 'tensor', 'rmsnorm', 'relu2', {}],
+  ['fp8', '1x16', 'rmsnorm', 'relu2', {}],
+  ['fp16', 'tensor', 'layernorm', 'gelu', LLAMA],
+  ['bf16', 'tensor', 'layernorm', 'gelu', QWEN],
+  ['fp8', 'tensor', 'layernorm', 'gelu', QWEN],
 ] as const)(
-  '%s, activations %s, %s, %s: every gradient row is counted, and by dispatches of the same site',
-  (precision, quantizeActivations, norm, mlp) => {
-    const config = { ...presetOf('smoke').config, precision, quantizeActivations, norm, mlp };
+  '%s, activations %s, %s, %s, %o: every gradient row is counted, and by dispatches of the same site',
+  (precision, quantizeActivations, norm, mlp, attention: Partial<ModelKinds>) => {
+    const config = { ...presetOf('smoke').config, precision, quantizeActivations, norm, mlp, ...attention };
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
     const { microBatch } = buildSchedule(target, tensors, config);
     const numerics = buildNumerics(target, tensors);
@@ -68,9 +75,11 @@ test.each([
     const blocks = noise.rows.filter(({ name }) => name.startsWith('h.'));
     const { roles, quantization, masterRounding } = describeRecipe(tensors.recipe);
     const weights4 = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
-    const inFp8 = quantizeActivations === '1x16' ? 19 : 17;
+    // Behind QK-norm q, k and v are stored once more; RoPE alone changes them in place, which is not measured.
+    const attentions = attention.qkNorm ? 5 : 4;
+    const inFp8 = (quantizeActivations === '1x16' ? 15 : 13) + attentions;
     const operands = [roles.activation, roles.activation, roles.activation, roles.preActivation];
-    const inOthers = [...operands, roles.outputGradient, ...Array(4).fill(roles.attention)];
+    const inOthers = [...operands, roles.outputGradient, ...Array(attentions).fill(roles.attention)];
     const stored = inOthers.filter((format) => format !== 'f32').length;
     const storing = precision === 'bf16-last-fp32' ? config.layers - 1 : config.layers;
     // Of two copies of an operand one is measured.

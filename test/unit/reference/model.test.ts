@@ -57,6 +57,15 @@ const MODELS: (Partial<GptConfig> & Pick<ReferenceModel, 'dropout'>)[] = [
   { tied: false },
   ...NORM_KINDS.map((norm) => ({ norm })),
   ...MLP_KINDS.map((mlp) => ({ mlp })),
+  { position: 'rope' },
+  { position: 'rope', heads: 4, keyValueHeads: 2, headSize: 8, biases: 'none', norm: 'rmsnorm' },
+  { position: 'rope', ropeScaling: 'llama3:8:1:4:8', heads: 4, headSize: 8, keyValueHeads: 1, qkNorm: true },
+  { qkNorm: true, biases: 'qkv', attentionSoftCap: 0.5 },
+  { intermediate: 20 },
+  { mlp: 'swiglu', intermediate: 12, norm: 'rmsnorm', normEpsilon: 1e-2, biases: 'none' },
+  { biases: 'qkv' },
+  { logitSoftCap: 2 },
+  { layerScale: 0.3 },
 ];
 
 describe.each(MODELS)('exact gradients, %o', ({ dropout = 0, ...kind }) => {
@@ -103,6 +112,23 @@ describe.each(MODELS)('exact gradients, %o', ({ dropout = 0, ...kind }) => {
       });
     }
   });
+});
+
+it('the z-loss adds z (log Z)^2 to what the gradients are of, and nothing to the loss', () => {
+  const model = { ...exact, config: { ...config, logitSoftCap: 2 } };
+  const parameters = randomParameters(model.config);
+  const batch = randomBatch(1);
+  const zLoss = 0.05;
+  const saved = modelForward(model, parameters, batch);
+  const gradients = modelBackward(model, parameters, batch, saved, { zLoss });
+  const optimised = () => {
+    const { loss, lse } = modelForward(model, parameters, batch);
+    return loss + (zLoss * lse.reduce((sum, logZ) => sum + logZ ** 2, 0)) / lse.length;
+  };
+  for (const name of ['wte.weight', 'ln_f.weight', 'h.0.mlp.c_fc.weight']) {
+    const indices = new Set(Array.from({ length: 4 }, (_, i) => integerAt(i, 5, config.width)));
+    expectGradient(name, optimised, parameters.get(name)!, gradients.get(name)!, { indices });
+  }
 });
 
 describe('accumulation and loss scale', () => {

@@ -47,6 +47,7 @@ describe('layer norm', () => {
       new Float64Array(C),
       rows,
       C,
+      1e-5,
     );
     for (let row = 0; row < rows; row++) {
       const y = out.subarray(row * C, (row + 1) * C);
@@ -58,8 +59,8 @@ describe('layer norm', () => {
 
   it('has its gradients, and those of nearly constant rows, where epsilon counts', () => {
     for (const x of [inp, normals(rows * C, 5, 3e-3, 1)]) {
-      const f = () => dot(ops.layernormForward(x, weight, bias, rows, C).out, dout);
-      const { mean, rstd } = ops.layernormForward(x, weight, bias, rows, C);
+      const f = () => dot(ops.layernormForward(x, weight, bias, rows, C, 1e-5).out, dout);
+      const { mean, rstd } = ops.layernormForward(x, weight, bias, rows, C, 1e-5);
       const back = ops.layernormBackward(dout, x, weight, mean, rstd, rows, C);
       expectGradient('dinp', f, x, back.dinp, { h: x === inp ? 1e-3 : 1e-5 });
       expectGradient('dweight', f, weight, back.dweight);
@@ -76,7 +77,7 @@ describe('RMSNorm', () => {
 
   it('has the values and gradients of PyTorch', () => {
     // x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5) * weight and its backward in float64
-    const { out, rms } = ops.rmsnormForward(inp, weight, rows, C);
+    const { out, rms } = ops.rmsnormForward(inp, weight, rows, C, 1e-5);
     const { dinp, dweight } = ops.rmsnormBackward(dout, inp, weight, rms, rows, C);
     const wanted = [
       [out.subarray(0, 4), [0.3651481282381064, 0.3651481282381064, 2.1908887694286383, -1.4605925129524255]],
@@ -89,9 +90,21 @@ describe('RMSNorm', () => {
       for (const [i, value] of torch.entries()) expect(actual[i]).toBeCloseTo(value, 13);
   });
 
+  it('divides by the root of the mean square and epsilon, whatever epsilon is', () => {
+    const row = Float64Array.of(1, 2, 3, 4);
+    const ones = new Float64Array(C).fill(1);
+    for (const [epsilon, wanted] of [
+      [1e-5, [0.365148, 0.730296, 1.095444, 1.460593]],
+      [8.5, [0.25, 0.5, 0.75, 1]], // the mean square is 7.5
+    ] as const) {
+      const { out } = ops.rmsnormForward(row, ones, 1, C, epsilon);
+      for (const [i, value] of wanted.entries()) expect(out[i]).toBeCloseTo(value, 6);
+    }
+  });
+
   it('has its gradients', () => {
-    const f = () => dot(ops.rmsnormForward(inp, weight, rows, C).out, dout);
-    const { rms } = ops.rmsnormForward(inp, weight, rows, C);
+    const f = () => dot(ops.rmsnormForward(inp, weight, rows, C, 1e-5).out, dout);
+    const { rms } = ops.rmsnormForward(inp, weight, rows, C, 1e-5);
     const { dinp, dweight } = ops.rmsnormBackward(dout, inp, weight, rms, rows, C);
     expectGradient('dinp', f, inp, dinp);
     expectGradient('dweight', f, weight, dweight);
@@ -129,6 +142,37 @@ describe('ReLU^2', () => {
     const x = normals(50, 1, 2);
     const d = normals(50, 2);
     expectGradient('dinp', () => dot(ops.relu2Forward(x), d), x, ops.relu2Backward(d, x));
+  });
+});
+
+describe('gated MLPs', () => {
+  it('SiLU has the known values', () => {
+    // torch.nn.functional.silu in float64
+    expect(ops.silu(0)).toBe(0);
+    expect(ops.silu(1)).toBeCloseTo(0.7310585786300049, 14);
+    expect(ops.silu(-1)).toBeCloseTo(-0.2689414213699951, 14);
+    expect(ops.silu(40)).toBe(40);
+    expect(ops.siluDerivative(0)).toBe(0.5);
+    expect(ops.siluDerivative(1)).toBeCloseTo(0.9276705118714867, 14);
+  });
+
+  it('multiplies the first half of a row through the function by the second', () => {
+    const inp = Float64Array.of(1, -1, 10, 20, 0, 2, 30, -40);
+    const out = ops.gatedForward(inp, 2, ops.relu2);
+    expect([...out]).toEqual([10, 0, 0, -160]);
+    const back = ops.gatedBackward(Float64Array.of(1, 2, 3, 4), inp, 2, ops.relu2, ops.relu2Derivative);
+    expect([...back]).toEqual([20, 0, 1, 0, 0, -640, 0, 16]);
+  });
+
+  it.each([
+    ['SwiGLU', ops.silu, ops.siluDerivative],
+    ['GeGLU', ops.gelu, ops.geluDerivative],
+  ] as const)('%s has its gradient', (_, f, derivative) => {
+    const [rows, width] = [5, 6];
+    const inp = normals(rows * 2 * width, 1, 2);
+    const dout = normals(rows * width, 2);
+    const loss = () => dot(ops.gatedForward(inp, rows, f), dout);
+    expectGradient('dinp', loss, inp, ops.gatedBackward(dout, inp, rows, f, derivative));
   });
 });
 
@@ -265,6 +309,40 @@ describe('cross entropy', () => {
       columns,
     );
     expectGradient('dlogits', f, logits, dlogits);
+  });
+});
+
+describe('what is added to the cross entropy', () => {
+  it('z-loss: the known gradient of one token', () => {
+    const logits = Float64Array.of(2, 1, 0);
+    const { lse, losses } = ops.crossEntropyForward(logits, [0], 1, 3);
+    expect(lse[0]).toBeCloseTo(2.407606, 6);
+    expect(losses[0]).toBeCloseTo(0.407606, 6);
+    const without = ops.crossEntropyBackward(logits, [0], lse, 1, 3, 1, 1);
+    const withIt = ops.crossEntropyBackward(logits, [0], lse, 1, 3, 1, 1, 3, 1e-4);
+    for (const [i, extra] of [3.2033e-4, 1.1784e-4, 4.335e-5].entries()) {
+      expect(withIt[i]! - without[i]!).toBeCloseTo(extra, 8);
+    }
+  });
+
+  it('soft cap: the known value and slope, none with cap 0, and its gradient', () => {
+    const [out] = ops.softCapForward([45], 30);
+    expect(out).toBeCloseTo(27.154448, 6);
+    expect(ops.softCapBackward([1], [out!], 30)[0]).toBeCloseTo(0.180707, 6);
+    const x = normals(20, 1, 3);
+    const d = normals(20, 2);
+    expect(ops.softCapForward(x, 0)).toEqual(x);
+    expect(ops.softCapBackward(d, x, 0)).toEqual(d);
+    const f = () => dot(ops.softCapForward(x, 4), d);
+    expectGradient('dinp', f, x, ops.softCapBackward(d, ops.softCapForward(x, 4), 4));
+  });
+
+  it('layer scale: the gradients of input and scale', () => {
+    const [inp, scale, d] = [normals(24, 1), normals(6, 2), normals(24, 3)];
+    const f = () => dot(ops.layerScaleForward(inp, scale), d);
+    const { dinp, dscale } = ops.layerScaleBackward(d, inp, scale);
+    expectGradient('dinp', f, inp, dinp);
+    expectGradient('dscale', f, scale, dscale);
   });
 });
 

@@ -5,7 +5,7 @@ import { readRopeScaling } from '../ropeScaling.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
 /** Of options of the blocks: a run with another than GPT-2's cannot be continued in PyTorch by our script. */
-const block = { group: 'model', planned: true } as const;
+const block = { group: 'block', planned: true } as const;
 
 const dimension = { group: 'model', code: 'BAD_SHAPE', planned: true } as const;
 
@@ -47,10 +47,9 @@ export const MODEL_ROWS = {
     help: 'tokens in a window: how far back the model sees',
   }),
   norm: choice({
-    planned: true,
+    ...block,
     default: GPT2_KINDS.norm,
     option: 'norm',
-    group: 'model',
     label: 'Norm',
     help: `before attention, MLP and head: ${summariesOf(NORMS)}`,
     titles: titlesOf(NORMS),
@@ -67,14 +66,12 @@ export const MODEL_ROWS = {
     help: 'what a norm adds to the variance, or to the mean square, before the root; some models have 1e-6',
     inPyTorch: [GPT2_KINDS.normEpsilon],
   }),
-  /** The activation function of the MLP. */
   mlp: choice({
-    planned: true,
+    ...block,
     default: GPT2_KINDS.mlp,
     option: 'mlp',
-    group: 'model',
-    label: 'MLP activation',
-    help: `between the two layers of the MLP: ${summariesOf(MLPS)}`,
+    label: 'MLP',
+    help: `what lies between the two layers of the MLP: ${summariesOf(MLPS)}`,
     titles: titlesOf(MLPS),
     inPyTorch: [GPT2_KINDS.mlp],
   }),
@@ -213,7 +210,7 @@ export const MODEL_ROWS = {
     option: 'tokenizer',
     group: 'data',
     label: 'Tokenizer',
-    help: "one token per character, per UTF-8 byte, or BPE: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot reads <|endoftext|> in the text as the token that ends a document",
+    help: "one token per character, per UTF-8 byte, or BPE: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot reads <|endoftext|> in the text as the token that ends a document; a model's own tokenizer comes with --init",
     titles: {
       char: 'characters',
       byte: 'bytes',

@@ -6,7 +6,15 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { PrecisionMode } from '../../precision/recipes.ts';
 
 /** Where a setting stands in `--help` and on the page. */
-export type SettingGroup = 'run' | 'modes' | 'quantization' | 'scaling' | 'model' | 'data' | 'training';
+export type SettingGroup =
+  | 'run'
+  | 'modes'
+  | 'quantization'
+  | 'scaling'
+  | 'model'
+  | 'block'
+  | 'data'
+  | 'training';
 
 interface SettingWords<Option extends string> {
   /** Its name in commands, links and variants of modes. */

@@ -5,6 +5,7 @@ import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
+import { mlpWidth } from '../gptConfig.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -109,12 +110,18 @@ function checkSchedule({ steps, warmup, learningRate, minLearningRate }: TrainCo
   }
 }
 
-function checkGroups({ quantizeActivations, width }: TrainConfig): void {
-  if (quantizeActivations !== '1x16' || width % ACTIVATION_GROUP === 0) return;
-  const above = Math.ceil(width / ACTIVATION_GROUP) * ACTIVATION_GROUP;
-  throw new EngineError(
-    'BAD_SHAPE',
-    `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and width is ${width}.`,
-    `Use a width that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
-  );
+function checkGroups(config: TrainConfig): void {
+  if (config.quantizeActivations !== '1x16') return;
+  for (const [option, one, channels] of [
+    ['width', 'a width', config.width],
+    ['intermediate', 'an intermediate', mlpWidth(config)],
+  ] as const) {
+    if (channels % ACTIVATION_GROUP === 0) continue;
+    const above = Math.ceil(channels / ACTIVATION_GROUP) * ACTIVATION_GROUP;
+    throw new EngineError(
+      'BAD_SHAPE',
+      `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and ${option} is ${channels}.`,
+      `Use ${one} that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
+    );
+  }
 }

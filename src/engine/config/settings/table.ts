@@ -33,6 +33,7 @@ export const SETTING_GROUPS: Readonly<Record<SettingGroup, string>> = {
   run: 'Run',
   modes: 'Precision',
   model: 'Model',
+  block: 'Blocks',
   training: 'Training',
   data: 'Data',
   quantization: 'Quantised operands',

@@ -245,6 +245,18 @@ export const TRAINING_ROWS = {
     unit: 'norm',
     help: 'largest norm of the unscaled gradient; 0 turns clipping off',
   }),
+  /** z of z (log Z)^2, which is added to the loss that is optimised and not to the one that is reported. */
+  zLoss: number({
+    ...training,
+    default: 0,
+    low: 0,
+    high: 1,
+    whole: false,
+    option: 'z-loss',
+    label: 'Z-loss',
+    help: 'adds so many times (log Z)^2 to the loss of a token, Z the sum of exp(logit), which keeps logits from drifting; 0 is off, PaLM has 1e-4. The reported loss stays the cross entropy',
+    inPyTorch: [0],
+  }),
   /** The families of kernels that compute the run, where no measurement is to choose; see docs/kernels.md. */
   kernels: name({
     ...training,

@@ -1,71 +1,81 @@
-import type { Tensor } from '../../gpu/tensor.ts';
-import type { AttentionShape, AttentionWindows } from '../../kernels/attentionOptions.ts';
+import { type GptConfig, headSize, keyValueHeads } from '../../config/gptConfig.ts';
+import type { Operand, Tensor } from '../../gpu/tensor.ts';
+import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
 import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
-import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
+import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 import { Linear } from './linear.ts';
-
-export interface AttentionOptions {
-  readonly width: number;
-  readonly heads: number;
-  readonly context: number;
-  /** Standard deviation of the projection's initial weights. */
-  readonly projectionStd: number;
-}
+import { QueryKey } from './queryKey.ts';
+import { ResidualBranch } from './residualBranch.ts';
 
 /** Causal self-attention with its two linear layers, added to the residual stream. */
 export class Attention implements Layer {
   readonly site: Site;
-  readonly #options: AttentionOptions;
+  readonly #config: GptConfig;
   readonly #input: Linear;
-  readonly #projection: Linear;
+  readonly #queryKey: QueryKey;
+  readonly #projection: ResidualBranch;
 
-  constructor(site: Site, options: AttentionOptions) {
-    const { width, projectionStd } = options;
+  /** @param projectionStd standard deviation of the projection's initial weights */
+  constructor(site: Site, config: GptConfig, projectionStd: number) {
+    const { width, heads, biases, layerScale } = config;
+    const size = headSize(config);
+    const [queries, keys] = [heads * size, keyValueHeads(config) * size];
     this.site = site;
-    this.#options = options;
-    this.#input = new Linear(site.at('c_attn'), width, [width, width, width], INITIAL_STD);
-    this.#projection = new Linear(site.at('c_proj'), width, width, projectionStd);
+    this.#config = config;
+    this.#input = new Linear(site.at('c_attn'), width, [queries, keys, keys], { bias: biases !== 'none' });
+    this.#queryKey = new QueryKey(site, config);
+    this.#projection = new ResidualBranch(site, queries, width, {
+      ...{ std: projectionStd, bias: biases === 'all', layerScale },
+    });
   }
 
   parameters(): ParameterSpec[] {
-    return [...this.#input.parameters(), ...this.#projection.parameters()];
+    return [this.#input, this.#queryKey, this.#projection].flatMap((part) => part.parameters());
   }
 
   /** The masked half of the scores, and of their products with the values, is not counted. */
   get multiplyAdds(): number {
-    const { width, context } = this.#options;
-    return this.#input.multiplyAdds + this.#projection.multiplyAdds + width * context;
+    const { heads, context } = this.#config;
+    const ofScores = heads * headSize(this.#config) * context;
+    return this.#input.multiplyAdds + this.#projection.multiplyAdds + ofScores;
   }
 
   /** Emits residual + attention(x), (rows, C). */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
-    const { width, heads, context } = this.#options;
+    const { heads, context, attentionSoftCap } = this.#config;
     const { rows, windows: batch, found } = pass;
-    const elements = rows * width;
+    const elements = rows * heads * headSize(this.#config);
     const format = pass.storage('attention', site).format;
-    const shape = { batch, context, heads, headSize: width / heads };
+    const shape: AttentionShape = {
+      ...{ batch, context, heads, headSize: headSize(this.#config) },
+      keyValueHeads: keyValueHeads(this.#config),
+    };
+    const softCap = attentionSoftCap > 0 ? attentionSoftCap : undefined;
     const dropout = dropoutAt(pass, site);
     const windows = dropout && { tensor: dropout.windows, dropout };
+    const options: AttentionOptions = { softCap, windows };
     const inputSite = this.#input.site;
-    const qkv = pass.save(inputSite, format, 3 * elements);
-    const gradientOfQkv: GradientPlace = {
+    const projected = pass.save(inputSite, format, rows * this.#input.outputs);
+    const gradientOfProjected: GradientPlace = {
       site: inputSite,
-      tensor: pass.scratch('attn.c_attn gradient', format, 3 * elements),
+      tensor: pass.scratch('attn.c_attn gradient', format, rows * this.#input.outputs),
       listed: 'stored',
       collected: { written: false },
     };
-    this.#input.forward(pass, x, qkv, gradientOfQkv, {}, activation(inputSite, qkv));
+    this.#input.forward(pass, x, projected, gradientOfProjected, {}, activation(inputSite, projected));
+    const prepared = this.#queryKey.forward(pass, projected, gradientOfProjected, shape);
+    const { qkv, gradient: of, remake } = prepared;
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
     pass.emit(
       (target, { attentionForward }) =>
-        attentionForward(target, { label: site.name, qkv, out, lse, shape, windows, found }),
+        attentionForward(target, { label: site.name, qkv, out, lse, shape, ...options, found }),
       activation(site, out),
     );
     const gradient: GradientPlace = {
@@ -74,36 +84,25 @@ export class Attention implements Layer {
       listed: 'stored',
       collected: { written: false },
     };
-    pass.onBackward(() =>
-      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of: gradientOfQkv, shape, windows }),
-    );
+    pass.onBackward(() => {
+      remake?.();
+      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of, shape, ...options });
+    });
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
-    const { site: projection } = this.#projection;
-    const sum = pass.stream(projection, false);
-    const value = { operand: sum, gradient: pass.residualGradient(projection, residual.gradient) };
-    this.#projection.forward(
-      pass,
-      { ...copy, gradient },
-      sum,
-      value.gradient,
-      { residual: residual.operand, dropout: dropoutAt(pass, projection) },
-      activation(site, sum, 'out', `residual after ${site.name}`),
-    );
-    return value;
+    return this.#projection.forward(pass, { ...copy, gradient }, residual, { endsBlock: false });
   }
 
   #backward(
     pass: Pass,
     tensors: {
-      qkv: Tensor;
+      qkv: Operand;
       out: Tensor;
       lse: Tensor;
       dout: Tensor;
       of: GradientPlace;
       shape: AttentionShape;
-      windows: AttentionWindows | undefined;
-    },
+    } & AttentionOptions,
   ): void {
     const { of, ...args } = tensors;
     const { batch, heads, context } = args.shape;

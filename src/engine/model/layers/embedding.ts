@@ -8,29 +8,31 @@ import { Site } from '../site.ts';
 import type { Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
-/** The sum of token and position embeddings, which starts the residual stream. */
+/** The sum of token and position embeddings, or the token embeddings alone, which start the residual stream. */
 export class Embedding implements Layer {
   readonly multiplyAdds = 0;
   readonly tokens = new Site(null, 'wte.weight');
-  readonly positions = new Site(null, 'wpe.weight');
+  /** Null where positions have no embeddings. */
+  readonly positions: Site | null;
   readonly #config: GptConfig;
 
   constructor(config: GptConfig) {
+    this.positions = config.position === 'learned' ? new Site(null, 'wpe.weight') : null;
     this.#config = config;
   }
 
   parameters(): ParameterSpec[] {
     const { vocabulary, context, width, tied } = this.#config;
-    return [
-      matrix(this.tokens, {
-        rows: paddedVocabulary(this.#config),
-        learnedRows: vocabulary,
-        columns: width,
-        rowsOf: 'tokens',
-        matmul: tied,
-      }),
-      matrix(this.positions, { rows: context, columns: width, rowsOf: 'positions', matmul: false }),
-    ];
+    const tokens = matrix(this.tokens, {
+      rows: paddedVocabulary(this.#config),
+      learnedRows: vocabulary,
+      columns: width,
+      rowsOf: 'tokens',
+      matmul: tied,
+    });
+    if (!this.positions) return [tokens];
+    const shape = { rows: context, columns: width, rowsOf: 'positions', matmul: false } as const;
+    return [tokens, matrix(this.positions, shape)];
   }
 
   /** Emits the embeddings of the pass's tokens, (rows, C). */
@@ -41,7 +43,7 @@ export class Embedding implements Layer {
     const site = new Site(null, 'embedding');
     const out = pass.save(site, pass.format('residual'), rows * width);
     const parts = pass.parts(this.tokens);
-    const positions = pass.part(this.positions);
+    const positions = this.positions && pass.part(this.positions);
     const dropout = dropoutAt(pass, site);
     pass.emit(
       (target, { embeddingForward }) =>
@@ -52,13 +54,13 @@ export class Embedding implements Layer {
             tokenWeight: part.master,
             firstToken: part.firstRow,
             tokenRows: part.rows,
-            positionWeight: positions.master,
+            positionWeight: positions?.master,
             ...{ dropout, out, rows, context, width, found },
           }),
         ),
       activation(site, out),
     );
-    const gradient = pass.residualGradient(site);
+    const gradient = pass.residualGradient(site, undefined, dropout === undefined);
     pass.onBackward(() => {
       this.#backward(pass, dropout ? droppedGradient(pass, gradient, dropout, width) : gradient);
     });
@@ -81,6 +83,7 @@ export class Embedding implements Layer {
         }),
       );
     }
+    if (!this.positions) return;
     const { gradient: dweight } = pass.part(this.positions);
     if (!dweight) return;
     const label = `${this.positions.name} gradient`;

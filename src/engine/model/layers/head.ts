@@ -122,7 +122,8 @@ export class Head implements Layer {
       rowsAtOnce * Vp,
     );
     const read = trains ? this.#gradientOperand(pass, dlogits) : dlogits;
-    const backward = trains && { dlogits, state: run.state, lossTokens: run.lossTokens };
+    const { state, lossTokens, zLoss } = run;
+    const backward = trains && { dlogits, state, lossTokens, zLoss, softCap: this.#config.logitSoftCap };
     const emitChunk = (first: number): void => {
       const count = Math.min(rowsAtOnce, rows - first);
       const inp = sliceOf(x.operand, first * width, count * width);
@@ -240,9 +241,9 @@ export class Head implements Layer {
     out: Operand,
     count: number,
   ): void {
-    const { width } = this.#config;
+    const { width, logitSoftCap } = this.#config;
     const { found } = pass;
-    const shape = { m: count, n: part.rows, k: width };
+    const shape = { m: count, n: part.rows, k: width, softCap: logitSoftCap || undefined };
     pass.emit((target, { matmul }) =>
       matmul(target, { label, a: inp, b: part.weight, bTransposed: true, out, ...shape, found }),
     );

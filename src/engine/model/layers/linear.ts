@@ -22,21 +22,33 @@ interface Epilogue {
   readonly activation?: Activation;
 }
 
-/** y = x W + b for each row. */
+export interface LinearOptions {
+  /** Standard deviation of the initial weights. */
+  readonly std?: number;
+  readonly bias?: boolean;
+}
+
+/** y = x W + b for each row, or y = x W. */
 export class Linear implements Layer {
   readonly site: Site;
   readonly inputs: number;
   readonly outputs: number;
   readonly #weight: Site;
-  readonly #bias: Site;
+  /** Null if the layer has no bias. */
+  readonly #bias: Site | null;
   readonly #sideBySide: readonly number[];
   readonly #std: number;
 
   /** @param outputs a number, or those of each of several matrices that are computed as one, in their order */
-  constructor(site: Site, inputs: number, outputs: number | readonly number[], std = INITIAL_STD) {
+  constructor(
+    site: Site,
+    inputs: number,
+    outputs: number | readonly number[],
+    { std = INITIAL_STD, bias = true }: LinearOptions = {},
+  ) {
     this.site = site;
     this.#weight = site.at('weight');
-    this.#bias = site.at('bias');
+    this.#bias = bias ? site.at('bias') : null;
     this.#sideBySide = typeof outputs === 'number' ? [outputs] : outputs;
     this.inputs = inputs;
     this.outputs = this.#sideBySide.reduce((sum, columns) => sum + columns, 0);
@@ -50,7 +62,8 @@ export class Linear implements Layer {
   parameters(): ParameterSpec[] {
     const { inputs: rows, outputs: columns } = this;
     const shape = { rows, columns, sideBySide: this.#sideBySide, rowsOf: 'inputs', matmul: true } as const;
-    return [matrix(this.#weight, shape, this.#std), vector(this.#bias, columns, 0)];
+    const weight = matrix(this.#weight, shape, this.#std);
+    return this.#bias ? [weight, vector(this.#bias, columns, 0)] : [weight];
   }
 
   /**
@@ -70,10 +83,10 @@ export class Linear implements Layer {
     const { site, inputs: k, outputs: n } = this;
     const { rows: m, found } = pass;
     const b = pass.part(this.#weight).weight;
-    const bias = pass.part(this.#bias).master;
+    const bias = this.#bias ? { bias: pass.part(this.#bias).master } : {};
     pass.emit(
       (target, { matmul }) =>
-        matmul(target, { label: site.name, a: x.operand, b, bias, out, m, n, k, ...epilogue, found }),
+        matmul(target, { label: site.name, a: x.operand, b, ...bias, out, m, n, k, ...epilogue, found }),
       ...stores,
     );
     const { dropout } = epilogue;
@@ -86,12 +99,13 @@ export class Linear implements Layer {
     const { site, inputs, outputs } = this;
     const { rows, found, run } = pass;
     const weight = pass.part(this.#weight);
-    const bias = pass.part(this.#bias).gradient;
+    const bias = this.#bias && pass.part(this.#bias).gradient;
     if (bias) {
+      const label = `${this.#bias!.name} gradient`;
       const sums = pass.partials(rowBlocks(rows) * outputs);
       pass.emit((target, { columnSum }) =>
         columnSum(target, {
-          label: `${this.#bias.name} gradient`,
+          label,
           inp: of.tensor,
           partials: sums,
           out: bias,

@@ -1,36 +1,42 @@
-import { type MlpKind, mlpWidth } from '../../config/gptConfig.ts';
+import { MLPS, type MlpKind } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
-import { dropoutAt } from '../dropout.ts';
 import { activation, type Stored } from '../emission.ts';
-import { INITIAL_STD, type ParameterSpec } from '../parameters.ts';
+import type { ParameterSpec } from '../parameters.ts';
 import type { Pass, Place } from '../pass.ts';
 import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 import { Linear } from './linear.ts';
+import { ResidualBranch } from './residualBranch.ts';
 
-/** Two linear layers with an activation function between them, added to the residual stream. */
+export interface MlpOptions {
+  readonly width: number;
+  /** Width between the two layers, I. */
+  readonly hidden: number;
+  readonly kind: MlpKind;
+  readonly bias: boolean;
+  /** Standard deviation of the second layer's initial weights. */
+  readonly projectionStd: number;
+  readonly layerScale: number | null;
+}
+
+/**
+ * Two linear layers with an activation function between them, added to the residual stream. In a gated MLP the first layer
+ * has 2 I outputs, gate and then up, and the second reads activation(gate) * up.
+ */
 export class Mlp implements Layer {
   readonly site: Site;
   readonly #kind: MlpKind;
   readonly #hidden: number;
   readonly #input: Linear;
-  readonly #projection: Linear;
+  readonly #projection: ResidualBranch;
 
-  /** @param projectionStd standard deviation of the second layer's initial weights */
-  constructor(
-    site: Site,
-    {
-      width,
-      projectionStd,
-      kind,
-    }: { readonly width: number; readonly projectionStd: number; readonly kind: MlpKind },
-  ) {
+  constructor(site: Site, { width, hidden, kind, bias, projectionStd: std, layerScale }: MlpOptions) {
     this.site = site;
     this.#kind = kind;
-    this.#hidden = mlpWidth({ width });
-    this.#input = new Linear(site.at('c_fc'), width, this.#hidden, INITIAL_STD);
-    this.#projection = new Linear(site.at('c_proj'), this.#hidden, width, projectionStd);
+    this.#hidden = hidden;
+    this.#input = new Linear(site.at('c_fc'), width, MLPS[kind].gated ? [hidden, hidden] : hidden, { bias });
+    this.#projection = new ResidualBranch(site, hidden, width, { std, bias, layerScale });
   }
 
   parameters(): ParameterSpec[] {
@@ -43,65 +49,60 @@ export class Mlp implements Layer {
 
   /** Emits residual + MLP(x), (rows, C), which the next block reads. */
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
-    const { site } = this;
-    const hidden = this.#activation(pass, x);
-    const { site: projection } = this.#projection;
-    const sum = pass.stream(projection, true);
-    const gradient = pass.residualGradient(projection, residual.gradient);
-    this.#projection.forward(
-      pass,
-      hidden,
-      sum,
-      gradient,
-      { residual: residual.operand, dropout: dropoutAt(pass, projection) },
-      activation(site, sum, 'out', `residual after ${site.name}`),
-    );
-    return { operand: sum, gradient };
+    return this.#projection.forward(pass, this.#activation(pass, x), residual, { endsBlock: true });
   }
 
-  /** Emits the activation of the first layer, (rows, hidden): in its epilogue, or in a kernel of its own if the pre-activation has a scale. */
+  /**
+   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if the pre-activation
+   * has a scale or the MLP is gated.
+   */
   #activation(pass: Pass, x: Value): Value {
-    const { site: inputSite } = this.#input;
+    const { site: inputSite, outputs } = this.#input;
     const site = this.site.at(this.#kind);
-    const elements = pass.rows * this.#hidden;
-    const pre = pass.place(inputSite, 'preActivation', elements);
-    const place = pass.place(site, 'activation', elements, 'gelu');
-    const between = { kind: this.#kind, preActivation: pre.operand };
-    const isFused = !isScaled(pre.operand);
+    const { gated, function: kind } = MLPS[this.#kind];
+    const { rows, found } = pass;
+    const pre = pass.place(inputSite, 'preActivation', rows * outputs);
+    const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu');
+    const between = { kind, preActivation: pre.operand };
+    const isQuantized = isScaled(pre.operand);
     const gradient: GradientPlace = {
       site: inputSite,
-      // Without fusion it shares the tensor that is quantised next, which holds nothing else at that time.
-      tensor: isFused
-        ? pass.scratch('mlp.c_fc gradient', pass.written('outputGradient', inputSite), elements)
-        : pass.wide('outputGradient', inputSite, elements),
-      activationBackward: between,
-      listed: isFused ? 'stored' : 'quantised',
+      // With quantisation it shares the tensor that is quantised next, which holds nothing else at that time.
+      tensor: isQuantized
+        ? pass.wide('outputGradient', inputSite, rows * outputs)
+        : pass.scratch('mlp.c_fc gradient', pass.written('outputGradient', inputSite), rows * outputs),
+      activationBackward: { ...between, gated },
+      listed: isQuantized ? 'quantised' : 'stored',
       collected: { written: false },
     };
-    const activate = (place: Place, ...stores: Stored[]) =>
-      pass.store(
-        'activation',
-        site,
-        place,
-        elements,
-        (target, { activationForward }, out) =>
-          activationForward(target, { label: site.name, ...between, out, elements }),
-        ...stores,
-      );
     const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
-    if (isFused) {
+    const stored = activation(site, place.operand);
+    if (isQuantized) {
+      const wide = pass.wide('preActivation', inputSite, rows * outputs);
+      this.#input.forward(pass, x, wide, gradient);
+      pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, storedPre('out'));
+    } else if (gated) {
+      this.#input.forward(pass, x, pre.operand, gradient, {}, storedPre('out'));
+    } else {
       this.#input.forward(
         ...([pass, x, place.operand, gradient, { activation: between }] as const),
         storedPre('preActivation'),
-        activation(site, place.operand),
+        stored,
       );
-    } else {
-      const wide = pass.wide('preActivation', inputSite, elements);
-      this.#input.forward(pass, x, wide, gradient);
-      pass.quantize(inputSite.name, wide, pre.operand, elements, storedPre('out'));
-      activate(place, activation(site, place.operand));
     }
+    const activate = (place: Place, checked: { readonly found?: Pass['found'] }, ...stores: Stored[]) =>
+      pass.store(
+        ...(['activation', site, place, rows * this.#hidden] as const),
+        (target, { activationForward, gatedForward }, out) => {
+          const args = { label: site.name, ...between, out };
+          return gated
+            ? gatedForward(target, { ...args, ...checked, rows, width: this.#hidden })
+            : activationForward(target, { ...args, elements: rows * this.#hidden });
+        },
+        ...stores,
+      );
+    if (isQuantized || gated) activate(place, { found }, stored);
     const { operand, saved } = place;
-    return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place)) };
+    return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place, {})) };
   }
 }

@@ -1,4 +1,4 @@
-import { NORMS, type NormKind } from '../../config/gptConfig.ts';
+import { type GptConfig, NORMS, type NormKind } from '../../config/gptConfig.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { activation } from '../emission.ts';
@@ -17,14 +17,16 @@ export class Norm implements Layer {
   readonly #bias: Site | null;
   readonly #conditions: (typeof NORMS)[NormKind]['conditions'];
   readonly #width: number;
+  readonly #epsilon: number;
 
-  constructor(site: Site, width: number, kind: NormKind) {
-    const { bias, conditions } = NORMS[kind];
+  constructor(site: Site, { width, norm, normEpsilon }: Pick<GptConfig, 'width' | 'norm' | 'normEpsilon'>) {
+    const { bias, conditions } = NORMS[norm];
     this.site = site;
     this.#weight = site.at('weight');
     this.#bias = bias ? site.at('bias') : null;
     this.#conditions = conditions;
     this.#width = width;
+    this.#epsilon = normEpsilon;
   }
 
   parameters(): ParameterSpec[] {
@@ -37,7 +39,7 @@ export class Norm implements Layer {
     const { site } = this;
     const { rows, found } = pass;
     const width = this.#width;
-    const conditions = this.#conditions;
+    const own = { conditions: this.#conditions, epsilon: this.#epsilon };
     const elements = rows * width;
     const at = site.labelled('input');
     const { operand: inp } = pass.copy(x.operand, at, at, 'normInput', elements);
@@ -51,7 +53,7 @@ export class Norm implements Layer {
       site,
       place,
       elements,
-      (target, { layernormForward }, out) => layernormForward(target, { ...args, conditions, out, found }),
+      (target, { layernormForward }, out) => layernormForward(target, { ...args, ...own, out, found }),
       activation(site, place.operand),
     );
     const gradient = {
