@@ -56,6 +56,7 @@ const MODELS = Array.from(
     layerScale: i === 1 ? 0.5 : null,
     zLoss: i === 1 || i === 2 ? 1e-4 : 0,
     logitSoftCap: i >= 2 ? 5 : 0,
+    ...(i === 2 ? { dropout: 0.1, emaDecay: 0.9 } : { dropout: 0, emaDecay: 0 }),
     ...ATTENTIONS[i % ATTENTIONS.length]!,
   }),
 );
@@ -209,7 +210,14 @@ function optimizerVariants(target: Target): Operation[] {
     for (const optimizer of OPTIMIZERS) {
       for (const optimState of optimStatesOf(optimizer)) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
-        const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
+        const config = {
+          ...presetOf('smoke').config,
+          batch: 1,
+          precision,
+          optimizer,
+          optimState,
+          emaDecay: 0.9,
+        };
         operations.push(
           ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
         );

@@ -44,7 +44,7 @@ describe.each([
   ['fp32', {}],
   ['tf32', {}],
   ['fp16', { half: 'packed', accumulation: 2 }],
-  ['fp16', { half: 'native', kernels: 'tiled' }],
+  ['fp16', { half: 'native', kernels: 'tiled', dropout: 0.2 }],
   ['fp16-pure', { tied: false }],
   ['fp16', { mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }],
   ['fp8', { accumulation: 2, quantizeActivations: '1x16', mlp: MLP_KINDS.at(-1)!, norm: NORM_KINDS.at(-1)! }],
