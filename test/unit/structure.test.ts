@@ -166,6 +166,11 @@ describe('one table of settings', () => {
       'src/app/panels/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
+      // How files of other tools name the structure of a model.
+      'src/engine/checkpoint/families.ts',
+      // What a model card reports of a run.
+      'src/engine/checkpoint/modelCard.ts',
+      'src/engine/checkpoint/modelConfig.ts',
       // What a model's structure is, and GPT-2's.
       'src/engine/config/gptConfig.ts',
       // What decides how long a step takes.
