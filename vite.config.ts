@@ -11,7 +11,9 @@ export default defineConfig({
   plugins: [react(), textsPlugin(), contentPolicyPlugin()],
   worker: { format: 'es' },
   // Only the worker imports it, which the dev server's scan does not see; when it is found late, the page reloads.
-  optimizeDeps: { include: ['wesl/core', 'gpt-tokenizer/bpeRanks/r50k_base', 'fflate'] },
+  optimizeDeps: {
+    include: ['wesl/core', 'gpt-tokenizer/bpeRanks/r50k_base', '@huggingface/tokenizers', 'fflate'],
+  },
   build: {
     target: 'es2023',
     // The chart chunk (recharts) is loaded separately, after the page is usable.

@@ -1,60 +1,56 @@
-"""Writes test/fixtures/bpe_words.json: random texts and the ids that Hugging Face's Rust tokenizers give them with a
-tokenizer.json that Halfstep exported.
+"""Writes test/fixtures/tokenizers.json: the ids that Hugging Face's tokenizers give for texts.
 
-    pip install tokenizers==0.23.2
-    python3 scripts/make_tokenizer_fixture.py tokenizer.json pairs.json
+    python3 scripts/make_tokenizer_fixture.py FILES.json test/fixtures/tokenizers.json
 
-tokenizer.json is the export of a `bpe` tokenizer and pairs.json its pairs. The SHA-256 of tokenizer.json is written too, so
-that a test can check that exporting these pairs still gives the same file.
+FILES.json is an object of tokenizer.json contents by kind, as test/unit/tokenizers/files.ts makes them. It needs the package
+`tokenizers` (0.23).
 """
 
-import hashlib
 import json
-import random
 import sys
-from pathlib import Path
 
 from tokenizers import Tokenizer
 
-SPACES = " \t\n\r\u000b\u000c\u001c\u0085\u00a0\u1680\u180e\u2003\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
-KINDS = [
-    SPACES,
+TEXTS = [
+    "",
     " ",
-    "\n",
-    "abctuwelrs",
-    "'",
-    "'stdmlrve",
-    "0123456789²½Ⅷ٣",
-    "-=.,;!?#/<>|_",
-    "éïßжλאش中文한ｱ",
-    "a\u0301\u0300\u200d😀👍🏽",
-    "aab",
+    "the",
+    " the",
+    "  the  lowest\n\n\n new 12 345 67890 th",
+    "It's low, 'lower,   the lowest; 1234 na\u00efve \U0001f600\n",
+    "don't I'LL we've it'S",
+    "First file.\n\ufeffSecond file begins.\na \ufeffb",
+    "one\u0085two \u0085x !\u0085 x\u0085\u0085y",
+    "one\r\n\ufeff\r\ntwo",
+    "\u00a0no\u00a0break\u2003em\u3000wide",
+    "\u0663\u0664 \u00bd \u2167 x\u00b2 7",
+    "\u4f60\u597d \u4f60\u597d\uff01",
+    "e\u0301 cafe\u0301 \u1e9b\u0323 \u212b",
+    "<s>the</s> the<|endoftext|>\n<|im_start|>low <|im_start|> the",
+    "<0x41> <0x> <s </s",
+    "\u2581the \u2581 \u2581\u2581low",
+    "tab\tand\t\tmore\n \n  \n",
+    "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u0915\u093f\u0924\u093e\u092c",
+    "a" * 300 + " " * 40 + "z",
+    "http://example.org/?q=1&r=22#x",
+    "x=1;y=-2.5e3\r\n\treturn 0x1F;\r\n",
 ]
-WHOLE = ["'s", "'ll", "'ve", "'re", " don't", "'S", " 's", "<|endoftext|>", "new", " lower", "it's\n\n\n  we'll"]
 
 
-def text(random_state):
-    parts = []
-    for _ in range(random_state.randrange(1, 9)):
-        if random_state.random() < 0.25:
-            parts.append(random_state.choice(WHOLE))
-            continue
-        kind = random_state.choice(KINDS)
-        parts.append("".join(random_state.choices(kind, k=random_state.randrange(1, 7))))
-    return "".join(parts)
+def cases(file):
+    tokenizer = Tokenizer.from_str(json.dumps(file))
+    for text in TEXTS:
+        ids = tokenizer.encode(text).ids
+        yield {"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
 
 
-def main(tokenizer_path, pairs_path):
-    tokenizer = Tokenizer.from_file(tokenizer_path)
-    state = random.Random(14)
-    texts = [text(state) for _ in range(400)]
-    # Words longer than one span of the encoder.
-    long = ["a" * 1001, "ab" * 700 + "a", "-" * 777, " " * 600 + "x", "\n" * 301, "lower" * 300, "é" * 333, "ATGC" * 400]
-    cases = [{"text": one, "ids": tokenizer.encode(one, add_special_tokens=False).ids} for one in texts + long]
-    out = Path(__file__).parent.parent / "test/fixtures/bpe_words.json"
-    exported = hashlib.sha256(Path(tokenizer_path).read_bytes()).hexdigest()
-    pairs = json.loads(Path(pairs_path).read_text())
-    out.write_text(json.dumps({"exported": exported, "pairs": pairs, "cases": cases}) + "\n")
+def main(source, target):
+    with open(source, encoding="utf-8") as file:
+        kinds = json.load(file)
+    with open(target, "w", encoding="utf-8") as file:
+        json.dump({kind: list(cases(each)) for kind, each in kinds.items()}, file, separators=(",", ":"))
+        file.write("\n")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -19,12 +19,15 @@ const RIGHT = u32(LANES);
 @if(!wide) const TILE_COLUMNS4 = RIGHT;
 const ROWS4 = ROWS / 4u;
 const TILE_ROWS4 = TILE_ROWS / 4u;
-// Vectors of a, each four steps of k long, that a lane loads: its share, or all of them where lanes cannot share.
-@if(subgroups) const PARTS = (TILE_ROWS + SHARE - 1u) / SHARE;
-@if(!subgroups) const PARTS = TILE_ROWS;
 // Steps of k in a trip of the loop. A wide tile takes two, so that eight columns need no more registers than four at four steps.
 @if(wide) const STEPS = 2u;
 @if(!wide) const STEPS = 4u;
+// Vectors of a: four steps of each row, or with aTransposed all rows of each step of a trip.
+@if(!aTransposed) const VECTORS = TILE_ROWS;
+@if(aTransposed) const VECTORS = STEPS * TILE_ROWS4;
+// Those that a lane loads: its share, or all of them where lanes cannot share.
+@if(subgroups) const PARTS = (VECTORS + SHARE - 1u) / SHARE;
+@if(!subgroups) const PARTS = VECTORS;
 // A constant bound lets the compiler prove that the loop ends.
 const MAX_TRIPS = 0x1000000u;
 
@@ -40,20 +43,20 @@ fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
   return a::load(min(row0 + slot, shape.m - 1u) * (shape.k / 4u) + k4);
 }
 
-// Slot kk * TILE_ROWS4 + q holds rows 4 q .. 4 q + 3 of step kk; steps beyond the end count as zero.
+// Slot kk * TILE_ROWS4 + q holds rows 4 q .. 4 q + 3 of step kk of a trip; steps beyond the end count as zero.
 @if(aTransposed)
-fn loadA(slot: u32, row0: u32, k4: u32) -> vec4f {
-  let k = k4 * 4u + slot / TILE_ROWS4;
+fn loadA(slot: u32, row0: u32, trip: u32) -> vec4f {
+  let k = trip * STEPS + slot / TILE_ROWS4;
   let row4 = min(row0 / 4u + slot % TILE_ROWS4, shape.m / 4u - 1u);
   return select(vec4f(), a::load(min(k, shape.k - 1u) * (shape.m / 4u) + row4), k < shape.k);
 }
 
-// A lane's vectors of a for steps 4 k4 .. 4 k4 + 3.
-fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, k4: u32) {
+// A lane's vectors of a for steps 4 at .. 4 at + 3, or with aTransposed for trip `at`.
+fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, at: u32) {
   for (var i = 0u; i < PARTS; i++) {
-    @if(subgroups) let slot = (sharedIndex(lane) + i * SHARE) % TILE_ROWS;
+    @if(subgroups) let slot = (sharedIndex(lane) + i * SHARE) % VECTORS;
     @if(!subgroups) let slot = i;
-    (*part)[i] = loadA(slot, row0, k4);
+    (*part)[i] = loadA(slot, row0, at);
   }
 }
 
@@ -61,12 +64,9 @@ fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, k4:
 @if(wide)
 fn loadB(k2: u32, column4: u32) -> array<vec4f, 4> {
   let at = 2u * k2 * shape.n4 + column4;
-  return array<vec4f, 4>(
-    b::load(at),
-    b::load(at + RIGHT),
-    b::load(at + shape.n4),
-    b::load(at + shape.n4 + RIGHT),
-  );
+  @if(!aTransposed) let next = at + shape.n4;
+  @if(aTransposed) let next = min(2u * k2 + 1u, shape.k - 1u) * shape.n4 + column4;
+  return array<vec4f, 4>(b::load(at), b::load(at + RIGHT), b::load(next), b::load(next + RIGHT));
 }
 
 // The four rows of op(b) that belong to k4, at this lane's columns.
@@ -99,13 +99,13 @@ fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
 }
 
 // The steps of a trip in vector `slot` of a, from the lane that loaded it. (To Naga an alias for either type would be a third.)
-@if(wide)
+@if(wide && !aTransposed)
 fn sharedA(part: ptr<function, array<vec2f, PARTS>>, lane: u32, slot: u32) -> vec2f {
   @if(subgroups) return subgroupShuffle((*part)[slot / SHARE], sharedLane(lane, slot));
   @if(!subgroups) return (*part)[slot];
 }
 
-@if(!wide)
+@if(!wide || aTransposed)
 fn sharedA(part: ptr<function, array<vec4f, PARTS>>, lane: u32, slot: u32) -> vec4f {
   @if(subgroups) return subgroupShuffle((*part)[slot / SHARE], sharedLane(lane, slot));
   @if(!subgroups) return (*part)[slot];
@@ -144,7 +144,21 @@ fn addRows(
   }
 }
 
-@if(aTransposed)
+@if(aTransposed && wide)
+fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<vec4f, PARTS>>, lane: u32, first: u32, rows: array<vec4f, 4>) {
+  for (var q = 0u; q < ROWS4; q++) {
+    let slot = first / 4u + q;
+    let step0 = sharedA(part, lane, slot);
+    let step1 = sharedA(part, lane, slot + TILE_ROWS4);
+    for (var i = 0u; i < 4u; i++) {
+      let v = vec2f(step0[i], step1[i]);
+      (*acc).left[4u * q + i] = addSteps((*acc).left[4u * q + i], v, rows[0], rows[2]);
+      (*acc).right[4u * q + i] = addSteps((*acc).right[4u * q + i], v, rows[1], rows[3]);
+    }
+  }
+}
+
+@if(aTransposed && !wide)
 fn addRows(acc: ptr<function, Sums>, part: ptr<function, array<vec4f, PARTS>>, lane: u32, first: u32, rows: array<vec4f, 4>) {
   for (var q = 0u; q < ROWS4; q++) {
     let slot = first / 4u + q;
@@ -184,16 +198,16 @@ fn matmul_register(
   let trips = (endStep(group.z) + STEPS - 1u) / STEPS - first;
   var acc: Sums;
   @if(tall) var lower: Sums;
-  @if(wide) var loaded: array<vec4f, PARTS>;
+  @if(wide && !aTransposed) var loaded: array<vec4f, PARTS>;
   for (var trip = 0u; trip < MAX_TRIPS; trip++) {
     if (trip >= trips) {
       break;
     }
     let at = first + trip;
-    @if(wide) var part: array<vec2f, PARTS>;
-    @if(!wide) var part: array<vec4f, PARTS>;
-    @if(!wide) loadParts(&part, lane, row0, at);
-    @if(wide) {
+    @if(wide && !aTransposed) var part: array<vec2f, PARTS>;
+    @if(!wide || aTransposed) var part: array<vec4f, PARTS>;
+    @if(!wide || aTransposed) loadParts(&part, lane, row0, at);
+    @if(wide && !aTransposed) {
       // Vectors of a are four steps long.
       let isSecond = at % 2u == 1u;
       if (!isSecond) {

@@ -61,6 +61,7 @@ export function readingLine(
 function endMarksLine(endMarks: number, tokenizer: TokenizerChoice): string {
   const marks = `<|endoftext|> occurs ${formatTimes(endMarks)}`;
   if (tokenizer === 'gpt2-eot') return `${marks} and marks the end of a document (token 50,256).`;
+  if (tokenizer === 'model') return `${marks} and is read as the model's tokenizer has it.`;
   const other = tokenizer === 'gpt2' ? '' : "; GPT-2's tokenizer has a token for it";
   return `${marks} and is read as ordinary characters${other}.`;
 }

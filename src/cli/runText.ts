@@ -65,7 +65,8 @@ function batchText(config: TrainConfig): string {
 export function readingNote({ tokenizer, reading }: Pick<Dataset, 'tokenizer' | 'reading'>): string | null {
   const { endMarks, unlearned } = reading;
   const lines = [];
-  if (endMarks > 0 && !endsText(tokenizer.json)) {
+  // A loaded tokenizer cannot be exchanged for GPT-2's.
+  if (endMarks > 0 && !endsText(tokenizer.json) && tokenizer.kind !== 'loaded') {
     const each = [...tokenizer.encode(GPT2_END)].length;
     lines.push(
       `Note       the text has ${GPT2_END} ${formatCount(endMarks)} times, each read as ${each} ordinary tokens; --tokenizer gpt2-eot reads it as token ${GPT2_END_ID}, the end of a document`,

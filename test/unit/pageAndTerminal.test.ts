@@ -23,6 +23,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'loss-scale': ['2^10', '1024'],
   intermediate: ['256'],
   'norm-epsilon': ['1e-6'],
+  'z-loss': ['1e-4'],
   'rope-scaling': ['llama3:32:1:4:8192'],
   'kv-heads': ['2'],
   'head-size': ['64'],

@@ -166,8 +166,9 @@ describe('one table of settings', () => {
       'src/app/panels/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
-      // What config.json says about a model, and what a model card shows in any case.
+      // How files of other tools name the structure of a model.
       'src/engine/checkpoint/families.ts',
+      // What a model card reports of a run.
       'src/engine/checkpoint/modelCard.ts',
       'src/engine/checkpoint/modelConfig.ts',
       // What a model's structure is, and GPT-2's.

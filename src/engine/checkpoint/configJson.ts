@@ -2,7 +2,7 @@
 
 import { type GptConfig, headSize, keyValueHeads, mlpWidth } from '../config/gptConfig.ts';
 import { GPT2_END_ID } from '../data/gpt2.ts';
-import type { TokenizerJson } from '../data/tokenizer.ts';
+import { documentTokens, type TokenizerJson } from '../data/tokenizer.ts';
 import type { ExportDtype } from './dtypes.ts';
 import { exportedFamily, FAMILIES, type FamilyName, SIZES, type Size } from './families.ts';
 import { ropeKeys } from './ropeConfig.ts';
@@ -20,10 +20,11 @@ const TORCH_DTYPES: Readonly<Record<ExportDtype, string>> = {
 export function configJson(
   config: GptConfig,
   dtype: ExportDtype,
-  { kind }: TokenizerJson,
+  tokenizer: TokenizerJson,
   family: FamilyName = exportedFamily(config),
 ): string {
   const { architecture, activation } = FAMILIES[family];
+  const { start, end } = documentTokens(tokenizer);
   const json = {
     architectures: [architecture],
     model_type: family,
@@ -32,8 +33,8 @@ export function configJson(
     ...FIXED[family](config),
     initializer_range: 0.02,
     tie_word_embeddings: config.tied,
-    bos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
-    eos_token_id: kind === 'gpt2' ? GPT2_END_ID : null,
+    bos_token_id: start[0] ?? (tokenizer.kind === 'gpt2' ? GPT2_END_ID : null),
+    eos_token_id: end,
     torch_dtype: TORCH_DTYPES[dtype],
   };
   return `${JSON.stringify(json, null, 2)}\n`;

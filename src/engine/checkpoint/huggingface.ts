@@ -5,14 +5,17 @@
 
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
+import { readLoaded } from '../data/loaded/tokenizerFile.ts';
 import { learnedModel, type PairModel, tokenBytes } from '../data/pairModel.ts';
-import { pairModel, type TokenizerJson } from '../data/tokenizer.ts';
+import { documentTokens, pairModel, type TokenizerJson } from '../data/tokenizer.ts';
 
 /**
- * Returns the `tokenizer.json` of a tokenizer. Each is a BPE model of that library, some without any merges.
+ * Returns the `tokenizer.json` of a tokenizer. Each is a BPE model of that library, some without any merges. A loaded
+ * tokenizer gives back its own file.
  * @throws RangeError for GPT-2's tokenizer before `loadGpt2`
  */
 export function tokenizerJson(json: TokenizerJson): string {
+  if (json.kind === 'loaded') return json.file;
   const model = json.kind === 'byte' ? learnedModel([]) : pairModel(json);
   const pieces = json.kind === 'char' ? [...json.characters] : bytePieces(model!);
   return pretty({
@@ -78,13 +81,25 @@ export function mergesOf({ pairs }: PairModel, pieces: readonly string[]): strin
  * Returns `tokenizer_config.json`. It names the generic class, because the class for `gpt2` would add GPT-2's special
  * tokens to every tokenizer.
  */
-export function tokenizerConfigJson(context: number, { kind }: TokenizerJson): string {
+export function tokenizerConfigJson(context: number, json: TokenizerJson): string {
   return pretty({
     tokenizer_class: 'PreTrainedTokenizerFast',
     model_max_length: context,
     clean_up_tokenization_spaces: false,
-    ...(kind === 'gpt2' && { bos_token: GPT2_END, eos_token: GPT2_END, unk_token: GPT2_END }),
+    ...(json.kind === 'gpt2' && { bos_token: GPT2_END, eos_token: GPT2_END, unk_token: GPT2_END }),
+    ...(json.kind === 'loaded' && loadedNames(json)),
   });
+}
+
+/** The names of the tokens with which a loaded tokenizer begins and ends a document. */
+function loadedNames(json: TokenizerJson & { kind: 'loaded' }): object {
+  const { start, end } = documentTokens(json);
+  const { pieces } = readLoaded(json.file);
+  const [first] = start;
+  return {
+    ...(first !== undefined && { bos_token: pieces[first] }),
+    ...(end !== null && { eos_token: pieces[end] }),
+  };
 }
 
 function pretty(value: unknown): string {

@@ -4,8 +4,7 @@ import { type GptConfig, mlpWidth } from '../config/gptConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { quote } from '../core/strictJson.ts';
 import { GPT2_VOCABULARY } from '../data/gpt2.ts';
-import { BYTES } from '../data/pairModel.ts';
-import type { Tokenizer, TokenizerChoice, TokenizerJson } from '../data/tokenizer.ts';
+import { type Tokenizer, type TokenizerChoice, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
@@ -21,6 +20,8 @@ import {
   sizesOfTensors,
   wrongModel,
 } from './familyWeights.ts';
+import { isGguf } from './ggufHeader.ts';
+import { openGgufModel } from './ggufModel.ts';
 import { TOKENIZER_KEY } from './metadataKeys.ts';
 import type { ConfigContents } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
@@ -54,11 +55,24 @@ export interface ModelFile {
  * Reads the description of a model. Of the tensors it reads only what shows whether the LM head is tied to the token
  * embedding. Companion files are checked against the weights. A file that Halfstep wrote describes itself completely, so
  * that a config.json that contradicts it is ignored, with a note.
- * @param source a safetensors file, or the index of one that is split into shards
+ * @param source a safetensors file, the index of one that is split into shards, or a GGUF file, which describes itself
  * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file or with a companion file
  */
 export async function openModel(source: RandomAccess, beside: CompanionFiles): Promise<ModelFile> {
+  if (await isGguf(source)) {
+    const { weights, config, tokenizer } = await openGgufModel(source);
+    return modelOf(weights, { config, tokenizer: null }, tokenizer);
+  }
   const stored = await openWeights(source, beside);
+  return modelOf(stored, beside, metadataTokenizer(stored));
+}
+
+/** @param own the tokenizer that the weights' own file has */
+async function modelOf(
+  stored: StoredWeights,
+  beside: CompanionFiles,
+  own: TokenizerJson | null,
+): Promise<ModelFile> {
   const { name } = stored;
   const tensors = namedTensors(stored);
   const shown = shownByTensors(name, tensors);
@@ -67,14 +81,13 @@ export async function openModel(source: RandomAccess, beside: CompanionFiles): P
   const shape = await shapeOf(name, tensors, shown, config);
   const heads = config.stated.heads ?? null;
   const weights = modelWeights(name, tensors, config.family, { ...shape, heads: heads ?? 1 });
-  const own = metadataTokenizer(stored);
   const found =
     own === null && beside.tokenizer ? await tokenizerBeside(name, beside.tokenizer, notes) : null;
   const tokenizer = own ?? found;
-  if (tokenizer && tokenCount(tokenizer) > shape.vocabulary) {
+  if (tokenizer && tokensIn(tokenizer) > shape.vocabulary) {
     throw wrongModel(
       name,
-      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokenCount(tokenizer)}`,
+      `has ${shape.vocabulary} tokens, but its tokenizer${found ? ' (the tokenizer.json beside it)' : ''} has ${tokensIn(tokenizer)}`,
     );
   }
   if (config.family === 'gpt2' && weights.linear && !config.stated.mlp) notes.push(EXACT_GELU);
@@ -163,7 +176,7 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
       file,
       source.name,
       cause,
-      "Halfstep reads only GPT-2's tokenizer and those that it exports. Remove the file only if the model was trained with the tokenizer that you choose for the text.",
+      'Remove the file only if the model was trained with the tokenizer that you choose for the text.',
     );
   }
 }
@@ -172,20 +185,6 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
 function metadataTokenizer({ name, metadata }: StoredWeights): TokenizerJson | null {
   const said = metadata.get(TOKENIZER_KEY);
   return said === undefined ? null : readTokenizerJson(said, name);
-}
-
-/** Number of tokens that a text can contain. */
-function tokenCount(tokenizer: TokenizerJson): number {
-  switch (tokenizer.kind) {
-    case 'byte':
-      return BYTES;
-    case 'char':
-      return [...tokenizer.characters].length;
-    case 'bpe':
-      return BYTES + tokenizer.pairs.length / 2;
-    case 'gpt2':
-      return GPT2_VOCABULARY;
-  }
 }
 
 /** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */

@@ -1,18 +1,20 @@
 /**
- * Reads the `tokenizer.json` beside weights: GPT-2's, or one that Halfstep exported.
+ * Reads the `tokenizer.json` beside weights: GPT-2's, one that Halfstep exported, or one of another family.
  * Format: https://huggingface.co/docs/tokenizers, components "Models", "Pre-tokenizers".
  */
 
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_VOCABULARY, gpt2Model, loadGpt2 } from '../data/gpt2.ts';
+import { TokenizerProblem } from '../data/loaded/components.ts';
+import { readLoaded } from '../data/loaded/tokenizerFile.ts';
 import { BYTES } from '../data/pairModel.ts';
-import { MAX_VOCABULARY, type TokenizerJson } from '../data/tokenizer.ts';
+import { createTokenizer, loadTokenizer, MAX_VOCABULARY, type TokenizerJson } from '../data/tokenizer.ts';
 import { CompanionFileError, describe, readObject } from './beside.ts';
 import { bytePieces, mergesOf } from './huggingface.ts';
-import type { RandomAccess } from './randomAccess.ts';
+import { type RandomAccess, readExactly } from './randomAccess.ts';
 
-/** Largest file that is read. GPT-2's has 2 MB, and the largest that Halfstep exports has 5 MB. */
+/** Largest file that is read. GPT-2's has 2 MB, Qwen's and Llama 3's have up to 12 MB. */
 const MAX_BYTES = 32 * 2 ** 20;
 
 export interface TokenizerContents {
@@ -22,11 +24,50 @@ export interface TokenizerContents {
 }
 
 /**
- * @throws CompanionFileError naming what the engine's tokenizers do not support; EngineError BAD_FILE when the file cannot
- * be read, TOKENIZER_UNAVAILABLE as {@link loadGpt2}
+ * @param end id of the token that ends a document, where a file beside it names one
+ * @throws CompanionFileError naming what is not supported; EngineError BAD_FILE when the file cannot be read,
+ * TOKENIZER_UNAVAILABLE as {@link loadTokenizer}
  */
-export async function readTokenizer(source: RandomAccess): Promise<TokenizerContents> {
+export async function readTokenizer(source: RandomAccess, end?: number): Promise<TokenizerContents> {
   const json = await readObject(source, MAX_BYTES);
+  const own = await refusalOr(readOwn(json));
+  if (!(own instanceof CompanionFileError) && own.added.length === 0) return own;
+  const loaded = await refusalOr(readOther(source, json, end));
+  if (!(loaded instanceof CompanionFileError)) return loaded;
+  if (own instanceof CompanionFileError) throw loaded;
+  return own;
+}
+
+async function refusalOr<Result>(reading: Promise<Result>): Promise<Result | CompanionFileError> {
+  try {
+    return await reading;
+  } catch (cause) {
+    if (cause instanceof CompanionFileError) return cause;
+    throw cause;
+  }
+}
+
+/** Reads a tokenizer of another family. @param json the content of the file */
+async function readOther(
+  source: RandomAccess,
+  json: JsonObject,
+  end: number | undefined,
+): Promise<TokenizerContents> {
+  const file = new TextDecoder().decode(await readExactly(source, 0, source.size));
+  const tokenizer: TokenizerJson = { kind: 'loaded', file, ...(end !== undefined && { end }) };
+  try {
+    readLoaded(file, json);
+    await loadTokenizer(tokenizer);
+    createTokenizer(tokenizer); // translates its patterns
+  } catch (cause) {
+    if (cause instanceof TokenizerProblem) throw new CompanionFileError(cause.message, { cause });
+    throw cause;
+  }
+  return { tokenizer, added: [] };
+}
+
+/** Reads GPT-2's tokenizer or one that Halfstep exported. @throws CompanionFileError for any other */
+async function readOwn(json: JsonObject): Promise<TokenizerContents> {
   const model = json.get('model');
   if (!(model instanceof Map)) throw new CompanionFileError('has no model');
   only(model, 'type', [undefined, 'BPE']);
@@ -36,6 +77,11 @@ export async function readTokenizer(source: RandomAccess): Promise<TokenizerCont
   only(model, 'byte_fallback', [undefined, false]);
   only(model, 'ignore_merges', [undefined, false]);
   only(json, 'normalizer', [undefined, null]);
+  const processor = json.get('post_processor') ?? null;
+  // ByteLevel only moves offsets.
+  if (processor !== null && !(processor instanceof Map && processor.get('type') === 'ByteLevel')) {
+    throw new CompanionFileError(`has the post_processor ${describe(processor)}, which is not supported`);
+  }
   const pieces = piecesOf(model.get('vocab'));
   const merges = mergesIn(model.get('merges'));
   const tokenizer = await tokenizerOf(pieces, merges, json.get('pre_tokenizer') ?? null);

@@ -2,7 +2,7 @@ import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
-import { OPTIMIZERS, statesOf } from '../kernels/optimizers/table.ts';
+import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
 import { frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
@@ -73,7 +73,7 @@ export function checkFrozen(
 }
 
 const STATE_PREFIXES = new Set(
-  OPTIMIZERS.flatMap((optimizer) => statesOf(optimizer).map(({ filePrefix }) => filePrefix)),
+  Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
 );
 
 /**

@@ -11,7 +11,6 @@ import { HALFSTEP_VERSION } from '../core/version.ts';
 import type { TextId } from '../data/builtins.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
-import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { ATTENTION_KERNELS, MATMUL_KERNELS } from '../gpu/operation.ts';
 import type { ElementType } from '../gpu/tensor.ts';
@@ -22,8 +21,10 @@ import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import type { Dtype } from './dtypes.ts';
+import { isGguf } from './ggufHeader.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { type RunChange, runChanges } from './runChanges.ts';
+import { readTokenizer, writeTokenizer } from './runTokenizer.ts';
 import { openSafetensors, type SafetensorsFile, tensorPieces, writeSafetensors } from './safetensors.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -139,6 +140,7 @@ export function writeRun(
   const { entries, bytesOf } = snapshot;
   const state = entries.find(({ name }) => name === 'step_state')!;
   const progress = progressOf(bytesOf(state)[0]!, description.config.accumulation);
+  const { described, tensors: ofTokenizer } = writeTokenizer(description.tokenizer);
   const metadata = {
     ...more,
     format: 'pt',
@@ -146,6 +148,7 @@ export function writeRun(
       version: RUN_FILE_VERSION,
       program: HALFSTEP_VERSION,
       ...description,
+      tokenizer: described,
       progress,
     }),
   };
@@ -155,7 +158,7 @@ export function writeRun(
     shape: entry.shape,
     pieces: () => bytesOf(entry),
   }));
-  return writeSafetensors(tensors, metadata);
+  return writeSafetensors([...tensors, ...ofTokenizer], metadata);
 }
 
 function progressOf(bytes: Uint8Array, accumulation: number): RunProgress {
@@ -187,12 +190,13 @@ const descriptionSchema = v.object({
     tokens: v.optional(v.nullable(text(100)), null),
     builtin: v.nullable(text(100)),
   }),
-  /** Only a rough check, because `readTokenizerJson` checks the details. */
+  /** Only a rough check, because `readTokenizer` checks the details. */
   tokenizer: v.object({
     kind: text(100),
     characters: v.optional(v.string()),
     pairs: v.optional(v.array(v.number())),
     endOfText: v.optional(v.boolean()),
+    end: v.optional(v.number()),
   }),
   firstLoss: v.nullable(v.number()),
   savedAt: v.pipe(v.number(), v.integer()),
@@ -207,11 +211,11 @@ const descriptionSchema = v.object({
 });
 
 /**
- * Whether a safetensors file contains a run, of whatever version.
+ * Whether a file contains a run, of whatever version. A GGUF file contains a model.
  * @throws EngineError BAD_FILE when the file is damaged
  */
 export async function isRun(source: RandomAccess): Promise<boolean> {
-  return isRunFile(await openSafetensors(source));
+  return !(await isGguf(source)) && isRunFile(await openSafetensors(source));
 }
 
 /** The same for an open file. */
@@ -273,7 +277,7 @@ export async function openRun(source: RandomAccess): Promise<RunFile> {
   const { progress, ...description } = parsed.output;
   const config = configOf(description.config, source.name, writerHint(content));
   checkRecipe(config.precision, description.recipe ?? null, source.name);
-  const tokenizer = readTokenizerJson(JSON.stringify(description.tokenizer), source.name);
+  const tokenizer = await readTokenizer(file, description.tokenizer);
   return { file, progress, description: { ...description, config, tokenizer } as RunDescription };
 }
 

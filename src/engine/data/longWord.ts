@@ -1,4 +1,4 @@
-import type { PairEncoder } from './pairModel.ts';
+import type { JoiningEncoder } from './joining.ts';
 
 /** How many bytes are encoded at a time, and how many of them at the end may still change with what follows. */
 export interface Span {
@@ -24,14 +24,14 @@ export class SpanTooShort extends Error {}
  * both must produce, so every two neighbours come from the encoding of a single span.
  */
 export class LongWord {
-  readonly #encoder: PairEncoder;
+  readonly #encoder: JoiningEncoder;
   readonly #span: Span;
   readonly #bytes: Uint8Array;
   #length = 0;
   /** The token that the span must begin with; null at the start of the word. */
   #shared: number | null = null;
 
-  constructor(encoder: PairEncoder, span: Span) {
+  constructor(encoder: JoiningEncoder, span: Span) {
     this.#encoder = encoder;
     this.#span = span;
     this.#bytes = new Uint8Array(span.bytes);

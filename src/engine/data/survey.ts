@@ -54,7 +54,9 @@ export class Survey {
   /** The words to learn pairs from; null when no pairs are learned. */
   readonly #words: LearnedWords | null;
 
+  /** @throws EngineError BAD_VALUE for the tokenizer of a model where none is given */
   constructor(kind: TokenizerChoice | TokenizerJson) {
+    if (kind === 'model') throw noModel();
     this.#given = typeof kind === 'object' ? kind : gpt2Json(kind);
     this.#choice = typeof kind === 'object' || this.#given ? null : kind;
     this.#words = this.#choice && pairTokens(this.#choice) !== null ? new LearnedWords() : null;
@@ -124,6 +126,14 @@ export class Survey {
   get #seenCodePoints(): Uint8Array {
     return this.#seen.subarray(0, this.#largest + 1);
   }
+}
+
+function noModel(): EngineError {
+  return new EngineError(
+    'BAD_VALUE',
+    'tokenizer is "model", but no model with a tokenizer of its own is given.',
+    'Give the model that the run starts from (--init), or another tokenizer.',
+  );
 }
 
 /** The characters in ascending order, so that ids do not depend on where in the text a character first occurs. */

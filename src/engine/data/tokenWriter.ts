@@ -1,16 +1,15 @@
 /** The second pass over a text: it writes the ids into an array of the narrowest type that holds the vocabulary. */
 import { EngineError } from '../core/errors.ts';
+import type { TokenArray } from './batches.ts';
 import { Checksum } from './checksum.ts';
 import type { Span } from './longWord.ts';
-import { PairEncoder } from './pairModel.ts';
 import type { SurveyedText } from './survey.ts';
 import { TextFingerprint } from './textFingerprint.ts';
-import { endsText, pairModel, type Tokenizer, type TokenizerJson } from './tokenizer.ts';
+import { type PieceJson, type TextReader, type Tokenizer, textReaders } from './tokenizer.ts';
 import { Utf8Reader } from './utf8.ts';
-import { PieceReader } from './wordPieces.ts';
 
 export interface Written {
-  readonly tokens: Uint8Array | Uint16Array;
+  readonly tokens: TokenArray;
   /** Checksum of byte-pair tokens; null for other tokenizers, whose tokens follow from the text's fingerprint. */
   readonly checksum: string | null;
   /** Characters of the longest word; 0 for tokenizers that do not cut words. */
@@ -36,7 +35,7 @@ export function tokenWriter(text: SurveyedText, span: Span): TokenWriter {
 }
 
 class ByteWriter implements TokenWriter {
-  readonly #tokens: Uint8Array | Uint16Array;
+  readonly #tokens: TokenArray;
   #count = 0;
   #skip: number;
 
@@ -61,7 +60,7 @@ class ByteWriter implements TokenWriter {
 }
 
 class CharacterWriter implements TokenWriter {
-  readonly #tokens: Uint8Array | Uint16Array;
+  readonly #tokens: TokenArray;
   readonly #reader = new Utf8Reader();
   /** The id of each code point; -1 for those that the first pass did not see. */
   readonly #ids: Int32Array;
@@ -101,18 +100,17 @@ class PieceWriter implements TokenWriter {
   readonly #text: SurveyedText;
   readonly #reader = new Utf8Reader();
   readonly #fingerprint = new TextFingerprint();
-  readonly #pieces: PieceReader;
+  readonly #pieces: TextReader;
   readonly #checksum = new Checksum();
-  readonly #parts: (Uint8Array | Uint16Array)[] = [];
-  #part: Uint8Array | Uint16Array;
+  readonly #parts: TokenArray[] = [];
+  #part: TokenArray;
   /** Tokens in `#part`. */
   #count = 0;
 
-  constructor(text: SurveyedText, json: Extract<TokenizerJson, { kind: 'bpe' | 'gpt2' }>, span: Span) {
+  constructor(text: SurveyedText, json: PieceJson, span: Span) {
     this.#text = text;
     this.#part = allocate(PART, text.tokenizer);
-    const encoder = new PairEncoder(pairModel(json));
-    this.#pieces = new PieceReader(encoder, (ids) => this.#add(ids), { endOfText: endsText(json), span });
+    this.#pieces = textReaders(json)((ids) => this.#add(ids), span);
   }
 
   take(piece: Uint8Array): void {
@@ -143,14 +141,14 @@ class PieceWriter implements TokenWriter {
   }
 }
 
-function allocate(count: number, { vocabulary }: Pick<Tokenizer, 'vocabulary'>): Uint8Array | Uint16Array {
-  const bytesEach = vocabulary <= 256 ? 1 : 2;
+function allocate(count: number, { vocabulary }: Pick<Tokenizer, 'vocabulary'>): TokenArray {
+  const Ids = vocabulary <= 2 ** 8 ? Uint8Array : vocabulary <= 2 ** 16 ? Uint16Array : Uint32Array;
   try {
-    return bytesEach === 1 ? new Uint8Array(count) : new Uint16Array(count);
+    return new Ids(count);
   } catch (cause) {
     throw new EngineError(
       'BAD_TEXT',
-      `The ${count} tokens of the text need ${Math.ceil((count * bytesEach) / 2 ** 20)} MiB in one piece, and the allocation failed.`,
+      `The ${count} tokens of the text need ${Math.ceil((count * Ids.BYTES_PER_ELEMENT) / 2 ** 20)} MiB in one piece, and the allocation failed.`,
       'Close other pages, or use a shorter text.',
       { cause },
     );

@@ -3,10 +3,15 @@
  * surveys it and fits the tokenizer, the second writes the tokens.
  */
 import type { TokenArray } from './batches.ts';
-import { loadGpt2 } from './gpt2.ts';
 import { FIRST_SPAN, type Span, SpanTooShort, wider } from './longWord.ts';
 import { type Learning, Survey, type SurveyedText } from './survey.ts';
-import type { Tokenizer, TokenizerChoice, TokenizerJson } from './tokenizer.ts';
+import {
+  gpt2Json,
+  loadTokenizer,
+  type Tokenizer,
+  type TokenizerChoice,
+  type TokenizerJson,
+} from './tokenizer.ts';
 import { tokenWriter, type Written } from './tokenWriter.ts';
 import { Turns } from './turns.ts';
 import { checkTextSize, emptyText } from './utf8.ts';
@@ -24,7 +29,7 @@ export interface TextStream {
 export interface TokenizedText {
   readonly name: string;
   readonly tokenizer: Tokenizer;
-  /** One byte for each token where the vocabulary has at most 256, else two. */
+  /** One byte for each token where the vocabulary has at most 256, two where it has at most 65,536, else four. */
   readonly tokens: TokenArray;
   /** Size of the text in UTF-8, without a byte order mark. */
   readonly bytes: number;
@@ -80,7 +85,8 @@ export async function tokenize(
   const { name, size } = stream;
   if (size === 0) throw emptyText();
   checkTextSize(size ?? 0);
-  if (isGpt2(kind)) await loadGpt2();
+  const given = typeof kind === 'object' ? kind : gpt2Json(kind);
+  if (given) await loadTokenizer(given);
   const turns = new Turns(signal);
   const readAll = async (stage: 'reading' | 'tokenizing', take: (piece: Uint8Array) => void) => {
     let bytes = 0;
@@ -152,10 +158,6 @@ export function streamOf(name: string, bytes: Uint8Array): TextStream {
       yield bytes;
     },
   };
-}
-
-function isGpt2(kind: TokenizerChoice | TokenizerJson): boolean {
-  return typeof kind === 'object' ? kind.kind === 'gpt2' : kind.startsWith('gpt2');
 }
 
 /**

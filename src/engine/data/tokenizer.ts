@@ -4,7 +4,12 @@
  */
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
-import { GPT2_VOCABULARY, gpt2Model } from './gpt2.ts';
+import { GPT2_END_ID, GPT2_VOCABULARY, gpt2Model, loadGpt2 } from './gpt2.ts';
+import { loadedBytes } from './loaded/decoding.ts';
+import { loadPatterns } from './loaded/patterns.ts';
+import { LoadedEncoder, LoadedReader } from './loaded/reader.ts';
+import { readLoaded } from './loaded/tokenizerFile.ts';
+import type { Span } from './longWord.ts';
 import { learnedModel, PairEncoder, type PairModel, tokenBytes } from './pairModel.ts';
 import { PieceReader, withSpan } from './wordPieces.ts';
 
@@ -15,35 +20,57 @@ export type TokenizerJson =
   /** The two ids of token 256, then of token 257, and so on. Lower ids are bytes. */
   | { readonly kind: 'bpe'; readonly pairs: readonly number[] }
   /** GPT-2's own. With `endOfText`, `<|endoftext|>` in a text becomes the token that ends a document; else it is ordinary text. */
-  | { readonly kind: 'gpt2'; readonly endOfText?: true };
+  | { readonly kind: 'gpt2'; readonly endOfText?: true }
+  /**
+   * Of another family: `file` is the text of its `tokenizer.json`, and `end` the id of the token that ends a document,
+   * where a file beside it names one.
+   */
+  | { readonly kind: 'loaded'; readonly file: string; readonly end?: number };
 
-/** The tokenizer setting of a run: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`. */
-export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2' | 'gpt2-eot';
+/**
+ * The tokenizer setting of a run: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`, and
+ * `model` is the one that came with the model that the run starts from.
+ */
+export type TokenizerChoice = 'char' | 'byte' | `bpe:${number}` | 'gpt2' | 'gpt2-eot' | 'model';
 
 export interface Tokenizer {
   readonly kind: TokenizerJson['kind'];
   /** Number of distinct tokens, V. Ids are 0..V-1. */
   readonly vocabulary: number;
-  /** @throws EngineError BAD_TEXT naming the characters that are not in the vocabulary */
+  /** Ids that the tokenizer puts before every text, such as the beginning of a document; most tokenizers have none. */
+  readonly start: readonly number[];
+  /** The id that ends a document; null where there is none. */
+  readonly end: number | null;
+  /**
+   * The ids of a text, `start` included.
+   * @throws EngineError BAD_TEXT naming the characters that are not in the vocabulary
+   */
   encode(text: string): Uint32Array;
   /** Never fails. Ids outside the vocabulary and invalid UTF-8 become U+FFFD, because a model may produce them. */
   decode(tokens: ArrayLike<number>): string;
   /**
    * Decodes a stream of tokens one at a time. A character that takes several tokens is returned with the last of them;
    * the tokens before it return an empty string.
+   * @param before tokens that the stream continues; where there is text in them, a space at its start is kept
    */
-  decoder(): (token: number) => string;
+  decoder(before?: ArrayLike<number>): (token: number) => string;
   /** The name of a token in a list: its text, or its bytes in hexadecimal where they are not whole characters. */
   name(token: number): string;
   readonly json: TokenizerJson;
 }
 
-/** Largest vocabulary of a tokenizer, because ids are stored in at most two bytes. */
+/** Largest vocabulary of a tokenizer that is made for a text, whose ids are stored in at most two bytes. */
 export const MAX_VOCABULARY = 2 ** 16;
 
 const REPLACEMENT = '\ufffd';
 
-/** @throws RangeError for GPT-2's tokenizer before `loadGpt2` */
+/** Loads what a tokenizer needs, which must happen before it is created. @throws EngineError TOKENIZER_UNAVAILABLE */
+export async function loadTokenizer(json: TokenizerJson): Promise<void> {
+  if (json.kind === 'gpt2') await loadGpt2();
+  if (json.kind === 'loaded' && readLoaded(json.file).words.kind === 'patterns') await loadPatterns();
+}
+
+/** @throws RangeError before `loadTokenizer` where the tokenizer needs it */
 export function createTokenizer(json: TokenizerJson): Tokenizer {
   switch (json.kind) {
     case 'byte':
@@ -53,6 +80,8 @@ export function createTokenizer(json: TokenizerJson): Tokenizer {
     case 'bpe':
     case 'gpt2':
       return pairTokenizer(json);
+    case 'loaded':
+      return loadedTokenizer(json);
   }
 }
 
@@ -69,6 +98,7 @@ export function pairModel(json: TokenizerJson): PairModel | null {
 /** The setting that gives a tokenizer like this one. */
 export function choiceOf(json: TokenizerJson): TokenizerChoice {
   if (json.kind === 'gpt2') return json.endOfText ? 'gpt2-eot' : 'gpt2';
+  if (json.kind === 'loaded') return 'model';
   return json.kind === 'bpe' ? `bpe:${tokensIn(json)}` : json.kind;
 }
 
@@ -76,6 +106,7 @@ export function choiceOf(json: TokenizerJson): TokenizerChoice {
 export function tokensIn(json: TokenizerJson): number {
   if (json.kind === 'char') return [...json.characters].length;
   if (json.kind === 'gpt2') return GPT2_VOCABULARY;
+  if (json.kind === 'loaded') return readLoaded(json.file).pieces.length;
   return MIN_PAIR_TOKENS + (json.kind === 'bpe' ? json.pairs.length / 2 : 0);
 }
 
@@ -106,7 +137,7 @@ const MIN_PAIR_TOKENS = 256;
  * @throws EngineError BAD_VALUE when there is no such tokenizer
  */
 export function mostTokens(choice: TokenizerChoice): number | null {
-  if (choice === 'char') return null;
+  if (choice === 'char' || choice === 'model') return null;
   if (choice === 'byte') return MIN_PAIR_TOKENS;
   if (gpt2Json(choice)) return GPT2_VOCABULARY;
   const tokens = pairTokens(choice);
@@ -134,11 +165,15 @@ export function pairTokens(choice: TokenizerChoice): number | null {
   );
 }
 
+/** A text is one document. */
+const NO_DOCUMENTS = { start: [], end: null };
+
 function charTokenizer(characters: readonly string[]): Tokenizer {
   const ids = new Map(characters.map((character, id) => [character, id]));
   return {
     kind: 'char',
     vocabulary: characters.length,
+    ...NO_DOCUMENTS,
     encode(text) {
       const tokens = new Uint32Array(text.length);
       let count = 0;
@@ -160,6 +195,7 @@ function byteTokenizer(): Tokenizer {
   return {
     kind: 'byte',
     vocabulary: 256,
+    ...NO_DOCUMENTS,
     encode: (text) => Uint32Array.from(new TextEncoder().encode(text)),
     decode: (tokens) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(tokens)),
     decoder: () => {
@@ -172,45 +208,127 @@ function byteTokenizer(): Tokenizer {
 }
 
 function pairTokenizer(json: PairJson): Tokenizer {
-  const model = pairModel(json);
-  const bytes = tokenBytes(model);
-  const encoder = new PairEncoder(model);
-  const replacement = new TextEncoder().encode(REPLACEMENT);
-  const bytesOf = (token: number) => bytes[token] ?? replacement;
-  const textDecoder = (fatal = false) => new TextDecoder('utf-8', { fatal, ignoreBOM: true });
+  const bytes = tokenBytes(pairModel(json));
   return {
     kind: json.kind,
     vocabulary: bytes.length,
-    encode(text) {
-      const codePoints = codePointsOf(text);
-      return withSpan((span) => {
-        const ids: number[] = [];
-        const take = (some: readonly number[]) => {
-          for (const id of some) ids.push(id);
-        };
-        const reader = new PieceReader(encoder, take, { endOfText: endsText(json), span });
-        reader.push(codePoints);
-        reader.end();
-        return Uint32Array.from(ids);
-      });
-    },
+    ...documentTokens(json),
+    encode: encodingOf(json),
+    ...decodingOf((token) => bytes[token]),
+    json,
+  };
+}
+
+function loadedTokenizer(json: LoadedJson): Tokenizer {
+  const model = readLoaded(json.file);
+  const bytes = loadedBytes(model);
+  const stripsSpace = model.words.kind === 'characters' && model.words.stripsSpace;
+  const isText = (token: number) => !model.special.has(token);
+  return {
+    kind: 'loaded',
+    vocabulary: bytes.length,
+    ...documentTokens(json),
+    encode: encodingOf(json),
+    ...decodingOf((token) => bytes[token], stripsSpace ? isText : null),
+    json,
+  };
+}
+
+/** The ids with which a document begins and ends. */
+export function documentTokens(json: TokenizerJson): Pick<Tokenizer, 'start' | 'end'> {
+  if (json.kind !== 'loaded') return { start: [], end: json.kind === 'gpt2' ? GPT2_END_ID : null };
+  const { start, added } = readLoaded(json.file);
+  const named = END_NAMES.map((name) => added.get(name)).find((id) => id !== undefined);
+  return { start, end: json.end ?? named ?? null };
+}
+
+/** Names of the token that ends a document, where no file says which it is. */
+const END_NAMES = ['<|endoftext|>', '<|end_of_text|>', '</s>'];
+
+type LoadedJson = Extract<TokenizerJson, { kind: 'loaded' }>;
+/** Tokenizers whose ids are pieces of words. */
+export type PieceJson = PairJson | LoadedJson;
+
+/** Encodes a text that arrives in pieces. The ids do not depend on where the pieces end. */
+export interface TextReader {
+  /** Characters of the longest word so far. */
+  readonly longestWord: number;
+  /** @throws SpanTooShort */
+  push(codePoints: ArrayLike<number>): void;
+  /** @throws SpanTooShort */
+  end(): void;
+}
+
+/**
+ * Returns a function that makes readers of texts, which share the tables for encoding.
+ * @throws RangeError before `loadTokenizer` where the tokenizer needs it
+ */
+export function textReaders(
+  json: PieceJson,
+): (take: (ids: readonly number[]) => void, span: Span) => TextReader {
+  if (json.kind !== 'loaded') {
+    const encoder = new PairEncoder(pairModel(json));
+    const endOfText = endsText(json);
+    return (take, span) => new PieceReader(encoder, take, { endOfText, span });
+  }
+  const loaded = new LoadedEncoder(readLoaded(json.file));
+  return (take, span) => {
+    take(loaded.model.start);
+    return new LoadedReader(loaded, take, span);
+  };
+}
+
+function encodingOf(json: PieceJson): Tokenizer['encode'] {
+  const readerWith = textReaders(json);
+  return (text) => {
+    const codePoints = codePointsOf(text);
+    return withSpan((span) => {
+      const ids: number[] = [];
+      const reader = readerWith((some) => {
+        for (const id of some) ids.push(id);
+      }, span);
+      reader.push(codePoints);
+      reader.end();
+      return Uint32Array.from(ids);
+    });
+  };
+}
+
+/**
+ * Decodes ids that stand for bytes.
+ * @param isText tells tokens with text from special ones, where a space at the start is dropped; null where it is kept
+ */
+function decodingOf(
+  bytesOf: (token: number) => Uint8Array | undefined,
+  isText: ((token: number) => boolean) | null = null,
+): Pick<Tokenizer, 'decode' | 'decoder' | 'name'> {
+  const replacement = new TextEncoder().encode(REPLACEMENT);
+  const textDecoder = (fatal = false) => new TextDecoder('utf-8', { fatal, ignoreBOM: true });
+  const partsOf = (before: ArrayLike<number>) => {
+    let begins = isText !== null && !Array.from(before).some(isText);
+    const decoder = textDecoder();
+    const part = (token: number) => {
+      const text = decoder.decode(bytesOf(token) ?? replacement, { stream: true });
+      if (!begins || text === '') return text;
+      begins = false;
+      return text.startsWith(' ') ? text.slice(1) : text;
+    };
+    return { part, rest: () => decoder.decode() };
+  };
+  return {
     decode(tokens) {
-      const decoder = textDecoder();
-      const parts = Array.from(tokens, (token) => decoder.decode(bytesOf(token), { stream: true }));
-      return parts.join('') + decoder.decode();
+      const { part, rest } = partsOf([]);
+      return Array.from(tokens, part).join('') + rest();
     },
-    decoder() {
-      const decoder = textDecoder();
-      return (token) => decoder.decode(bytesOf(token), { stream: true });
-    },
+    decoder: (before = []) => partsOf(before).part,
     name(token) {
+      const bytes = bytesOf(token) ?? replacement;
       try {
-        return textDecoder(true).decode(bytesOf(token));
+        return textDecoder(true).decode(bytes);
       } catch {
-        return Array.from(bytesOf(token), (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
+        return Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
       }
     },
-    json,
   };
 }
 

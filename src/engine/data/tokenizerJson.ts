@@ -2,6 +2,8 @@
 
 import { EngineError } from '../core/errors.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson } from '../core/strictJson.ts';
+import { TokenizerProblem } from './loaded/components.ts';
+import { readLoaded } from './loaded/tokenizerFile.ts';
 import { MAX_VOCABULARY, type TokenizerJson } from './tokenizer.ts';
 
 const MAX_DEPTH = 3;
@@ -53,9 +55,24 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       if (at >= 0) throw wrong(`has ${pairs[at]} in pair ${at >> 1}, which is not an earlier token`);
       return { kind: 'bpe', pairs };
     }
+    case 'loaded': {
+      const end = json.get('end');
+      const content = json.get('file');
+      if (typeof content !== 'string') throw wrong('has no file');
+      try {
+        const { pieces } = readLoaded(content);
+        if (end === undefined) return { kind: 'loaded', file: content };
+        if (!(Number.isInteger(end) && pieces[end as number] !== undefined))
+          throw wrong('has an end that is no token');
+        return { kind: 'loaded', file: content, end: end as number };
+      } catch (cause) {
+        if (!(cause instanceof TokenizerProblem)) throw cause;
+        throw wrong(cause.message);
+      }
+    }
     default:
       throw wrong(
-        'is of an unknown kind; the kinds are char, byte, bpe and gpt2',
+        'is of an unknown kind; the kinds are char, byte, bpe, gpt2 and loaded',
         'Use the version of Halfstep that wrote it, if that is a later one. Otherwise the file is damaged. Get it again.',
       );
   }

@@ -1,6 +1,7 @@
 /** Byte-pair tokens of a text that arrives in pieces: the words to learn pairs from, and the ids of the text. */
 import type { CountedWords } from './bpe.ts';
 import { GPT2_END, GPT2_END_ID } from './gpt2.ts';
+import type { JoiningEncoder } from './joining.ts';
 import { FIRST_SPAN, LongWord, type Span, SpanTooShort, wider } from './longWord.ts';
 import type { PairEncoder } from './pairModel.ts';
 import { WordReader, type WordSink } from './words.ts';
@@ -71,11 +72,47 @@ export class LearnedWords implements WordSink, CountedWords {
 }
 
 /** Longest word in characters that is encoded at once. Longer words are encoded span by span. */
-const LONGEST_WHOLE_WORD = 256;
+export const LONGEST_WHOLE_WORD = 256;
 const CACHED_WORDS = 2 ** 17;
 const CACHED_BYTES = 2 ** 22;
 
 const END_MARK = Array.from(GPT2_END, (character) => character.charCodeAt(0));
+
+/** Encodes words, whose ids it passes on a few at a time. */
+export class WordTokens implements WordSink {
+  readonly #encoder: JoiningEncoder;
+  readonly #take: (ids: readonly number[]) => void;
+  readonly #span: Span;
+  readonly #cached = new WordTable(CACHED_BYTES, CACHED_WORDS);
+  readonly #cachedIds: number[][] = [];
+  #long: LongWord | null = null;
+  #inLong = false;
+
+  constructor(encoder: JoiningEncoder, take: (ids: readonly number[]) => void, span: Span) {
+    this.#encoder = encoder;
+    this.#take = take;
+    this.#span = span;
+  }
+
+  /** @throws SpanTooShort */
+  take(bytes: Uint8Array, length: number, ends: boolean): void {
+    if (ends && !this.#inLong) {
+      this.#take(this.#idsOf(bytes, length));
+      return;
+    }
+    this.#long ??= new LongWord(this.#encoder, this.#span);
+    this.#inLong = !ends;
+    this.#take(this.#long.push(bytes, length));
+    if (ends) this.#take(this.#long.end());
+  }
+
+  #idsOf(bytes: Uint8Array, length: number): readonly number[] {
+    const index = this.#cached.add(bytes, length);
+    if (index < 0) return this.#encoder.encodeWord(bytes, length);
+    this.#cachedIds[index] ??= this.#encoder.encodeWord(bytes, length);
+    return this.#cachedIds[index];
+  }
+}
 
 export interface PieceOptions {
   /** Whether `<|endoftext|>` becomes GPT-2's special token; else it is ordinary text. */
@@ -84,25 +121,21 @@ export interface PieceOptions {
 }
 
 /** Encodes a text that arrives in pieces. The ids do not depend on where the pieces end. */
-export class PieceReader implements WordSink {
-  readonly #reader = new WordReader(this, LONGEST_WHOLE_WORD);
-  readonly #encoder: PairEncoder;
+export class PieceReader {
+  readonly #reader: WordReader;
   readonly #take: (ids: readonly number[]) => void;
   readonly #endOfText: boolean;
-  readonly #span: Span;
-  readonly #cached = new WordTable(CACHED_BYTES, CACHED_WORDS);
-  readonly #cachedIds: number[][] = [];
-  #long: LongWord | null = null;
-  #inLong = false;
   /** Number of characters of the end mark that the text has just matched. */
   #marked = 0;
 
   /** @param take receives the ids of the text, a few at a time */
   constructor(encoder: PairEncoder, take: (ids: readonly number[]) => void, options: PieceOptions) {
-    this.#encoder = encoder;
+    this.#reader = new WordReader(
+      new WordTokens(encoder, take, options.span ?? FIRST_SPAN),
+      LONGEST_WHOLE_WORD,
+    );
     this.#take = take;
     this.#endOfText = options.endOfText;
-    this.#span = options.span ?? FIRST_SPAN;
   }
 
   /** Characters of the longest word so far. */
@@ -120,24 +153,6 @@ export class PieceReader implements WordSink {
   end(): void {
     this.#pushMarked();
     this.#reader.end();
-  }
-
-  take(bytes: Uint8Array, length: number, ends: boolean): void {
-    if (ends && !this.#inLong) {
-      this.#take(this.#idsOf(bytes, length));
-      return;
-    }
-    this.#long ??= new LongWord(this.#encoder, this.#span);
-    this.#inLong = !ends;
-    this.#take(this.#long.push(bytes, length));
-    if (ends) this.#take(this.#long.end());
-  }
-
-  #idsOf(bytes: Uint8Array, length: number): readonly number[] {
-    const index = this.#cached.add(bytes, length);
-    if (index < 0) return this.#encoder.encode(bytes, length);
-    this.#cachedIds[index] ??= this.#encoder.encode(bytes, length);
-    return this.#cachedIds[index];
   }
 
   #pushOne(codePoint: number): void {

@@ -30,6 +30,11 @@ function kindOf(codePoint: number): number {
   return kind;
 }
 
+/** Whether a character is a number of any kind: a digit, a fraction or a Roman numeral. */
+export function isNumber(codePoint: number): boolean {
+  return kindOf(codePoint) === NUMBER;
+}
+
 /** Receives words in UTF-8. */
 export interface WordSink {
   /**

@@ -65,6 +65,13 @@ export class Arena {
   }
 }
 
+/** Queues a copy of a whole tensor into another of the same size. */
+export function copyTensor(device: GPUDevice, arena: Arena, from: Tensor, to: Tensor): void {
+  const encoder = device.createCommandEncoder({ label: `copy ${from.name}` });
+  encoder.copyBufferToBuffer(arena.buffer(from), 0, arena.buffer(to), 0, byteLength(from));
+  device.queue.submit([encoder.finish()]);
+}
+
 /** Reads the first `bytes` of a tensor through a temporary staging buffer (one CPU-GPU sync). */
 export async function readTensor(
   device: GPUDevice,

@@ -6,6 +6,7 @@ import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
+import type { FormatId } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { copyFormat } from '../precision/recipe.ts';
 import type { Recipe } from '../precision/recipes.ts';
@@ -141,17 +142,15 @@ export function layoutParameters(
         place(rule, spec, first, Math.min(step, spec.rows - first));
     }
   }
-  const parameters = new Map<string, Parameter & { parts: ParameterPart[] }>(
-    specs.map((spec) => [spec.name, { spec, rule: spec.trainable ? ruleOf(spec) : null, parts: [] }]),
-  );
+  const partsOf = new Map<ParameterSpec, ParameterPart[]>();
   const chunks = placed.map(({ rule, members }, index) => {
     const last = members.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
-    const chunk = makeChunk(index, elements, rule, members, recipe);
+    const chunk = makeChunk(index, elements, rule, members, recipe, copy);
     for (const { spec, firstRow, rows, offset, elements: count } of members) {
       const sliceOf = (tensor: Tensor): TensorSlice => slice(tensor, offset, count);
       const weight = sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master);
-      parameters.get(spec.name)!.parts.push({
+      const part = {
         firstRow,
         rows,
         chunk: index,
@@ -160,10 +159,18 @@ export function layoutParameters(
         backwardWeight: weight,
         gradient: chunk.gradient && sliceOf(chunk.gradient),
         states: mapStates(chunk.states, sliceOf),
-      });
+      };
+      const before = partsOf.get(spec);
+      if (before) before.push(part);
+      else partsOf.set(spec, [part]);
     }
     return chunk;
   });
+  const parameters = new Map<string, Parameter>();
+  for (const spec of specs) {
+    const rule = spec.trainable ? ruleOf(spec) : null;
+    parameters.set(spec.name, { spec, rule, parts: partsOf.get(spec)! });
+  }
   return { specs, chunks, parameters, vocabularyRows };
 }
 
@@ -215,9 +222,9 @@ function makeChunk(
   rule: UpdateRule | null,
   members: readonly Placed[],
   recipe: Recipe,
+  copy: FormatId | null,
 ): Chunk {
   const { format: master, rounding } = recipe.storage('master');
-  const copy = copyFormat(recipe);
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
     name: `parameters.${index}#${suffix}`,
     type,

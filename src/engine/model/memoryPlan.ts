@@ -56,23 +56,30 @@ export function memoryPlan(
  */
 export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: PlanLimits): MemoryPlan {
   const tensors = runTensors(config, vocabulary, limits);
-  const largest = tensors.planned.reduce((a, b) => (byteLength(b.tensor) > byteLength(a.tensor) ? b : a));
-  return { tensors, bytes: sumBytes(tensors, limits), largest: largest.tensor };
-}
-
-function sumBytes(tensors: RunTensors, { saved }: PlanLimits): MemoryBytes {
   const bytes = Object.fromEntries([...MEMORY_CATEGORIES, 'total'].map((key) => [key, 0])) as Record<
     MemoryCategory | 'total',
     number
   >;
+  let largest = tensors.planned[0]!.tensor;
+  let most = 0;
   for (const { tensor, category } of tensors.planned) {
-    bytes[category] += byteLength(tensor);
-    bytes.total += byteLength(tensor);
+    const size = byteLength(tensor);
+    bytes[category] += size;
+    bytes.total += size;
+    if (size <= most) continue;
+    most = size;
+    largest = tensor;
   }
-  return saved ? withSnapshot(bytes, stagingBytes(tensors)) : bytes;
+  const all = limits.saved ? withSnapshot(bytes, stagingBytes(tensors)) : bytes;
+  return { tensors, bytes: all, largest };
 }
 
 /** The bytes of a run together with a snapshot of its state. @param snapshot in bytes */
 export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
   return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
+}
+
+/** The bytes of a run together with those of the cache and the passes that sample from it. @param sampling in bytes */
+export function withSampling(bytes: MemoryBytes, sampling: number): MemoryBytes {
+  return { ...bytes, activations: bytes.activations + sampling, total: bytes.total + sampling };
 }

@@ -109,10 +109,10 @@ export interface NarrowedWeight {
 /** Weights that are stored in f32 and that matmuls read in fewer bits. */
 export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): NarrowedWeight[] {
   const narrowed: NarrowedWeight[] = [];
-  for (const [name, { spec, parts }] of parameters) {
+  for (const { spec, parts } of parameters.values()) {
     for (const part of parts) {
       if (formatOf(part.master) !== 'f32' || formatOf(part.weight) === 'f32') continue;
-      narrowed.push({ name: partName(name, part, parts), spec, part });
+      narrowed.push({ name: partName(spec.name, part, parts), spec, part });
     }
   }
   return narrowed;
@@ -127,10 +127,14 @@ export function histogramWords(
   { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
 ): number {
-  const scaled = distinct(stores, ({ operand }) => isScaled(operand));
-  const noise = scaled.length + narrowedStores(stores).length + narrowedWeights(parameters).length;
-  const gradients = specs.length + readGradients(stores).length;
-  return gradients * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
+  const [scaled, narrowed, read] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const stored of stores) {
+    if (isScaled(stored.operand)) scaled.add(stored.name);
+    else if (isNarrowed(stored)) narrowed.add(stored.name);
+    if (isReadGradient(stored)) read.add(stored.name);
+  }
+  const noise = scaled.size + narrowed.size + narrowedWeights(parameters).length;
+  return (specs.length + read.size) * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }
 
 function row(

@@ -40,16 +40,39 @@ export function matrix(
   },
   std = INITIAL_STD,
 ): ParameterSpec {
+  const { rows, columns, matmul, rowsOf, learnedRows = rows, sideBySide = [columns] } = shape;
   const init = { kind: 'normal', std } as const;
-  const whole = { learnedRows: shape.rows, sideBySide: [shape.columns] };
-  return { name, block, ...whole, ...shape, decays: true, trainable: true, init };
+  return {
+    name,
+    block,
+    rows,
+    columns,
+    rowsOf,
+    sideBySide,
+    learnedRows,
+    decays: true,
+    trainable: true,
+    matmul,
+    init,
+  };
 }
 
 /** A vector (columns) whose initial values are all `value`. */
 export function vector({ name, block }: Site, columns: number, value: number): ParameterSpec {
-  const shape = { rows: 1, learnedRows: 1, columns, sideBySide: [columns], rowsOf: null };
   const init = { kind: 'constant', value } as const;
-  return { name, block, ...shape, decays: false, trainable: true, matmul: false, init };
+  return {
+    name,
+    block,
+    rows: 1,
+    columns,
+    rowsOf: null,
+    sideBySide: [columns],
+    learnedRows: 1,
+    decays: false,
+    trainable: true,
+    matmul: false,
+    init,
+  };
 }
 
 /** Number of learned values of a parameter, without the rows that pad the vocabulary. */

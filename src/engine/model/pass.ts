@@ -33,20 +33,10 @@ import {
 import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
+import type { Continuation, PassOptions } from './passOptions.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
-import type { TensorPlan } from './tensorPlan.ts';
 import type { GradientPlace, Value } from './value.ts';
-
-export interface PassOptions {
-  /** Whether layers push a backward pass onto the tape. */
-  readonly trains: boolean;
-  readonly windows: number;
-  /** Receives the site number of the first operation that overflows. */
-  readonly found: Tensor;
-  /** Whether the pass finds the initial delayed scales. It then stores each tensor with its current scale. */
-  readonly calibrates?: boolean;
-}
 
 /**
  * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
@@ -70,11 +60,12 @@ export const PARTIALS = 'partial sums';
 export class Pass {
   readonly run: ModelRun;
   readonly windows: number;
-  /** Windows times context. */
+  /** Windows times context, or the tokens of {@link continuation}. */
   readonly rows: number;
   readonly found: Tensor;
   readonly trains: boolean;
   readonly calibrates: boolean;
+  readonly continuation: Continuation | undefined;
   readonly #emissions = new EmissionList();
   #tape: (() => void)[] = [];
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
@@ -83,11 +74,12 @@ export class Pass {
   /** Tensors that still hold their values when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
-  constructor(run: ModelRun, { trains, windows, found, calibrates = false }: PassOptions) {
+  constructor(run: ModelRun, { trains, windows, found, calibrates = false, continuation }: PassOptions) {
     this.run = run;
     this.trains = trains;
     this.windows = windows;
-    this.rows = windows * run.gpt.context;
+    this.continuation = continuation;
+    this.rows = continuation?.rows ?? windows * run.gpt.context;
     this.found = found;
     this.calibrates = calibrates;
   }
@@ -210,8 +202,9 @@ export class Pass {
     blockScales?: BlockScales,
   ): Tensor {
     const kept = this.#isKept(lifetime);
-    if (!kept) return this.#share('activations', site.part, type, elements, blockScales);
-    const tensor = this.run.tensorPlan.add('activations', site.name, type, elements, blockScales);
+    const { tensorPlan } = this.run;
+    if (!kept) return tensorPlan.shared('activations', site.part, type, elements, blockScales);
+    const tensor = tensorPlan.add('activations', site.name, type, elements, blockScales);
     this.#kept.add(tensor);
     return tensor;
   }
@@ -231,7 +224,7 @@ export class Pass {
     const saved = this.scaled(site.name, role, site, tensor, elements);
     if (!two) return { operand: saved, saved, dropped };
     // The next matmul reads it, and nothing after that.
-    const shared = this.#share(
+    const shared = this.run.tensorPlan.shared(
       'activations',
       'forward operand',
       storage.format,
@@ -291,21 +284,32 @@ export class Pass {
 
   /** The tensor that a kernel writes in the wider format and that is quantised from there. All roles and sites share it. */
   wide(role: SiteRole, site: Site, elements: number): Tensor {
-    return this.#share('activations', 'before quantisation', this.written(role, site), elements);
+    return this.run.tensorPlan.shared(
+      'activations',
+      'before quantisation',
+      this.written(role, site),
+      elements,
+    );
   }
 
-  /** A scratch tensor of the backward pass, which all layers that use its name share. */
+  /** Plans the tensor that keeps a block's keys and values between the passes over a window. */
+  cache(site: Site, type: ElementType, elements: number): Tensor {
+    return this.run.tensorPlan.add('activations', site.name, type, elements);
+  }
+
+  /** A scratch tensor of the backward pass, which all layers that use its name share. A pass without one plans no memory for it. */
   scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
-    return this.#share('activationGradients', name, type, elements, blockScales);
+    if (!this.trains) return { name, type, elements, ...(blockScales && { blockScales }) };
+    return this.run.tensorPlan.shared('activationGradients', name, type, elements, blockScales);
   }
 
   /** f32 scratch for the partial sums of two-pass reductions. */
   partials(elements: number): Tensor {
-    return this.scratch(PARTIALS, 'f32', elements);
+    return this.run.tensorPlan.shared('activationGradients', PARTIALS, 'f32', elements);
   }
 
   logits(name: string, type: ElementType, elements: number): Tensor {
-    return this.#share('logits', name, type, elements);
+    return this.run.tensorPlan.shared('logits', name, type, elements);
   }
 
   /**
@@ -389,9 +393,5 @@ export class Pass {
     if (this.#block === null || lifetime === 'kept') return true;
     if (lifetime === 'forward') return false;
     return RECOMPUTE_LEVELS.indexOf(this.run.recompute) < RECOMPUTE_LEVELS.indexOf(lifetime);
-  }
-
-  #share(...asked: Parameters<TensorPlan['shared']>): Tensor {
-    return this.run.tensorPlan.shared(...asked);
   }
 }

@@ -107,7 +107,8 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   storage(role: RunRole): Storage;
   storage(role: Role, site: StorageSite): Storage;
   storage(role: Role, site?: StorageSite): Storage {
-    const rule = site && this.sites.findLast((each) => role in each.storages && PLACES[each.in](site));
+    if (!site || this.sites.length === 0) return this.storages[role];
+    const rule = this.sites.findLast((each) => role in each.storages && PLACES[each.in](site));
     return (rule?.storages as Partial<Record<Role, Storage>>)?.[role] ?? this.storages[role];
   }
 }
@@ -175,9 +176,10 @@ export function delayedScaling(recipe: RecipeRow): DelayedScaling | null {
  * weights themselves, or if copies are made one by one, because they are quantised or have different formats.
  */
 export function copyFormat(recipe: RecipeRow): FormatId | null {
-  const copies = weightCopies(recipe);
-  const [format, ...others] = new Set(copies.map((copy) => copy.format));
-  return format && others.length === 0 && !copies.some(isQuantized) ? format : null;
+  const [first, ...others] = weightCopies(recipe);
+  if (!first) return null;
+  const isSame = (copy: Storage) => copy.format === first.format && !isQuantized(copy);
+  return isSame(first) && others.every(isSame) ? first.format : null;
 }
 
 /** Whether the copies of weights that matmuls read are made one by one after an update. */

@@ -64,6 +64,27 @@ test('fp32: all kernels and tiles sum to the same bits, in all layouts and in pa
     }
   }));
 
+/** As above, with full tiles of eight columns a lane. */
+const WIDE_TILES = { NN: { m: 133, n: 256, k: 52 }, TN: { m: 132, n: 256, k: 523 } } as const;
+
+test('fp32: eight columns a lane sum to the same bits as four', () =>
+  withKernelFixture(async (fixture) => {
+    const codesOf = async (kernel: MatmulKernel, wide: boolean): Promise<unknown> => {
+      const run = new KernelRun(fixture);
+      const found = run.found();
+      const target = targetOf(fixture, 'packed', true, kernel);
+      const planned = (['NN', 'TN'] as const).map((layout) => {
+        const kind = MATMUL_KINDS.find((one) => one.layout === layout && one.fused[0] === 'accumulate')!;
+        return planMatmul(run, target, recipeOf('fp32'), kind, WIDE_TILES[layout], found);
+      });
+      const dispatches = planned.flatMap((one) => one.dispatches);
+      expect(dispatches.map(({ variant }) => variant.conditions.wide)).toEqual([wide, wide]);
+      await run.run(dispatches);
+      return planned.map(({ out }) => run.codesOf(out));
+    };
+    expect(await codesOf('register32', true)).toEqual(await codesOf('register16', false));
+  }));
+
 /** Two, three and as many parts as there may be of these sums; the last part is shorter, also than a step of the kernel. */
 const LONG_SUMS = [
   { m: 36, n: 52, k: 513 },

@@ -278,6 +278,7 @@ export function awkwardShapes(layout: MatmulKind['layout']): MatmulShape[] {
         { m: 4, n: 132, k: 1 },
         { m: 20, n: 4, k: 1003 },
         { m: 68, n: 68, k: 3 },
+        { m: 36, n: 128, k: 21 }, // as below
       ]
     : [
         { m: 37, n: 52, k: 20 },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { titlesOf } from '../../../src/app/panels/settingWords.ts';
 import { isModelKind } from '../../../src/engine/config/gptConfig.ts';
 import { PRESET_NAMES } from '../../../src/engine/config/presets.ts';
-import { rowOf } from '../../../src/engine/config/settings/table.ts';
+import { FIELDS, rowOf } from '../../../src/engine/config/settings/table.ts';
 import { integerAt } from '../../../src/engine/core/rng.ts';
 import { TEXT_IDS } from '../../../src/engine/data/builtins.ts';
 import type { TokenizerChoice } from '../../../src/engine/data/tokenizer.ts';
@@ -34,7 +34,9 @@ function randomSettings(seed: number): Settings {
   const choices = Object.fromEntries(
     PRESET_SETTINGS.filter((key) => !isNumber(key)).map((key) => [
       key,
-      draw(rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) ? 10 : 2) === 0
+      draw(
+        rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) || CONDITIONAL.has(fieldOf(key)) ? 10 : 2,
+      ) === 0
         ? one(choicesOf(key))
         : null,
     ]),
@@ -67,6 +69,9 @@ function randomSettings(seed: number): Settings {
     sample: number(draw(500)),
   };
 }
+
+/** What has an effect only beside some values of another setting. */
+const CONDITIONAL = new Set(FIELDS.flatMap((field) => Object.values(rowOf(field).disables ?? {}).flat()));
 
 test('a link restores the settings it was made from and starts nothing', () => {
   let sound = 0;

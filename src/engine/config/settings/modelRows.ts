@@ -210,7 +210,7 @@ export const MODEL_ROWS = {
     option: 'tokenizer',
     group: 'data',
     label: 'Tokenizer',
-    help: "one token per character, per UTF-8 byte, or BPE: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot reads <|endoftext|> in the text as the token that ends a document",
+    help: "one token per character, per UTF-8 byte, or BPE: bpe:N learns up to N tokens from the text, gpt2 has GPT-2's 50,257, gpt2-eot reads <|endoftext|> in the text as the token that ends a document; a model's own tokenizer comes with --init",
     titles: {
       char: 'characters',
       byte: 'bytes',
