@@ -98,6 +98,16 @@ export function overridesOfModel({ shape, tokenizer }: InitialModel, given: Over
   return { ...decided, tokenizer: choiceOfModel(choiceOf(tokenizer), given.tokenizer ?? null) };
 }
 
+/** Settings that the file determines take precedence over given ones, and those over what it only suggests. */
+export function configOf(model: InitialModel, given: Overrides): Overrides {
+  const { likelyTokenizer } = model;
+  return {
+    ...(likelyTokenizer && { tokenizer: likelyTokenizer }),
+    ...given,
+    ...overridesOfModel(model, given),
+  };
+}
+
 /** The option that pads a text's vocabulary to that of the model; null when it was given. */
 export function fillOption({ shape }: InitialModel, given: Overrides): string | null {
   return given.vocabulary === shape.vocabulary ? null : `--vocab ${shape.vocabulary}`;

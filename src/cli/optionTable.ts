@@ -35,6 +35,9 @@ export type OptionSpec = OptionText &
     | { readonly kind: 'numbers' }
     /** A whole number that is no field of a configuration. */
     | { readonly kind: 'count' }
+    /** A number that is no field of a configuration. */
+    | { readonly kind: 'number' }
+    | { readonly kind: 'text' }
     /** Bytes, as 24GiB. */
     | { readonly kind: 'size' }
     | { readonly kind: 'flag'; readonly short?: string }

@@ -123,6 +123,8 @@ export interface SampleRequest {
   readonly length: number;
   readonly temperature: number;
   readonly topK: number;
+  readonly topP?: number;
+  readonly repetitionPenalty?: number;
   readonly seed: number;
 }
 
@@ -159,6 +161,8 @@ export interface SampleText extends SampleHeading {
   /** Without the prompt. Shorter than requested when it was stopped. */
   readonly text: string;
   readonly tokens: readonly SampledToken[];
+  /** Of the tokens after the first, which waits for the prompt; null where there are none. */
+  readonly tokensPerSec: number | null;
 }
 
 /** A saved run, in a file of the visitor's or in the page's private storage. */

@@ -70,11 +70,9 @@ export async function modelFolderOfRun(
   limits: PlanLimits,
 ): Promise<FileToWrite[]> {
   const { config, tokenizer, text, adapter, firstLoss } = run.description;
-  const gpt = await modelOfRun(run);
-  const tensors = runTensors(config, gpt.vocabulary, limits);
   const steps = run.progress.attempted;
   const facts = { config, text: text.name, adapter, steps, firstLoss, lastLoss: null, valLoss: null };
-  return modelFolder(gpt, tokenizer, format, (name) => readMaster(run, tensors, name), facts);
+  return modelFolder(await modelOfRun(run), tokenizer, format, await weightsOfRun(run, limits), facts);
 }
 
 export function textFile(name: string, text: string): FileToWrite {
@@ -85,6 +83,20 @@ export function textFile(name: string, text: string): FileToWrite {
 export async function modelOfRun({ description: { config, tokenizer } }: RunFile): Promise<GptConfig> {
   await loadTokenizer(tokenizer);
   return gptConfig(config, tokensIn(tokenizer));
+}
+
+/**
+ * Returns a function that reads the parameters of a saved run by name, (rows * columns) f32.
+ * @param limits of the adapter that saved the run
+ * @throws EngineError as {@link readMaster}, when a parameter is read
+ */
+export async function weightsOfRun(
+  run: RunFile,
+  limits: PlanLimits,
+): Promise<(name: string) => Promise<Float32Array>> {
+  const gpt = await modelOfRun(run);
+  const tensors = runTensors(run.description.config, gpt.vocabulary, limits);
+  return (name) => readMaster(run, tensors, name);
 }
 
 /**

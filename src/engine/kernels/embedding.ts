@@ -19,22 +19,24 @@ export function embeddingForward(
     tokenRows: number;
     /** (T, C), if positions have embeddings. */
     positionWeight?: Operand | undefined;
+    /** (1) u32: the place of the first row in its window, where the rows are a part of one; else they are whole windows. */
+    position?: Operand | undefined;
     out: Operand;
     rows: number;
     context: number;
     width: number;
   },
 ): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, out, found, context, width, label } =
-    args;
+  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, position } = args;
+  const { out, found, context, width, label } = args;
   const vectors = (args.rows * width) / 4;
   return dispatch(target, 'embedding_forward', {
     operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens },
+    tensors: { tokens, position },
     writes: ['out'],
     found,
     uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    conditions: { positions: positionWeight !== undefined },
+    conditions: { positions: positionWeight !== undefined, placed: position !== undefined },
     grid: linearGrid(vectors, 64),
     label,
   });

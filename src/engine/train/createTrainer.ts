@@ -97,8 +97,6 @@ export async function createTrainer(
       optimizer: await compile('optimizer', schedule.microBatch.length),
       evaluation: await compile('evaluation'),
       sharpness: await compile('sharpness'),
-      sampleForward: await compile('sampleForward'),
-      sampleLogits: await compile('sampleLogits'),
     };
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();

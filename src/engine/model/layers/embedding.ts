@@ -53,6 +53,7 @@ export class Embedding implements Layer {
             firstToken: part.firstRow,
             tokenRows: part.rows,
             positionWeight: positions?.master,
+            position: positions ? pass.continuation?.position : undefined,
             ...{ out, rows, context, width, found },
           }),
         ),
