@@ -65,6 +65,17 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
+      // scripts/test-llama-cpp.mjs starts these with llama.cpp, which is no dependency of the project.
+      {
+        test: {
+          name: 'llama-cpp',
+          include: ['test/llamaCpp/*.test.ts'],
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 7 },
+          ...oneAtATime,
+        },
+      },
       // Tests the package as installed by npm, in Node and Chromium. Child processes inherit the environment.
       {
         test: {
