@@ -83,8 +83,8 @@ export const MODEL_ROWS = {
     option: 'intermediate',
     label: 'MLP width',
     unit: 'channels',
-    help: 'width between the layers of the MLP, a multiple of 4',
-    standard: '4 x width; 8/3 of it, rounded up to a multiple of 32, with a gate',
+    help: 'width between the layers of the MLP, a multiple of 4; left out it is 4 x width, and with a gate 8/3 of it, rounded up to a multiple of 32',
+    standard: 'by width',
     inPyTorch: [GPT2_KINDS.intermediate],
   }),
   position: choice({
