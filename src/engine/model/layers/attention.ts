@@ -1,4 +1,5 @@
 import { type GptConfig, headSize, keyValueHeads } from '../../config/gptConfig.ts';
+import { attentionScale } from '../../config/mup.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
 import { dropoutAt } from '../dropout.ts';
@@ -59,7 +60,7 @@ export class Attention implements Layer {
     const softCap = attentionSoftCap > 0 ? attentionSoftCap : undefined;
     const dropout = dropoutAt(pass, site);
     const windows = dropout && { tensor: dropout.windows, dropout };
-    const options: AttentionOptions = { softCap, windows };
+    const options: AttentionOptions = { scale: attentionScale(this.#config), softCap, windows };
     const inputSite = this.#input.site;
     const projected = pass.save(inputSite, format, rows * this.#input.outputs);
     const gradientOfProjected: GradientPlace = {
