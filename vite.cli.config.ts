@@ -17,7 +17,9 @@ export default defineConfig(({ mode }) => ({
       input: {
         bench: 'src/cli/bench.ts',
         compare: 'src/cli/compare.ts',
+        evaluate: 'src/cli/evaluate.ts',
         plan: 'src/cli/plan.ts',
+        sample: 'src/cli/sample.ts',
         sweep: 'src/cli/sweep.ts',
         train: 'src/cli/train.ts',
       },

@@ -3,10 +3,16 @@ import type { SampledToken, SampleHeading } from '../session/protocol.ts';
 import { formatCount, formatLoss, formatPercent } from './format.ts';
 
 /** "Step 75, loss 2.815" and, for a requested sample, its options. */
-export function sampleCaption({ kind, step, loss, temperature, topK, seed }: SampleHeading): string {
+export function sampleCaption(heading: SampleHeading): string {
+  const { kind, step, loss, temperature, topK, topP = 1, repetitionPenalty = 1, seed } = heading;
   const where = step === 0 ? 'Before the first step' : `Step ${formatCount(step)}, loss ${formatLoss(loss)}`;
   if (kind !== 'asked') return where;
-  const from = topK > 0 ? `top-k ${topK}` : 'all tokens';
+  const filters = [
+    ...(topK > 0 ? [`top-k ${topK}`] : []),
+    ...(topP < 1 ? [`top-p ${topP}`] : []),
+    ...(repetitionPenalty === 1 ? [] : [`repetition penalty ${repetitionPenalty}`]),
+  ];
+  const from = filters.length > 0 ? filters.join(', ') : 'all tokens';
   return `${where}, temperature ${temperature}, ${from}, seed ${seed}`;
 }
 

@@ -37,7 +37,7 @@ export function readArguments(
     if (token.kind !== 'option') continue;
     const option = optionCalled(options, token.name);
     if (!option) throw unknownOption(token.rawName, options);
-    given.set(option.name, argumentValue(option, token.value));
+    given.set(option.name, argumentValue(option, token.value, token.inlineValue));
   }
   return given;
 }
@@ -70,7 +70,11 @@ function optionCalled(options: readonly OptionSpec[], name: string): OptionSpec 
   );
 }
 
-function argumentValue(option: OptionSpec, value: string | undefined): string {
+/** Placeholders of values in messages. */
+const WORDS: Partial<Record<OptionSpec['kind'], string>> = { file: 'FILE', folder: 'DIR', text: 'TEXT' };
+
+function argumentValue(option: OptionSpec, value: string | undefined, isInline = false): string {
+  if (option.kind === 'text' && isInline && value !== undefined) return value;
   if (isSwitch(option)) {
     if (value === undefined) return '';
     throw new EngineError(
@@ -81,7 +85,7 @@ function argumentValue(option: OptionSpec, value: string | undefined): string {
   }
   // `--batch --steps 5`: parseArgs takes the next option for the value.
   if (value === undefined || value === '' || value.startsWith('--')) {
-    const word = option.kind === 'file' ? 'FILE' : option.kind === 'folder' ? 'DIR' : 'VALUE';
+    const word = WORDS[option.kind] ?? 'VALUE';
     throw new EngineError(
       'BAD_VALUE',
       `--${option.name} needs a value.`,
@@ -135,6 +139,12 @@ export function listOf<T extends string>(
     if (known(item)) return item;
     throw new EngineError('BAD_VALUE', `--${name} has "${item}".`, suggestion(item, all));
   });
+}
+
+/** @throws EngineError BAD_VALUE naming the option */
+export function decimalNumber(name: string, value: string): number {
+  if (/^-?(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value)) return Number(value);
+  throw new EngineError('BAD_VALUE', `--${name} is "${value}".`, 'Give a number, such as 0.8.');
 }
 
 /** @throws EngineError BAD_VALUE naming the option */

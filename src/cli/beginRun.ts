@@ -5,7 +5,6 @@ import {
   configure,
   type Dataset,
   exportedFamily,
-  type Overrides,
   openPreset,
   openRun,
   type PresetName,
@@ -19,13 +18,7 @@ import {
 } from '../engine/index.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
-import {
-  fillOption,
-  type InitialModel,
-  modelNotes,
-  openInitialModel,
-  overridesOfModel,
-} from './initialModel.ts';
+import { configOf, fillOption, modelNotes, openInitialModel } from './initialModel.ts';
 import { checkFinalWeights, type TextChoice, type TrainCommand } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
@@ -94,15 +87,5 @@ export async function beginRun(
     resume,
     initial: model && (await readModel(model.shape, model.weights)),
     notes: model ? modelNotes(model, given) : [],
-  };
-}
-
-/** Settings that the file determines take precedence over given ones, and those over what it only suggests. */
-function configOf(model: InitialModel, given: Overrides): Overrides {
-  const { likelyTokenizer } = model;
-  return {
-    ...(likelyTokenizer && { tokenizer: likelyTokenizer }),
-    ...given,
-    ...overridesOfModel(model, given),
   };
 }

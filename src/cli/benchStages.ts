@@ -6,6 +6,7 @@ import {
   countDispatches,
   describeShape,
   gptConfig,
+  measureSampling,
   measureSteps,
   PHASES,
   phaseTimes,
@@ -30,7 +31,7 @@ const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
 export const STAGES = {
-  ...{ roofline, dispatches, kernels, step, scaling, longtasks, longrun, saving, peers },
+  ...{ roofline, dispatches, kernels, step, scaling, sampling, longtasks, longrun, saving, peers },
 } as const;
 export type StageName = keyof typeof STAGES;
 
@@ -108,6 +109,23 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
     textTable(['run', 'tokens/s', 'ms per step', ...PHASES, 'MFU', 'memory', 'first loss after'], rows),
   );
   context.print('Each phase of a step is timed separately, in ms.');
+}
+
+/** Greedy tokens with a cache of keys and values, and with every token computed again. */
+async function sampling(context: BenchContext, results: BenchResults): Promise<void> {
+  const { device, report } = context;
+  const rows: string[][] = [];
+  await forEachRun(context, results, 'sampling', async (config, name) => {
+    const speed = await measureSampling(device, report, config, await context.datasetOf(config));
+    const { tokens, tokensPerSec, recomputedTokensPerSec, same, bytes } = speed;
+    const rates = [tokensPerSec, recomputedTokensPerSec].map((rate) => rate.toFixed(2));
+    const times = `${(tokensPerSec / recomputedTokensPerSec).toFixed(1)} x`;
+    rows.push([name, String(tokens), ...rates, times, same ? 'yes' : 'no', formatBytes(bytes)]);
+    return speed;
+  });
+  if (rows.length === 0) return;
+  const columns = ['run', 'tokens', 'tokens/s', 'recomputed', 'faster', 'same tokens', 'memory'];
+  context.print(textTable(columns, rows));
 }
 
 /** Each row doubles one dimension, to show how the cost grows. */

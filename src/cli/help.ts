@@ -59,6 +59,8 @@ export function optionList(options: readonly OptionSpec[]): string {
 const VALUES: Readonly<Record<OptionSpec['kind'], string>> = {
   setting: '',
   count: ' N',
+  number: ' N',
+  text: ' TEXT',
   name: '',
   file: ' FILE',
   folder: ' DIR',

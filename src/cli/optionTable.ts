@@ -1,7 +1,7 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
 import {
-  EXPORT_DTYPES,
-  type ExportDtype,
+  EXPORT_FORMATS,
+  type ExportFormat,
   FIELDS,
   type Field,
   PRESET_NAMES,
@@ -11,7 +11,7 @@ import {
   TEXT_IDS,
 } from '../engine/index.ts';
 
-export const DEFAULT_EXPORT_DTYPE: ExportDtype = 'F32';
+export const DEFAULT_EXPORT_DTYPE: ExportFormat = 'F32';
 export const DEFAULT_SAVE_EVERY = 500;
 /** Which weights are exported and sampled when a run has ended. */
 export const FINAL_WEIGHTS = ['trained', 'averaged'] as const;
@@ -38,6 +38,9 @@ export type OptionSpec = OptionText &
     | { readonly kind: 'numbers' }
     /** A whole number that is no field of a configuration. */
     | { readonly kind: 'count' }
+    /** A number that is no field of a configuration. */
+    | { readonly kind: 'number' }
+    | { readonly kind: 'text' }
     /** Bytes, as 24GiB. */
     | { readonly kind: 'size' }
     | { readonly kind: 'flag'; readonly short?: string }
@@ -60,7 +63,7 @@ const BESIDE: Partial<Record<SettingGroup, readonly OptionSpec[]>> = {
     {
       kind: 'file',
       name: 'init',
-      help: 'start from the weights of a GPT-2 in safetensors, which decide the shape; --steps 0 only evaluates',
+      help: 'start from the weights of a GPT-2, Llama, Mistral or Qwen (safetensors, GGUF or a folder), which decide the shape; --steps 0 only evaluates',
     },
   ],
   data: [
@@ -70,12 +73,16 @@ const BESIDE: Partial<Record<SettingGroup, readonly OptionSpec[]>> = {
 };
 
 const OUTPUT: readonly OptionSpec[] = [
-  { kind: 'folder', name: 'export', help: 'write the trained model for Hugging Face libraries' },
+  {
+    kind: 'folder',
+    name: 'export',
+    help: 'write the trained model into this folder, for Hugging Face libraries or llama.cpp',
+  },
   {
     kind: 'name',
     name: 'export-dtype',
-    choices: EXPORT_DTYPES,
-    help: 'numbers of the exported weights',
+    choices: EXPORT_FORMATS,
+    help: 'numbers of the exported weights; gguf-... writes one file for llama.cpp instead of the folder',
     standard: DEFAULT_EXPORT_DTYPE,
   },
   {

@@ -38,6 +38,7 @@ export {
   recipeOf,
   type ScalingPolicy,
 } from './precision/recipes.ts';
+export { sharesScales } from './precision/rowScales.ts';
 export {
   DEFAULT_ROUNDING,
   isSimulatedFormat,
@@ -96,6 +97,7 @@ export {
 export {
   choiceOf,
   choiceOfModel,
+  createTokenizer,
   endsText,
   mostTokens,
   type Tokenizer,
@@ -196,7 +198,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
-export { EXPORT_DTYPES, type ExportDtype } from './checkpoint/dtypes.ts';
+export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
 export { exportedFamily } from './checkpoint/families.ts';
 export {
   checkVocabulary,
@@ -229,6 +231,7 @@ export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export { NEVER, type Reported } from './train/due.ts';
+export { type ForwardModel, openForwardModel, openModelOfRun } from './train/forwardModel.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
@@ -241,10 +244,12 @@ export type { RunWarning } from './train/runWarning.ts';
 export {
   checkSample,
   DEFAULT_SAMPLES,
+  type Generated,
   type SampledToken,
   type SampleOptions,
   sampleSteps,
 } from './train/sampler.ts';
+export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
@@ -327,6 +332,7 @@ export { driftOf, type LongRunBlock, MIN_STEPS, measureLongRun } from './bench/l
 export { phaseTimes, profileStep, type StepProfile } from './bench/operations.ts';
 export { PHASES } from './bench/phases.ts';
 export { measureRoofline, sharesOfPeak } from './bench/roofline.ts';
+export { measureSampling } from './bench/sampling.ts';
 export { measureSaving, type SavingCost } from './bench/saving.ts';
 export { benchShape, describeShape, SHAPE_NAMES } from './bench/shapes.ts';
 export { median } from './bench/slope.ts';

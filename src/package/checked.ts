@@ -18,6 +18,7 @@ import {
   mostTokens,
   type OptionType,
   openDevice as open,
+  openModelOfRun as openRunModel,
   PRESETS,
   tokensPerStep as perStep,
   memoryPlan as plan,
@@ -243,6 +244,12 @@ export const openDevice = guardedAsync(
     if (Array.isArray(value)) return;
     throw badValue(`${of}: without is ${inWords(value)}.`, "Give a list of features, as ['shader-f16'].");
   }),
+);
+export const openModelOfRun = guardedAsync(
+  'openModelOfRun',
+  openRunModel,
+  ...[device, report, run],
+  optional(config),
 );
 export const planLimits = guarded(
   'planLimits',

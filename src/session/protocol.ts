@@ -31,7 +31,7 @@ import type {
   BenchmarkResult,
   ConfirmedBatch,
   EvalMetrics,
-  ExportDtype,
+  ExportFormat,
   HalfStorage,
   InspectedKind,
   MemoryBytes,
@@ -123,6 +123,8 @@ export interface SampleRequest {
   readonly length: number;
   readonly temperature: number;
   readonly topK: number;
+  readonly topP?: number;
+  readonly repetitionPenalty?: number;
   readonly seed: number;
 }
 
@@ -159,6 +161,8 @@ export interface SampleText extends SampleHeading {
   /** Without the prompt. Shorter than requested when it was stopped. */
   readonly text: string;
   readonly tokens: readonly SampledToken[];
+  /** Of the tokens after the first, which waits for the prompt; null where there are none. */
+  readonly tokensPerSec: number | null;
 }
 
 /** A saved run, in a file of the visitor's or in the page's private storage. */
@@ -228,7 +232,7 @@ export type SessionCommand =
   | {
       readonly type: 'export';
       readonly what: ExportKind;
-      readonly dtype: ExportDtype;
+      readonly dtype: ExportFormat;
       readonly of: { readonly run: number } | { readonly place: Place };
       /** The address from which the page serves its own files. */
       readonly folder: string;

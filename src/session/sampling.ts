@@ -8,7 +8,7 @@ const INTERVAL_MS = 100;
 /** The model that writes a sample, and the state of its training. */
 export interface Writer {
   readonly run: number;
-  readonly trainer: Pick<Trainer, 'sample'>;
+  readonly trainer: Pick<Trainer, 'generate'>;
   readonly step: number;
   readonly loss: number | null;
 }
@@ -55,10 +55,18 @@ export class Sampling {
     });
   }
 
-  /** Writes a sample that belongs to a run. Rejects with the trainer's error. */
+  /**
+   * Writes a sample that belongs to a run. Where there is no memory for it, it is refused and the run continues. Rejects with
+   * the trainer's other errors.
+   */
   draw(writer: Writer, request: SampleRequest, kind: 'live' | 'end'): Promise<void> {
     return this.enqueue(async () => {
-      await this.#write(writer, request, kind);
+      try {
+        await this.#write(writer, request, kind);
+      } catch (cause) {
+        if (!(cause instanceof EngineError && cause.code === 'OUT_OF_MEMORY')) throw cause;
+        this.#post({ type: 'sampleRefused', error: errorReport(cause) });
+      }
     });
   }
 
@@ -91,8 +99,8 @@ export class Sampling {
       sent = tokens.length;
     };
     try {
-      const text = await trainer.sample(request, { onToken, signal: abort.signal });
-      this.#post({ type: 'sampled', run, sample: { ...heading, text, tokens } });
+      const { text, tokensPerSec } = await trainer.generate(request, { onToken, signal: abort.signal });
+      this.#post({ type: 'sampled', run, sample: { ...heading, text, tokens, tokensPerSec } });
       return abort.signal.aborted;
     } finally {
       this.#current = null;

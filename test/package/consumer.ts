@@ -6,9 +6,9 @@ export const CONSUMER = `
 import * as halfstep from 'halfstep';
 import { loadDawn } from 'halfstep/node';
 import type {
-  AdapterReport, CustomRecipe, Dataset, ErrorCode, EvalMetrics, FormatId, LargestBatch, MemoryBytes, MemoryPlan, Overrides,
+  AdapterReport, CustomRecipe, Dataset, ErrorCode, EvalMetrics, FormatId, ForwardModel, Generated, LargestBatch, MemoryBytes, MemoryPlan, Overrides,
   PrecisionMode, PresetName, Recipe, ResumeOptions, Role, RunDescription, RunEvents, RunFile, RunProgress, RunSummary,
-  SampledToken, SampleOptions, ScalingPolicy, StepMetrics, TextStream, TokenizedText, Tokenizer, TokenizerChoice,
+  SampledToken, SampleOptions, ScalingPolicy, Score, StepMetrics, TextStream, TokenizedText, Tokenizer, TokenizerChoice,
   TokenizerJson, TrainConfig, Trainer, TrainerOptions,
 } from 'halfstep';
 
@@ -73,6 +73,11 @@ const { text: description }: RunDescription = run.description;
 const { attempted }: RunProgress = run.progress;
 const resumed: ResumeOptions = { steps: attempted + 1 };
 await halfstep.resumeTrainer(device, report, run, dataset, resumed);
+const model: ForwardModel = await halfstep.openModelOfRun(device, report, run);
+const generated: Generated = await model.generate({ ...sample, topP: 0.9, repetitionPenalty: 1.1, stop: [0] });
+const score: Score = await model.score(model.tokenizer.encode('a text'));
+console.log(generated.ids, generated.tokensPerSec, score.loss);
+model.destroy();
 const files: File[] = await halfstep.exportModel(trainer, 'F16');
 console.log(description.name, files.map((file) => file.name));
 

@@ -36,6 +36,7 @@ const CALLS: Readonly<Record<string, { call: (...args: Anything[]) => unknown; r
     loadDawn: { call: loadDawn, right: [['x']] },
     memoryPlan: { call: halfstep.memoryPlan, right: [config, 65, limits] },
     openDevice: { call: halfstep.openDevice, right: [{ requestAdapter() {} }, []] },
+    openModelOfRun: { call: halfstep.openModelOfRun, right: [device, report, run, config] },
     openRun: { call: halfstep.openRun, right: [new Blob(['no run']), 'run.safetensors'] },
     planLimits: { call: halfstep.planLimits, right: [{ maxStorageBufferBindingSize: 1, maxBufferSize: 1 }] },
     presetOf: { call: halfstep.presetOf, right: ['smoke'] },

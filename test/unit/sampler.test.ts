@@ -2,15 +2,17 @@ import { beforeAll, expect, test } from 'vitest';
 import { createDataset } from '../../src/engine/data/dataset.ts';
 import { loadGpt2 } from '../../src/engine/data/gpt2.ts';
 import { createTokenizer } from '../../src/engine/data/tokenizer.ts';
+import { DEFAULT_FILTER, drawToken } from '../../src/engine/train/drawToken.ts';
 import {
   checkSample,
   checkTokens,
-  drawToken,
+  generate,
+  type LanguageModel,
+  type SampleOptions,
   sampleSteps,
-  sampleText,
-  startToken,
   tokenProbabilities,
 } from '../../src/engine/train/sampler.ts';
+import { firstTokenOf, startToken } from '../../src/engine/train/startToken.ts';
 import { thrownBy } from './thrownBy.ts';
 
 beforeAll(loadGpt2);
@@ -76,10 +78,12 @@ test('non-finite logits give a probability of 0 and no error', () => {
 
 test('top-k and temperature choose the token', () => {
   const logits = Float32Array.of(0, 3, 2, 1);
-  expect(drawToken(logits, 0, 0, 0.999)).toBe(1);
-  expect(drawToken(logits, 1, 1, 0.999)).toBe(1);
-  expect(drawToken(logits, 1, 2, 0.999)).toBe(2);
-  expect(drawToken(logits, 100, 0, 0.999)).toBe(0);
+  const draw = (temperature: number, topK: number) =>
+    drawToken(logits, { ...DEFAULT_FILTER, temperature, topK }, 0.999);
+  expect(draw(0, 0)).toBe(1);
+  expect(draw(1, 1)).toBe(1);
+  expect(draw(1, 2)).toBe(2);
+  expect(draw(100, 0)).toBe(0);
 });
 
 test.each([
@@ -89,11 +93,16 @@ test.each([
   [{ temperature: Number.NaN }, 'The temperature is NaN.'],
   [{ temperature: 11 }, 'The temperature is 11.'],
   [{ topK: -1 }, 'Top-k is -1.'],
+  [{ topP: 1.1 }, 'Top-p is 1.1.'],
+  [{ topP: Number.NaN }, 'Top-p is NaN.'],
+  [{ repetitionPenalty: 0 }, 'The repetition penalty is 0.'],
+  [{ stop: [1.5] }, 'The tokens that end a sample are a list.'],
+  [{ stop: {} }, 'The tokens that end a sample are an object.'],
   [{ seed: 2 ** 32 }, 'The seed is 4294967296.'],
 ])('%j is refused', (wrong, message) => {
   const options = { prompt: '', length: 10, temperature: 0.8, topK: 40, seed: 1 };
   expect(() => checkSample(options)).not.toThrow();
-  expect(thrownBy(() => checkSample({ ...options, ...wrong })).message).toBe(message);
+  expect(thrownBy(() => checkSample({ ...options, ...wrong } as SampleOptions)).message).toBe(message);
 });
 
 test.each([
@@ -119,7 +128,65 @@ test.each([
   [{ prompt: 5, length: 1, temperature: 1, topK: 0, seed: 1 }, /prompt 5/],
   [{ prompt: '', length: 1, temperature: 1, topk: 0, seed: 1 }, /no "topk"/],
 ])('a sample asked for with %j is refused before a token is drawn', async (options, message) => {
-  const model = { dataset: {}, nextTokenLogits: () => expect.unreachable('a token was drawn') };
-  const error = await sampleText(model as never, options as never).catch((cause) => cause);
+  const model = { nextTokenLogits: () => expect.unreachable('a token was drawn') };
+  const error = await generate(model as never, options as never).catch((cause) => cause);
   expect(error).toMatchObject({ code: 'BAD_VALUE', message: expect.stringMatching(message) });
+});
+
+/** A model that counts: after a token comes the next letter. */
+const counting: LanguageModel & { readonly contexts: number[][] } = {
+  tokenizer: characters,
+  contexts: [],
+  startToken: () => 3,
+  nextTokenLogits(context) {
+    this.contexts.push([...context]);
+    const logits = new Float32Array(16);
+    logits[(context.at(-1)! + 1) % 16] = 9;
+    return Promise.resolve(logits);
+  },
+};
+const GREEDY = { prompt: 'ab', length: 4, temperature: 0, topK: 0, seed: 1 };
+
+test('a text has its new tokens, their text and their rate', async () => {
+  counting.contexts.length = 0;
+  const { ids, text, tokensPerSec } = await generate(counting, GREEDY);
+  expect([ids, text]).toEqual([[2, 3, 4, 5], 'cdef']);
+  expect(tokensPerSec).toBeGreaterThan(0);
+  expect(counting.contexts).toEqual([
+    [0, 1],
+    [0, 1, 2],
+    [0, 1, 2, 3],
+    [0, 1, 2, 3, 4],
+  ]);
+  expect((await generate(counting, { ...GREEDY, prompt: '' })).text).toBe('efgh');
+  expect((await generate(counting, { ...GREEDY, length: 1 })).tokensPerSec).toBeNull();
+});
+
+test('a stop token ends a text and is no part of it', async () => {
+  const seen: string[] = [];
+  const { ids, text } = await generate(
+    counting,
+    { ...GREEDY, stop: [9, 4] },
+    { onToken: (token) => seen.push(token.text) },
+  );
+  expect([ids, text, seen]).toEqual([[2, 3], 'cd', ['c', 'd']]);
+});
+
+test('repetitions are penalised in the prompt and in the text so far', async () => {
+  const text = async (repetitionPenalty: number) =>
+    (await generate(repeating, { ...GREEDY, repetitionPenalty })).text;
+  // Logits 9, 8, 7, 6 of tokens 0 to 3, whatever comes before.
+  expect(await text(1)).toBe('aaaa');
+  expect(await text(2)).toBe('cdaa');
+});
+
+const repeating: LanguageModel = {
+  ...counting,
+  nextTokenLogits: () => Promise.resolve(Float32Array.of(9, 8, 7, 6)),
+};
+
+test('without a text at hand, a text begins with the token that ends a document, or a line break', () => {
+  expect(firstTokenOf(createTokenizer({ kind: 'gpt2' }))).toBe(50_256);
+  expect(firstTokenOf(createTokenizer({ kind: 'byte' }))).toBe(10);
+  expect(firstTokenOf(characters)).toBe(0);
 });

@@ -12,17 +12,21 @@ import styles from './SamplePanel.module.css';
 /** Length for runs that were set to end without a sample. */
 const SAMPLE_LENGTH = 200;
 
-type NumberOption = Exclude<keyof SampleOptions, 'prompt'>;
+type NumberOption = Exclude<keyof SampleOptions, 'prompt' | 'stop'>;
 
 const LABELS: Readonly<Record<NumberOption, string>> = {
   temperature: 'Temperature',
   topK: 'Top-k',
+  topP: 'Top-p',
+  repetitionPenalty: 'Repetition penalty',
   length: 'Tokens',
   seed: 'Seed',
 };
 const TEST_IDS: Readonly<Record<NumberOption, string>> = {
   temperature: 'sample-temperature',
   topK: 'sample-topk',
+  topP: 'sample-topp',
+  repetitionPenalty: 'sample-penalty',
   length: 'sample-length',
   seed: 'sample-seed',
 };
@@ -41,6 +45,8 @@ export function SampleForm() {
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
+    topP: 1,
+    repetitionPenalty: 1,
     length: active?.config.sampleLength || SAMPLE_LENGTH,
     // A new seed each time, otherwise the button would seem to do nothing.
     seed: ((active?.config.seed ?? 0) + drawn + 1) >>> 0,

@@ -3,6 +3,7 @@ import { comparedModes } from '../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../session/protocol.ts';
 import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { runColor } from '../charts/series.ts';
+import { formatTokensPerSecond } from '../format.ts';
 import { runLabel } from '../messages.ts';
 import { sampleCaption } from '../sampleMessages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -48,6 +49,7 @@ export default function SamplePanel() {
                     key={i}
                     heading={sample}
                     tokens={sample.tokens}
+                    rate={sample.tokensPerSec}
                     testId={`sample-${mode}${i === run.samples.length - 1 ? '' : `-${i + 1}`}`}
                   />
                 ))
@@ -65,16 +67,19 @@ export default function SamplePanel() {
 interface SampleProps {
   heading: SampleHeading;
   tokens: readonly SampledToken[];
+  /** Tokens a second; null while it is not known. */
+  rate?: number | null;
   testId: string;
   growing?: boolean;
 }
 
-function Sample({ heading, tokens, testId, growing = false }: SampleProps) {
+function Sample({ heading, tokens, rate = null, testId, growing = false }: SampleProps) {
   const [at, setAt] = useState<number | null>(null);
   return (
     <figure className={styles.sample} data-kind={heading.kind}>
       <figcaption>
         <span>{sampleCaption(heading)}</span>
+        {rate !== null && <span data-testid="sample-rate">{formatTokensPerSecond(rate)} tokens/s</span>}
         {growing ? (
           <span>, writing</span>
         ) : (

@@ -20,6 +20,8 @@ export function embeddingForward(
     tokenRows: number;
     /** (T, C), if positions have embeddings. */
     positionWeight?: Operand | undefined;
+    /** (1) u32: the place of the first row in its window, where the rows are a part of one; else they are whole windows. */
+    position?: Operand | undefined;
     dropout?: RowDropout | undefined;
     out: Operand;
     rows: number;
@@ -27,19 +29,23 @@ export function embeddingForward(
     width: number;
   },
 ): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, dropout, out, found } = args;
-  const { context, width, label } = args;
+  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, position, dropout } = args;
+  const { out, found, context, width, label } = args;
   const vectors = (args.rows * width) / 4;
   return dispatch(target, 'embedding_forward', {
     operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens, windows: dropout?.windows },
+    tensors: { tokens, position, windows: dropout?.windows },
     writes: ['out'],
     found,
     uniforms: {
       ...{ vectors, c4: width / 4, context, firstToken, tokenRows },
       ...(dropout && dropoutUniforms(dropout)),
     },
-    conditions: { positions: positionWeight !== undefined, dropout: dropout !== undefined },
+    conditions: {
+      positions: positionWeight !== undefined,
+      placed: position !== undefined,
+      dropout: dropout !== undefined,
+    },
     grid: linearGrid(vectors, 64),
     label,
   });

@@ -129,6 +129,22 @@ function outerScales({ a, b, m, n, k, aTransposed = false, bTransposed = false }
   return { a: isOuter(a, !aTransposed, m), b: isOuter(b, bTransposed, n) };
 }
 
+/** Lanes and columns of matmul_vector. Software adapters read long runs of each row of `b`, and sum in order of k. */
+const VECTOR_LANES = {
+  software: { COLUMNS4: 8, PARTS: 1, VECTORS: 4 },
+  softwareTransposed: { COLUMNS4: 8, PARTS: 1, VECTORS: 1 },
+  gpu: { COLUMNS4: 16, PARTS: 16, VECTORS: 1 },
+  gpuTransposed: { COLUMNS4: 4, PARTS: 64, VECTORS: 1 },
+} as const;
+
+/** The kernel for one row, as in sampling. It reads `b` once, where tiles would compute rows that nobody stores. */
+function vectorForm({ splitSums }: Target, bTransposed: boolean): MatmulKernelForm {
+  const constants = VECTOR_LANES[`${splitSums ? 'gpu' : 'software'}${bTransposed ? 'Transposed' : ''}`];
+  const tileColumns = 4 * constants.COLUMNS4 * constants.VECTORS;
+  const conditions = { parted: constants.PARTS > 1 };
+  return { kernel: 'matmul_vector', tileRows: 1, tileColumns, conditions, constants };
+}
+
 type TiledKernel = Extract<MatmulKernel, `tiled${string}`>;
 
 function isTiled(kernel: MatmulKernel): kernel is TiledKernel {
@@ -150,7 +166,8 @@ function kernelFor(
   args: MatmulArgs,
   outer: ReturnType<typeof outerScales>,
 ): MatmulKernelForm {
-  const { a, b, m, n, parts, bTransposed = false } = args;
+  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
+  if (m === 1 && !aTransposed && !parts) return vectorForm(target, bTransposed);
   const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
   const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
   // No narrow format holds what its blocks are once their scales are applied.

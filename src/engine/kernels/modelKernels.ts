@@ -1,6 +1,7 @@
 /** The kernels that layers dispatch. Layers receive this object when their operations are made, so that planning loads no kernel. */
 import { activationForward, gatedForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
+import { cachedAttention } from './cachedAttention.ts';
 import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
@@ -20,7 +21,8 @@ import { scaleChannels } from './scaleChannels.ts';
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{ attentionForward, attentionBackward, matmul, weightGradient, columnSum, dropoutBackward },
+  ...{ attentionForward, attentionBackward, cachedAttention, matmul, weightGradient, columnSum },
+  ...{ dropoutBackward },
   ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
   ...{ activationForward, gatedForward, scaleChannels },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },

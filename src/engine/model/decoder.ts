@@ -71,16 +71,20 @@ export class Decoder {
   }
 
   /** Emits the forward and the backward pass of a micro-batch: its loss, and the gradients of all trained parameters. */
-  train(pass: Pass): HeadTensors & { readonly hidden: Value } {
-    const hidden = this.hidden(pass);
-    const out = this.head.train(pass, hidden);
+  train(pass: Pass): HeadTensors {
+    const out = this.head.train(pass, this.hidden(pass));
     pass.backward();
-    return { ...out, hidden };
+    return out;
   }
 
   /** Emits the loss of each row of a micro-batch. @param sharpness (rows, 4) f32 that receives each row's sharpness, if given */
   evaluate(pass: Pass, sharpness?: Tensor): HeadTensors {
     return this.head.evaluate(pass, this.hidden(pass), sharpness);
+  }
+
+  /** Emits the logits of the token that follows the first row, (1, Vp) f32, which are returned. */
+  sample(pass: Pass): Tensor {
+    return this.head.sample(pass, this.hidden(pass));
   }
 
   /** Emits everything from the token embedding to the final norm. Returns the input of the head, (rows, C). */

@@ -78,3 +78,8 @@ export function memoryEstimate(config: TrainConfig, vocabulary: number, limits: 
 export function withSnapshot(bytes: MemoryBytes, snapshot: number): MemoryBytes {
   return { ...bytes, snapshot, total: bytes.total - bytes.snapshot + snapshot };
 }
+
+/** The bytes of a run together with those of the cache and the passes that sample from it. @param sampling in bytes */
+export function withSampling(bytes: MemoryBytes, sampling: number): MemoryBytes {
+  return { ...bytes, activations: bytes.activations + sampling, total: bytes.total + sampling };
+}

@@ -33,19 +33,10 @@ import {
 import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
+import type { Continuation, PassOptions } from './passOptions.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
 import type { GradientPlace, Value } from './value.ts';
-
-export interface PassOptions {
-  /** Whether layers push a backward pass onto the tape. */
-  readonly trains: boolean;
-  readonly windows: number;
-  /** Receives the site number of the first operation that overflows. */
-  readonly found: Tensor;
-  /** Whether the pass finds the initial delayed scales. It then stores each tensor with its current scale. */
-  readonly calibrates?: boolean;
-}
 
 /**
  * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
@@ -69,11 +60,12 @@ export const PARTIALS = 'partial sums';
 export class Pass {
   readonly run: ModelRun;
   readonly windows: number;
-  /** Windows times context. */
+  /** Windows times context, or the tokens of {@link continuation}. */
   readonly rows: number;
   readonly found: Tensor;
   readonly trains: boolean;
   readonly calibrates: boolean;
+  readonly continuation: Continuation | undefined;
   readonly #emissions = new EmissionList();
   #tape: (() => void)[] = [];
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
@@ -82,11 +74,12 @@ export class Pass {
   /** Tensors that still hold their values when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
-  constructor(run: ModelRun, { trains, windows, found, calibrates = false }: PassOptions) {
+  constructor(run: ModelRun, { trains, windows, found, calibrates = false, continuation }: PassOptions) {
     this.run = run;
     this.trains = trains;
     this.windows = windows;
-    this.rows = windows * run.gpt.context;
+    this.continuation = continuation;
+    this.rows = continuation?.rows ?? windows * run.gpt.context;
     this.found = found;
     this.calibrates = calibrates;
   }
@@ -299,14 +292,20 @@ export class Pass {
     );
   }
 
-  /** A scratch tensor of the backward pass, which all layers that use its name share. */
+  /** Plans the tensor that keeps a block's keys and values between the passes over a window. */
+  cache(site: Site, type: ElementType, elements: number): Tensor {
+    return this.run.tensorPlan.add('activations', site.name, type, elements);
+  }
+
+  /** A scratch tensor of the backward pass, which all layers that use its name share. A pass without one plans no memory for it. */
   scratch(name: string, type: ElementType, elements: number, blockScales?: BlockScales): Tensor {
+    if (!this.trains) return { name, type, elements, ...(blockScales && { blockScales }) };
     return this.run.tensorPlan.shared('activationGradients', name, type, elements, blockScales);
   }
 
   /** f32 scratch for the partial sums of two-pass reductions. */
   partials(elements: number): Tensor {
-    return this.scratch(PARTIALS, 'f32', elements);
+    return this.run.tensorPlan.shared('activationGradients', PARTIALS, 'f32', elements);
   }
 
   logits(name: string, type: ElementType, elements: number): Tensor {

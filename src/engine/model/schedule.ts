@@ -6,7 +6,8 @@ import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { averagedParameters, weightCopies } from './average.ts';
 import { type Emitted, operationsOf } from './emission.ts';
 import { optimizer } from './optimizer.ts';
-import { Pass, type PassOptions } from './pass.ts';
+import { Pass } from './pass.ts';
+import type { PassOptions } from './passOptions.ts';
 import { forgetMagnitudes, nextScales, quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
 
@@ -31,9 +32,6 @@ export interface Schedule {
   readonly weightCopies: readonly Operation[];
   /** Like `evaluation`, and stores the sharpness of each row; empty if sharpness is not measured. */
   readonly sharpness: readonly Operation[];
-  /** Runs one sequence up to the final norm. `sampleLogits` then computes the logits of the row that was copied to `sampleRow`. */
-  readonly sampleForward: readonly Operation[];
-  readonly sampleLogits: readonly Operation[];
 }
 
 /** Makes the operations of a pass, with the named tensors that they store. */
@@ -54,11 +52,10 @@ export function readingPass(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { gradients, state, lossSums, scales, decoder, sampleRow } = tensors;
+  const { gradients, state, lossSums, scales, decoder } = tensors;
   const windows = microBatchOf(config);
-  const reading = (use: (pass: Pass) => void, count = windows) =>
-    operationsOf(readingPass(tensors, target, count, use));
-  const evaluation = (sharpness?: Tensor) => reading((pass) => decoder.evaluate(pass, sharpness));
+  const evaluation = (sharpness?: Tensor) =>
+    operationsOf(readingPass(tensors, target, windows, (pass) => decoder.evaluate(pass, sharpness)));
   return {
     begin: [
       ...gradients.map((target): Operation => ({ kind: 'clear', target })),
@@ -75,8 +72,6 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     evaluation: evaluation(),
     ...averagedEvaluation(target, tensors, config),
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
-    sampleForward: reading((pass) => decoder.hidden(pass), 1),
-    sampleLogits: reading((pass) => decoder.head.sample(pass, sampleRow), 1),
   };
 }
 

@@ -1,15 +1,7 @@
 /** Plans every tensor of a run, as a pure function of the configuration. The allocator follows this plan exactly. */
 import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
-import {
-  blockScalesOf,
-  type Operand,
-  scaleOf,
-  slice,
-  type Tensor,
-  type TensorSlice,
-  tensorOf,
-} from '../gpu/tensor.ts';
+import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
 import { windowElements } from '../kernels/attentionOptions.ts';
 import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
@@ -46,8 +38,6 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly scratch: ReadonlyMap<string, Tensor>;
   /** Number of rows that the LM head processes at a time. */
   readonly headRows: number;
-  /** Output of the final norm, (rows, C), which the head reads. */
-  readonly normF: Operand;
   readonly logits: Tensor;
   readonly losses: Tensor;
   /** (rows, 4) f32; null where sharpness is not measured. */
@@ -59,7 +49,6 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
-  readonly sampleRow: Operand;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
 }
@@ -125,7 +114,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
   };
   const training = new Pass(run, { trains: true, windows, found });
-  const { hidden, logits, losses } = decoder.train(training);
+  const { logits, losses } = decoder.train(training);
   scales?.complete(plan);
   const words = histogramWords(layout.specs, run, training.stores);
   const tensors: RunTensors = {
@@ -144,7 +133,6 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     planned: plan.planned,
     scratch: planScratch(plan, updates),
     headRows: decoder.head.rowsAtOnce(run),
-    normF: hidden.operand,
     sharpness:
       config.sharpnessEvery > 0 ? plan.add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
     stateAside: plan.add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
@@ -156,14 +144,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       'f32',
       gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
     ),
-    sampleRow: oneRow(plan, hidden.operand, gpt),
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
   plan.complete();
   return tensors;
 }
 
-function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
+export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
   for (const chunk of chunks) {
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
@@ -175,13 +162,17 @@ function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
   }
 }
 
-/** Gives the weights that matmuls read tensors of their own, where their copies are made one by one. */
-function ownWeights(
+/**
+ * Gives the weights that matmuls read tensors of their own, where their copies are made one by one.
+ * @param trains whether the backward pass has copies of its own where the recipe says so
+ */
+export function ownWeights(
   plan: TensorPlan,
   recipe: Recipe,
   { layers: blocks }: GptConfig,
   { parameters }: ParameterLayout,
   scales: ScaleTable | undefined,
+  trains = true,
 ): Pick<RunTensors, 'parameters' | 'computeWeights' | 'weightPartials'> {
   if (!makesCopiesApart(recipe)) return { parameters, computeWeights: [], weightPartials: null };
   const { format: master } = recipe.storage('master');
@@ -201,7 +192,7 @@ function ownWeights(
     // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).
     const forward = spec.rowsOf === 'tokens' ? 'rows' : 'columns';
     const weight = copy('compute', forward);
-    if (!hasTwoCopies(storage)) return { weight, backwardWeight: weight };
+    if (!(trains && hasTwoCopies(storage))) return { weight, backwardWeight: weight };
     return { weight, backwardWeight: copy('compute for dX', forward === 'rows' ? 'columns' : 'rows') };
   });
   const partials = Math.max(
@@ -210,17 +201,4 @@ function ownWeights(
   );
   const weightPartials = partials > 0 ? plan.add('activationGradients', PARTIALS, 'f32', partials) : null;
   return { ...own, weightPartials };
-}
-
-/**
- * Plans the sampled row, a copy of one row of the head's input in the same format and with the same tensor scale.
- * @throws RangeError if the input has block scales, which are not copied
- */
-function oneRow(plan: TensorPlan, input: Operand, { width }: GptConfig): Operand {
-  if (blockScalesOf(input)) {
-    throw new RangeError(`${tensorOf(input).name} has block scales, so that one row of it cannot be copied`);
-  }
-  const tensor = plan.add('state', 'sampled row', tensorOf(input).type, width);
-  const scale = scaleOf(input);
-  return scale ? { ...slice(tensor, 0, width), scale } : tensor;
 }

@@ -102,8 +102,6 @@ export async function createTrainer(
       averageCopies: await compile('averageCopies'),
       weightCopies: await compile('weightCopies'),
       sharpness: await compile('sharpness'),
-      sampleForward: await compile('sampleForward'),
-      sampleLogits: await compile('sampleLogits'),
     };
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();

@@ -1,12 +1,11 @@
-/** Forward passes between steps: loss and sharpness on validation windows, and logits to sample from. */
+/** Forward passes between steps: loss and sharpness on validation windows. */
 
-import { paddedVocabulary } from '../config/gptConfig.ts';
 import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import { finite } from '../core/finite.ts';
 import { type Batch, batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type Arena, GPUBufferUsageFlags, readTensor } from '../gpu/arena.ts';
-import { byteLength, bytesPerElement, formatOf, type Tensor, tensorOf } from '../gpu/tensor.ts';
+import { type Arena, GPUBufferUsageFlags } from '../gpu/arena.ts';
+import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { type SharpnessMetrics, sharpnessOf } from '../inspect/sharpness.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { microBatchesOf } from './microBatches.ts';
@@ -20,13 +19,7 @@ const READ_BYTES = 4 * 2 ** 20;
 
 type ForwardProgram = keyof Pick<
   Programs,
-  | 'evaluation'
-  | 'averagedEvaluation'
-  | 'averageCopies'
-  | 'weightCopies'
-  | 'sharpness'
-  | 'sampleForward'
-  | 'sampleLogits'
+  'evaluation' | 'averagedEvaluation' | 'averageCopies' | 'weightCopies' | 'sharpness'
 >;
 
 /** Implements methods of `Trainer`, which document them. Training state is only read. */
@@ -35,7 +28,6 @@ export class Evaluation {
   readonly #arena: Arena;
   readonly #tensors: RunTensors;
   readonly #config: TrainConfig;
-  readonly #dataset: Dataset;
   readonly #submit: (program: ForwardProgram) => void;
   /** Returns validation micro-batch `index`, from 0. */
   readonly #microBatch: (index: number) => Batch;
@@ -55,7 +47,6 @@ export class Evaluation {
     this.#arena = parts.arena;
     this.#tensors = parts.plan.tensors;
     this.#config = config;
-    this.#dataset = dataset;
     this.#submit = submit;
     const options = { ...config, seed: EVALUATION_SEED };
     this.#microBatch = microBatchesOf((index) => batchAt(dataset.validation, index, options), config);
@@ -87,24 +78,6 @@ export class Evaluation {
       rows.set(values, i * output.elements),
     );
     return sharpnessOf(step, rows, this.#config.context);
-  }
-
-  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
-    const { tokens, normF, sampleRow, logits, gpt } = this.#tensors;
-    const recent = context.slice(-gpt.context);
-    const padded = new Uint32Array(gpt.context);
-    padded.set(recent);
-    this.#device.queue.writeBuffer(this.#arena.buffer(tokens), 0, padded);
-    this.#submit('sampleForward');
-    const rowBytes = gpt.width * bytesPerElement(formatOf(normF));
-    const from = this.#arena.buffer(tensorOf(normF));
-    const to = this.#arena.buffer(tensorOf(sampleRow));
-    const encoder = this.#device.createCommandEncoder({ label: 'sampled row' });
-    encoder.copyBufferToBuffer(from, (recent.length - 1) * rowBytes, to, 0, rowBytes);
-    this.#device.queue.submit([encoder.finish()]);
-    this.#submit('sampleLogits');
-    const bytes = await readTensor(this.#device, this.#arena, logits, paddedVocabulary(gpt) * 4);
-    return new Float32Array(bytes).slice(0, this.#dataset.tokenizer.vocabulary);
   }
 
   get #passesPerBatch(): number {

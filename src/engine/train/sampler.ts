@@ -2,9 +2,8 @@ import { rangeOf } from '../config/trainConfig.ts';
 import { badValue, checkOptions, inWords, type OptionType } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
 import { uniformAt } from '../core/rng.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { GPT2_END_ID } from '../data/gpt2.ts';
-import { endsText, type Tokenizer } from '../data/tokenizer.ts';
+import type { Tokenizer } from '../data/tokenizer.ts';
+import { DEFAULT_FILTER, drawToken, type TokenFilter } from './drawToken.ts';
 
 export interface SampleOptions {
   /** Text to continue. An empty prompt starts at the beginning of a line or document; see {@link startToken}. */
@@ -15,7 +14,25 @@ export interface SampleOptions {
   readonly temperature: number;
   /** Samples only from the k most likely tokens; 0 for all. */
   readonly topK: number;
+  /** Samples only from the fewest most likely tokens whose probabilities add up to this share, after temperature and top-k; 1 (the default) for all. */
+  readonly topP?: number | undefined;
+  /**
+   * Logits of tokens that occur in the prompt or the text so far are divided by it where they are positive, and multiplied
+   * where they are negative; 1 (the default) leaves them.
+   */
+  readonly repetitionPenalty?: number | undefined;
   readonly seed: number;
+  /** Tokens that end the text and are not part of it. None by default. */
+  readonly stop?: readonly number[] | undefined;
+}
+
+/** A generated text. */
+export interface Generated {
+  /** The new tokens, without one that ended the text. */
+  readonly ids: readonly number[];
+  readonly text: string;
+  /** New tokens a second after the first, which waits for the prompt; null where there is no second one. */
+  readonly tokensPerSec: number | null;
 }
 
 /** A token and the model's probability of it in [0, 1], before temperature and top-k. */
@@ -36,9 +53,11 @@ export interface SampleWatch {
   readonly signal?: AbortSignal;
 }
 
-/** A model that predicts the next token. `Trainer` is one. */
+/** A model that predicts the next token. */
 export interface LanguageModel {
-  readonly dataset: Dataset;
+  readonly tokenizer: Tokenizer;
+  /** The token that an empty prompt starts with. */
+  startToken(): number;
   /** Returns (V) logits of the token that follows `context`. */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array>;
 }
@@ -48,12 +67,17 @@ const TOP = 10;
 /** Default number of samples of a run: one after each quarter of its steps. */
 export const DEFAULT_SAMPLES = 4;
 
+type NumberOption = Exclude<keyof SampleOptions, 'prompt' | 'stop'>;
+
 /** [option, name, smallest, largest, must be whole] */
-const RANGES: readonly (readonly [keyof SampleOptions, string, number, number, boolean])[] = [
+const RANGES: readonly (readonly [NumberOption, string, number, number, boolean])[] = [
   // As long as the one that a run writes at its end.
   ['length', 'The length', 1, rangeOf('sampleLength').high, true],
   ['temperature', 'The temperature', 0, 10, false],
-  ['topK', 'Top-k', 0, 65_536, true],
+  ['topK', 'Top-k', 0, 1 << 20, true],
+  ['topP', 'Top-p', 0, 1, false],
+  // Lower factors than 1 make repetitions likelier.
+  ['repetitionPenalty', 'The repetition penalty', 0.1, 10, false],
   ['seed', 'The seed', 0, 0xffffffff, true],
 ];
 
@@ -62,7 +86,10 @@ const TYPES = {
   length: 'number',
   temperature: 'number',
   topK: 'number',
+  topP: 'number?',
+  repetitionPenalty: 'number?',
   seed: 'number',
+  stop: 'object?',
 } as const satisfies Record<keyof SampleOptions, OptionType>;
 
 const WATCH = { onToken: 'function?', signal: 'object?' } as const satisfies Record<
@@ -74,20 +101,25 @@ const WATCH = { onToken: 'function?', signal: 'object?' } as const satisfies Rec
 export function checkSample(options: SampleOptions): void {
   checkOptions('A sample', options, TYPES);
   for (const [option, name, low, high, whole] of RANGES) {
-    const value = options[option] as number;
+    const value = options[option];
+    if (value === undefined) continue;
     if (value >= low && value <= high && (!whole || Number.isInteger(value))) continue;
     const kind = whole ? 'a whole number' : 'a number';
     throw new EngineError('BAD_VALUE', `${name} is ${value}.`, `It must be ${kind} from ${low} to ${high}.`);
   }
+  const { stop = [] } = options;
+  if (Array.isArray(stop) && stop.every((token) => Number.isInteger(token) && token >= 0)) return;
+  throw badValue(`The tokens that end a sample are ${inWords(stop)}.`, 'Give a list of token ids: [50256].');
 }
 
 /** @throws EngineError BAD_VALUE for an empty context, and for values that are not tokens of the model */
-export function checkTokens(context: readonly number[], vocabulary: number): void {
+export function checkTokens(context: ArrayLike<number>, vocabulary: number): void {
   const hint = `Give at least one token, a whole number from 0 to ${vocabulary - 1}: dataset.tokenizer.encode(text).`;
   if (!Array.isArray(context) && !ArrayBuffer.isView(context))
     throw badValue(`The context is ${inWords(context)}.`, hint);
   if (context.length === 0) throw badValue('The context has no token.', hint);
-  const at = context.findIndex((token) => !(Number.isInteger(token) && token >= 0 && token < vocabulary));
+  const isOther = (token: number): boolean => !(Number.isInteger(token) && token >= 0 && token < vocabulary);
+  const at = Array.prototype.findIndex.call(context, isOther);
   if (at >= 0) throw badValue(`The context has ${inWords(context[at])} at place ${at}.`, hint);
 }
 
@@ -101,52 +133,42 @@ export function sampleSteps(steps: number, count: number): Set<number> {
 }
 
 /**
- * Continues `prompt` and returns only the generated text. One forward pass and one CPU-GPU sync for each token.
+ * Continues `options.prompt`. One CPU-GPU sync for each token.
  * @throws EngineError BAD_VALUE as {@link checkSample}, BAD_TEXT naming the characters that are not in the vocabulary
  */
-export async function sampleText(
+export async function generate(
   model: LanguageModel,
   options: SampleOptions,
   watch: SampleWatch = {},
-): Promise<string> {
+): Promise<Generated> {
   checkSample(options);
   checkOptions('What watches a sample', watch, WATCH);
+  const { prompt, length, temperature, topK, seed } = options;
+  const { topP = DEFAULT_FILTER.topP, repetitionPenalty = DEFAULT_FILTER.repetitionPenalty } = options;
+  const filter: TokenFilter = { temperature, topK, topP, repetitionPenalty };
   const { onToken, signal } = watch;
-  const { tokenizer } = model.dataset;
+  const { tokenizer } = model;
   const decode = tokenizer.decoder();
-  const tokens = options.prompt === '' ? [startToken(model.dataset)] : [...tokenizer.encode(options.prompt)];
+  const tokens = prompt === '' ? [model.startToken()] : [...tokenizer.encode(prompt)];
   const start = tokens.length;
-  for (let i = 0; i < options.length && !signal?.aborted; i++) {
+  const ends = new Set(options.stop);
+  let [firstAt, lastAt] = [0, 0];
+  while (tokens.length - start < length && !signal?.aborted) {
     const logits = await model.nextTokenLogits(tokens);
-    const token = drawToken(logits, options.temperature, options.topK, uniformAt(i, options.seed));
+    const token = drawToken(logits, filter, uniformAt(tokens.length - start, seed), tokens);
+    lastAt = performance.now();
+    if (tokens.length === start) firstAt = lastAt;
+    if (ends.has(token)) break;
     tokens.push(token);
     onToken?.({ ...tokenProbabilities(logits, token, tokenizer), text: decode(token) });
   }
-  return tokenizer.decode(tokens.slice(start));
+  const ids = tokens.slice(start);
+  return { ids, text: tokenizer.decode(ids), tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
 }
 
-const LINE_BREAKS = ['\n', '\r'];
-/** Number of tokens that are searched for a line break. A text with lines has one among them. */
-const SEARCHED = 2 ** 20;
-
-/**
- * Returns the token that an empty prompt starts with: `<|endoftext|>` if the training text has it, else a line break if
- * it is a single token of the text, else the first token of the text. A token that is not in the text was never trained.
- */
-export function startToken({
-  tokenizer,
-  train,
-  reading,
-}: Pick<Dataset, 'tokenizer' | 'train' | 'reading'>): number {
-  if (endsText(tokenizer.json) && reading.endMarks > 0) return GPT2_END_ID;
-  const searched = train.subarray(0, SEARCHED);
-  const known = tokenizer.json.kind === 'char' ? new Set(tokenizer.json.characters) : null;
-  for (const lineBreak of LINE_BREAKS) {
-    if (known && !known.has(lineBreak)) continue;
-    const ids = tokenizer.encode(lineBreak);
-    if (ids.length === 1 && searched.includes(ids[0]!)) return ids[0]!;
-  }
-  return train[0]!;
+/** @param count of tokens after the first, in `milliseconds` */
+function rateOf(count: number, milliseconds: number): number | null {
+  return count > 0 && milliseconds > 0 ? (1000 * count) / milliseconds : null;
 }
 
 /** Returns the probabilities of the sampled token and of the most likely ones; 0 when the logits are not finite. */
@@ -181,23 +203,4 @@ function mostLikely(logits: Float32Array): number[] {
     if (best.length > TOP) best.pop();
   }
   return best;
-}
-
-/**
- * Samples a token from softmax(logits / temperature) over the top k.
- * @param uniform random number in [0, 1)
- */
-export function drawToken(logits: Float32Array, temperature: number, topK: number, uniform: number): number {
-  const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  if (temperature === 0) return order[0]!;
-  const kept = topK > 0 ? order.slice(0, topK) : order;
-  const highest = logits[kept[0]!]!;
-  const weights = kept.map((token) => Math.exp((logits[token]! - highest) / temperature));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let remaining = uniform * total;
-  for (const [i, weight] of weights.entries()) {
-    remaining -= weight;
-    if (remaining < 0) return kept[i]!;
-  }
-  return kept.at(-1)!;
 }

@@ -14,7 +14,7 @@ import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type Arena, copyTensor, readTensor } from '../gpu/arena.ts';
+import { type Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
@@ -31,17 +31,19 @@ import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
-import { type MemoryPlan, withSnapshot } from '../model/memoryPlan.ts';
+import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
 import { frozenNames } from '../model/runState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
-import { checkTokens, type SampleOptions, type SampleWatch, sampleText } from './sampler.ts';
+import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
+import { type Sampling, samplingOf } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
+import { stashState } from './stateAside.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
-import { computeCopies, forgetOverflow, uploadParameters } from './weights.ts';
+import { computeCopies, uploadParameters } from './weights.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
@@ -84,6 +86,7 @@ export class Trainer {
   readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
   readonly #evaluation: Evaluation;
+  readonly #sampling: Sampling;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
@@ -110,6 +113,7 @@ export class Trainer {
       submit: (program) => this.#submit(program),
     });
     this.#evaluation = new Evaluation(parts, (program) => this.#submit(parts.programs[program]));
+    this.#sampling = samplingOf(parts);
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -125,9 +129,9 @@ export class Trainer {
     );
   }
 
-  /** Bytes on the GPU by category and in total, including the staging buffers for snapshots if there are any. */
+  /** Bytes on the GPU by category and in total, with the copies for snapshots and what the first sample has allocated. */
   get memory(): MemoryBytes {
-    return withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0);
+    return withSampling(withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0), this.#sampling.bytes);
   }
 
   /** Number of submitted steps, whether or not their metrics have arrived. */
@@ -184,6 +188,7 @@ export class Trainer {
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
     this.#runMicroBatches(microBatch, this.#clock?.start);
     this.#submit(this.#programs.optimizer, this.#clock?.end);
+    this.#sampling.forget();
     this.numerics.endStep();
     this.pace.stepSubmitted();
     const state = this.arena.buffer(this.plan.tensors.state);
@@ -200,7 +205,7 @@ export class Trainer {
    * @internal
    */
   async countGradients(): Promise<NumericsFrame> {
-    const restoreState = this.#stashState();
+    const restoreState = stashState(this.device, this.arena, this.plan.tensors);
     try {
       this.#submit(this.#programs.begin);
       const perStep = microBatchesPerStep(this.config);
@@ -266,6 +271,7 @@ export class Trainer {
     checkOptions('setParameters', { valuesOf }, { valuesOf: 'function' });
     const { device, arena, plan } = this;
     await uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
+    this.#sampling.forget();
     this.calibrate();
   }
 
@@ -278,6 +284,7 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#sampling.forget();
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
@@ -297,26 +304,34 @@ export class Trainer {
   }
 
   /**
-   * Continues a prompt and returns only the generated text, which is the same for the same seed. One forward pass over the
-   * context and one CPU-GPU sync for each token. Training state does not change.
-   * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
-   * vocabulary, or DEVICE_LOST
+   * Continues a prompt and returns only the generated text, which is the same for the same seed. One CPU-GPU sync for each
+   * token. Training state does not change.
+   * @throws EngineError as {@link generate}
    */
-  sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
-    return sampleText(this, options, watch).catch(async (error: unknown) => {
+  async sample(options: SampleOptions, watch?: SampleWatch): Promise<string> {
+    return (await this.generate(options, watch)).text;
+  }
+
+  /**
+   * As {@link sample}, with the ids of the tokens and their rate. The first call allocates a cache of keys and values. In modes
+   * with a scale per tensor, activations have one per row here.
+   * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
+   * vocabulary, OUT_OF_MEMORY when there is none for the cache, or DEVICE_LOST
+   */
+  generate(options: SampleOptions, watch?: SampleWatch): Promise<Generated> {
+    return this.#sampling.generate(options, watch).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
       throw consequence ? this.faults.explain(error) : error;
     });
   }
 
   /**
-   * Returns the (V) f32 logits of the token that follows `context`. Only the last T tokens of a longer context are used.
-   * One CPU-GPU sync.
-   * @throws EngineError BAD_VALUE for an empty context, and for values that are not tokens
+   * Returns the (V) f32 logits of the token that follows `context`. Of a context that is longer than T, at least the last T / 2
+   * tokens are used. Tokens that the last call had too are not computed again. One CPU-GPU sync.
+   * @throws EngineError BAD_VALUE for an empty context, and for values that are not tokens; OUT_OF_MEMORY as {@link generate}
    */
-  async nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
-    checkTokens(context, this.plan.tensors.gpt.vocabulary);
-    return this.#evaluation.nextTokenLogits(context);
+  nextTokenLogits(context: readonly number[]): Promise<Float32Array> {
+    return this.#sampling.nextTokenLogits(context);
   }
 
   /** Reads the bytes of a planned tensor (one CPU-GPU sync). It creates a staging buffer, so it is not for use in a step. @internal */
@@ -331,6 +346,7 @@ export class Trainer {
     this.#clock?.destroy();
     this.numerics.destroy();
     this.#snapshots?.destroy();
+    this.#sampling.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -342,22 +358,9 @@ export class Trainer {
    */
   calibrate(): void {
     if (this.#submitted > 0 || !this.plan.tensors.scales?.history) return;
-    const restoreState = this.#stashState();
+    const restoreState = stashState(this.device, this.arena, this.plan.tensors);
     this.#runMicroBatches(this.#programs.calibration);
     restoreState();
-  }
-
-  /**
-   * Saves the step state before work that computes gradients without being a step. The returned function restores it and
-   * clears the found-inf flag, which the optimizer would otherwise see in the next step.
-   */
-  #stashState(): () => void {
-    const { state, stateAside, found } = this.plan.tensors;
-    copyTensor(this.device, this.arena, state, stateAside);
-    return () => {
-      copyTensor(this.device, this.arena, stateAside, state);
-      forgetOverflow(this.device, this.arena.buffer(found));
-    };
   }
 
   /** The micro-batches of the next step. */

@@ -13,6 +13,9 @@ import type { ModelRun } from '../model/modelRun.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
+/** What the weights that matmuls read are made from. */
+type MadeWeights = Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials' | 'scales'>;
+
 /**
  * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it. One CPU-GPU sync for each
  * chunk of parameters.
@@ -23,8 +26,8 @@ export async function uploadParameters(
   arena: Arena,
   pipelines: PipelineCache,
   target: Target,
-  tensors: RunTensors,
-  valuesOf: (name: string) => Float32Array,
+  tensors: MadeWeights & Pick<RunTensors, 'parameters'>,
+  valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): Promise<void> {
   // The parts of a parameter lie in consecutive chunks, so its values are requested only once.
   let newest: { name: string; values: Float32Array } = { name: '', values: new Float32Array(0) };
@@ -33,7 +36,7 @@ export async function uploadParameters(
     for (const [name, { spec, parts }] of tensors.parameters) {
       for (const { master, firstRow } of parts) {
         if (master.tensor !== chunk.master) continue;
-        if (newest.name !== name) newest = { name, values: valuesOf(name) };
+        if (newest.name !== name) newest = { name, values: await valuesOf(name) };
         const first = firstRow * spec.columns;
         values.set(newest.values.subarray(first, first + master.elements), master.offset);
       }
@@ -66,7 +69,7 @@ export async function computeCopies(
   arena: Arena,
   pipelines: PipelineCache,
   target: Target,
-  tensors: RunTensors,
+  tensors: MadeWeights,
 ): Promise<void> {
   const operations = weightCopies(target, tensors, 'master');
   const program = await Program.compile(device, pipelines, arena, 'compute weights', operations);
@@ -95,9 +98,8 @@ export function writeInitialState(
   const scale =
     scaling.kind === 'dynamic' ? scaling.initialScale : scaling.kind === 'static' ? scaling.scale : 1;
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
-  const { scales } = tensors;
   writeAngles(device, arena, tensors);
-  if (scales) device.queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
+  writeInitialScales(device, arena, tensors);
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(
@@ -105,6 +107,15 @@ export function writeInitialState(
     0,
     scheduleTable(config) as Float32Array<ArrayBuffer>,
   );
+}
+
+/** Writes a scale of 1 for each tensor that has one. */
+export function writeInitialScales(
+  { queue }: GPUDevice,
+  arena: Arena,
+  { scales }: Pick<RunTensors, 'scales'>,
+): void {
+  if (scales) queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
 }
 
 /** Clears the found-inf flag, as the optimizer does after each step. */

@@ -26,6 +26,7 @@ import {
 } from '../../../src/engine/kernels/attentionOptions.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { OPTIMIZERS, optimStatesOf } from '../../../src/engine/kernels/optimizers/table.ts';
+import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
@@ -182,7 +183,8 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
         ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
         : []),
     ]);
-    return operations.concat(...Object.values(schedule), ...Object.values(numerics), uploads);
+    const sampling = Object.values(generationOperations(planGeneration(tensors), target));
+    return operations.concat(...Object.values(schedule), ...Object.values(numerics), uploads, ...sampling);
   }, split);
 }
 

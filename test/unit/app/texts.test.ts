@@ -66,6 +66,9 @@ test('a sample is captioned with step and loss, and a requested one with its opt
   expect(sampleCaption({ ...heading, kind: 'asked', topK: 0 })).toBe(
     'Step 1,200, loss 2.346, temperature 0.8, all tokens, seed 7',
   );
+  expect(sampleCaption({ ...heading, kind: 'asked', topP: 0.9, repetitionPenalty: 1.2 })).toBe(
+    'Step 1,200, loss 2.346, temperature 0.8, top-k 40, top-p 0.9, repetition penalty 1.2, seed 7',
+  );
 });
 
 test('invisible tokens are named', () => {

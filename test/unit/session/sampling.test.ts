@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { SampledToken } from '../../../src/engine/index.ts';
+import { EngineError, type SampledToken } from '../../../src/engine/index.ts';
 import type { SampleWatch } from '../../../src/engine/train/sampler.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Sampling, type Writer } from '../../../src/session/sampling.ts';
@@ -17,7 +17,7 @@ const writer: Writer = {
   step: 5,
   loss: 2,
   trainer: {
-    async sample({ length }, { onToken, signal }: SampleWatch = {}) {
+    async generate({ length }, { onToken, signal }: SampleWatch = {}) {
       let text = '';
       for (let i = 0; i < length && !signal?.aborted; i++) {
         await new Promise<void>((resolve) => {
@@ -26,7 +26,7 @@ const writer: Writer = {
         text += token.text;
         onToken?.(token);
       }
-      return text;
+      return { ids: [...text].map(() => 0), text, tokensPerSec: 7 };
     },
   },
 };
@@ -52,7 +52,10 @@ test('a stopped sample contains the text so far', async () => {
   sampling.stop('asked');
   await writeAll(1);
   await sampling.idle;
-  expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { text: 'aa', kind: 'asked', step: 5 } });
+  expect(events.at(-1)).toMatchObject({
+    type: 'sampled',
+    sample: { text: 'aa', kind: 'asked', step: 5, tokensPerSec: 7 },
+  });
 });
 
 test('stopping the visitor’s sample does not stop a sample of the run', async () => {
@@ -88,6 +91,20 @@ test('samples are written one at a time, in order', async () => {
   await writeAll(4);
   await sampling.idle;
   expect(types().at(-1)).toBe('sampled');
+});
+
+test('a run goes on without the sample for which there is no memory, and other errors end it', async () => {
+  const failing = (error: Error): Writer => ({
+    ...writer,
+    trainer: { generate: () => Promise.reject(error) },
+  });
+  const full = new EngineError('OUT_OF_MEMORY', 'The GPU is full.', 'Use less.');
+  await sampling.draw(failing(full), request, 'live');
+  expect(events.at(-1)).toEqual({
+    type: 'sampleRefused',
+    error: expect.objectContaining({ code: 'OUT_OF_MEMORY', message: 'The GPU is full.' }),
+  });
+  await expect(sampling.draw(failing(new Error('gone')), request, 'end')).rejects.toThrow('gone');
 });
 
 const none = (): Writer[] => [];

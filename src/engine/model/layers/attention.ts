@@ -2,10 +2,12 @@ import { type GptConfig, headSize, keyValueHeads } from '../../config/gptConfig.
 import { attentionScale } from '../../config/mup.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
+import { keyValueElements } from '../../kernels/cachedAttention.ts';
 import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
+import type { Continuation } from '../passOptions.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -50,17 +52,19 @@ export class Attention implements Layer {
   forward(pass: Pass, x: Value, { residual }: { readonly residual: Value }): Value {
     const { site } = this;
     const { heads, context, attentionSoftCap } = this.#config;
-    const { rows, windows: batch, found } = pass;
+    const { rows, found } = pass;
+    const [batch, queries] = pass.continuation ? [1, rows] : [pass.windows, context];
     const elements = rows * heads * headSize(this.#config);
     const format = pass.storage('attention', site).format;
     const shape: AttentionShape = {
-      ...{ batch, context, heads, headSize: headSize(this.#config) },
+      ...{ batch, context: queries, heads, headSize: headSize(this.#config) },
       keyValueHeads: keyValueHeads(this.#config),
     };
     const softCap = attentionSoftCap > 0 ? attentionSoftCap : undefined;
     const dropout = dropoutAt(pass, site);
     const windows = dropout && { tensor: dropout.windows, dropout };
-    const options: AttentionOptions = { scale: attentionScale(this.#config), softCap, windows };
+    const scale = attentionScale(this.#config);
+    const options: AttentionOptions = { scale, softCap, windows };
     const inputSite = this.#input.site;
     const projected = pass.save(inputSite, format, rows * this.#input.outputs);
     const gradientOfProjected: GradientPlace = {
@@ -73,12 +77,14 @@ export class Attention implements Layer {
     const prepared = this.#queryKey.forward(pass, projected, gradientOfProjected, shape);
     const { qkv, gradient: of, remake } = prepared;
     const out = pass.save(site, format, elements);
-    const lse = pass.save(site.at('lse'), 'f32', batch * heads * context);
-    pass.emit(
-      (target, { attentionForward }) =>
-        attentionForward(target, { label: site.name, qkv, out, lse, shape, ...options, found }),
-      activation(site, out),
-    );
+    const lse = pass.save(site.at('lse'), 'f32', rows * heads);
+    if (pass.continuation) this.#continue(pass, pass.continuation, { qkv, out, shape, scale, softCap });
+    else
+      pass.emit(
+        (target, { attentionForward }) =>
+          attentionForward(target, { label: site.name, qkv, out, lse, shape, ...options, found }),
+        activation(site, out),
+      );
     const gradient: GradientPlace = {
       site,
       tensor: pass.scratch('attention output gradient', format, elements),
@@ -92,6 +98,30 @@ export class Attention implements Layer {
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
     return this.#projection.forward(pass, { ...copy, gradient }, residual, { endsBlock: false });
+  }
+
+  /** Emits the attention of tokens whose window has a cache. */
+  #continue(
+    pass: Pass,
+    { position }: Continuation,
+    args: {
+      qkv: Operand;
+      out: Tensor;
+      shape: AttentionShape;
+      scale: number;
+      softCap: number | undefined;
+    },
+  ): void {
+    const { site } = this;
+    const { found } = pass;
+    const { format } = pass.storage('attention', site);
+    const elements = this.#config.context * keyValueElements(args.shape);
+    const cache = pass.cache(site.labelled('keys and values'), format, elements);
+    pass.emit(
+      (target, { cachedAttention }) =>
+        cachedAttention(target, { label: site.name, ...args, cache, position, found }),
+      activation(site, args.out),
+    );
   }
 
   #backward(

@@ -55,6 +55,7 @@ export class Embedding implements Layer {
             firstToken: part.firstRow,
             tokenRows: part.rows,
             positionWeight: positions?.master,
+            position: positions ? pass.continuation?.position : undefined,
             ...{ dropout, out, rows, context, width, found },
           }),
         ),

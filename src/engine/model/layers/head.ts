@@ -97,12 +97,16 @@ export class Head implements Layer {
     return out;
   }
 
-  /** Emits the logits of one row, (1, Vp). @param inp that row of the final norm's output, (1, C) */
-  sample(pass: Pass, inp: Operand): void {
-    const logits = this.#logits(pass.run, pass);
+  /** Emits the logits of one row, (1, Vp) f32, which are returned. @param x the final norm's output, of which the first row is read */
+  sample(pass: Pass, x: Value): Tensor {
+    pass.phase = 'lmHead';
+    const { width } = this.#config;
+    const logits = pass.logits('sampled logits', 'f32', paddedVocabulary(this.#config));
+    const inp = sliceOf(x.operand, 0, width);
     for (const { part, logits: out } of this.#slices(pass, 1, logits, logits)) {
       this.#emitLogits(pass, 'sampled logits', inp, part, out, 1);
     }
+    return logits;
   }
 
   #logits(run: ModelRun, pass: Pass): Tensor {
@@ -116,11 +120,9 @@ export class Head implements Layer {
     const rowsAtOnce = this.rowsAtOnce(run);
     const logits = this.#logits(run, pass);
     const losses = pass.logits('losses', 'f32', rows);
-    const dlogits = pass.logits(
-      'logits gradient',
-      pass.written('outputGradient', this.#site),
-      rowsAtOnce * Vp,
-    );
+    const dlogits = trains
+      ? pass.logits('logits gradient', pass.written('outputGradient', this.#site), rowsAtOnce * Vp)
+      : logits;
     const read = trains ? this.#gradientOperand(pass, dlogits) : dlogits;
     const { state, lossTokens, zLoss } = run;
     const backward = trains && { dlogits, state, lossTokens, zLoss, softCap: this.#config.logitSoftCap };

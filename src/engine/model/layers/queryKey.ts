@@ -57,7 +57,7 @@ export class QueryKey {
     if (!this.#gains && !angles) return { qkv: projected, gradient };
     const { found, rows } = pass;
     const { heads, headSize, keyValueHeads = heads } = shape;
-    const common = { label: this.#site.name, shape, angles, found };
+    const common = { label: this.#site.name, shape, angles, found, position: pass.continuation?.position };
     // It is the same tensor, before the backward pass changes it in place.
     const read: GradientPlace = { ...gradient, site: this.#site, collected: { written: false } };
     if (!this.#gains) {

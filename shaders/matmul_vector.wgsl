@@ -1,0 +1,92 @@
+// matmul_vector: out = a op(b) of one row. Each number of b is read once, and nothing is computed that is not stored.
+// shapes:  a (1, K); b (K, N), or (N, K) with bTransposed; out (1, N); K and N multiples of 4
+// numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k, as matmul_register; with PARTS > 1 every PARTS-th vector of k is summed by itself, and the sums are added in order
+// dispatch: x over N / (4 * COLUMNS4 * VECTORS); with PARTS > 1 one barrier
+// source:  own; reference/matmul.ts (oracle)
+import package::lib::found::reportOverflow;
+import package::lib::matmul_epilogue::{finish, shape};
+import constants::{COLUMNS4, PARTS, VECTORS};
+
+const LANES = COLUMNS4 * PARTS;
+// A constant bound lets the compiler prove that the loop ends.
+const MAX_TRIPS = 0x1000000u;
+
+@if(parted) var<workgroup> partial: array<vec4f, LANES>;
+
+// Which part of the sum a lane has, and which of the workgroup's columns: neighbouring lanes read neighbouring vectors of b.
+fn partOf(local: u32) -> u32 {
+  @if(!parted) return 0u;
+  @if(parted && bTransposed) return local % PARTS;
+  @if(parted && !bTransposed) return local / COLUMNS4;
+}
+
+fn columnOf(local: u32) -> u32 {
+  @if(bTransposed) return local / PARTS;
+  @if(!bTransposed) return local % COLUMNS4;
+}
+
+// The four rows of op(b) that belong to k4, at four columns.
+@if(!bTransposed)
+fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
+  let at = 4u * k4 * shape.n4 + column4;
+  return array<vec4f, 4>(
+    b::load(at),
+    b::load(at + shape.n4),
+    b::load(at + 2u * shape.n4),
+    b::load(at + 3u * shape.n4),
+  );
+}
+
+@if(bTransposed)
+fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
+  let stride = shape.k / 4u;
+  let at = column4 * 4u * stride + k4;
+  let t0 = b::load(at);
+  let t1 = b::load(at + stride);
+  let t2 = b::load(at + 2u * stride);
+  let t3 = b::load(at + 3u * stride);
+  return array<vec4f, 4>(
+    vec4f(t0.x, t1.x, t2.x, t3.x),
+    vec4f(t0.y, t1.y, t2.y, t3.y),
+    vec4f(t0.z, t1.z, t2.z, t3.z),
+    vec4f(t0.w, t1.w, t2.w, t3.w),
+  );
+}
+
+@compute @workgroup_size(LANES)
+fn matmul_vector(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let part = partOf(local);
+  let first = group.x * COLUMNS4 * VECTORS + columnOf(local);
+  let steps = shape.k / 4u;
+  var sums: array<vec4f, VECTORS>;
+  for (var trip = 0u; trip < MAX_TRIPS; trip++) {
+    let k4 = trip * PARTS + part;
+    if (k4 >= steps) {
+      break;
+    }
+    let v = a::load(k4);
+    for (var i = 0u; i < VECTORS; i++) {
+      let rows = loadB(k4, min(first + i * COLUMNS4, shape.n4 - 1u));
+      sums[i] = fma(vec4f(v.w), rows[3], fma(vec4f(v.z), rows[2], fma(vec4f(v.y), rows[1], fma(vec4f(v.x), rows[0], sums[i]))));
+    }
+  }
+  @if(parted) {
+    partial[local] = sums[0];
+    workgroupBarrier();
+    var total = vec4f();
+    for (var i = 0u; i < PARTS; i++) {
+      @if(bTransposed) let lane = columnOf(local) * PARTS + i;
+      @if(!bTransposed) let lane = i * COLUMNS4 + columnOf(local);
+      total += partial[lane];
+    }
+    sums[0] = total;
+  }
+  var overflowed = false;
+  for (var i = 0u; i < VECTORS; i++) {
+    let column4 = first + i * COLUMNS4;
+    if (part == 0u && column4 < shape.n4) {
+      overflowed = finish(0u, 0u, column4, sums[i]) || overflowed;
+    }
+  }
+  reportOverflow(overflowed, shape.site);
+}

@@ -1,0 +1,117 @@
+/** The model that `sample` and `evaluate` open: a model file, or the weights of a saved run. */
+import {
+  type AdapterReport,
+  configure,
+  createTokenizer,
+  DEFAULT_PRESET,
+  EngineError,
+  type ForwardModel,
+  inMode,
+  loadGpt2,
+  type Overrides,
+  openForwardModel,
+  openModelOfRun,
+  openRun,
+  presetOf,
+  recipeFor,
+  rowOf,
+  sharesScales,
+  type TokenizerChoice,
+  type TokenizerJson,
+  type TrainConfig,
+} from '../engine/index.ts';
+import { fileSource } from './fileSource.ts';
+import { configOf, modelNotes, openInitialModel } from './initialModel.ts';
+import { overridesOf } from './options.ts';
+import { type OptionSpec, OPTIONS as TRAIN_OPTIONS } from './optionTable.ts';
+
+/** Options of the model, which both commands have. */
+export const MODEL_OPTIONS: readonly OptionSpec[] = [
+  { kind: 'file', name: 'init', help: 'the model: a safetensors file, or a folder with one' },
+  { kind: 'file', name: 'resume', help: 'the model: the weights of a saved run' },
+  ...TRAIN_OPTIONS.filter(
+    (option) => option.kind === 'setting' && ['precision', 'heads', 'tokenizer'].includes(option.field),
+  ),
+];
+
+/** A model whose weights are not on a device yet. */
+export interface GivenModel {
+  readonly config: TrainConfig;
+  readonly tokenizer: TokenizerJson;
+  /** What was assumed about the model, and how its activations are scaled. */
+  readonly notes: readonly string[];
+  /** Puts the weights on a device. */
+  open(device: GPUDevice, report: AdapterReport): Promise<ForwardModel>;
+}
+
+/**
+ * Reads the description of the model, before a device is opened.
+ * @throws EngineError BAD_VALUE when no model or two are given, or an option contradicts it; BAD_FILE, WRONG_MODEL, WRONG_RUN
+ */
+export async function openGivenModel(given: ReadonlyMap<string, string>): Promise<GivenModel> {
+  const [init, resume] = [given.get('init'), given.get('resume')];
+  if (init !== undefined && resume !== undefined) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Both --init ${init} and --resume ${resume} were given.`,
+      'A command has one model: leave one of them out.',
+    );
+  }
+  if (init !== undefined) return fromFile(init, overridesOf(given));
+  if (resume !== undefined) return fromRun(resume, overridesOf(given));
+  throw new EngineError('BAD_VALUE', 'No model was given.', 'Add --init FILE or --resume FILE; see --help.');
+}
+
+async function fromFile(path: string, given: Overrides): Promise<GivenModel> {
+  const model = await openInitialModel(path, given);
+  const config = configure(presetOf(DEFAULT_PRESET).config, configOf(model, given));
+  const tokenizer = model.tokenizer ?? withoutText(path, model.likelyTokenizer ?? given.tokenizer);
+  return described(config, tokenizer, modelNotes(model, given), async (device, report) => {
+    if (tokenizer.kind === 'gpt2') await loadGpt2();
+    const valuesOf = (name: string) => model.weights.read(name);
+    return openForwardModel(device, report, config, createTokenizer(tokenizer), { valuesOf });
+  });
+}
+
+/** A tokenizer that is known without a text. @throws EngineError BAD_VALUE for others */
+function withoutText(path: string, choice: TokenizerChoice | undefined): TokenizerJson {
+  if (choice === 'byte') return { kind: 'byte' };
+  if (choice === 'gpt2') return { kind: 'gpt2' };
+  if (choice === 'gpt2-eot') return { kind: 'gpt2', endOfText: true };
+  const what =
+    choice === undefined ? 'there is no tokenizer.json beside it' : `--tokenizer ${choice} needs its text`;
+  throw new EngineError(
+    'BAD_VALUE',
+    `"${path}" does not contain its tokenizer, and ${what}.`,
+    "Put the model's tokenizer.json there, or give --tokenizer byte, gpt2 or gpt2-eot if it was trained with one of these.",
+  );
+}
+
+async function fromRun(path: string, given: Overrides): Promise<GivenModel> {
+  const run = await openRun(await fileSource(path));
+  const { config: saved, tokenizer } = run.description;
+  for (const field of ['heads', 'tokenizer'] as const) {
+    if (given[field] === undefined || given[field] === saved[field]) continue;
+    const { option } = rowOf(field);
+    throw new EngineError(
+      'WRONG_RUN',
+      `--${option} is ${given[field]}, but the run in "${path}" has ${saved[field]}.`,
+      `Leave --${option} out, because the run determines it.`,
+    );
+  }
+  const config = { ...(given.precision === undefined ? saved : inMode(saved, given.precision)), ...given };
+  return described(config, tokenizer, [], (device, report) => openModelOfRun(device, report, run, config));
+}
+
+function described(
+  config: TrainConfig,
+  tokenizer: TokenizerJson,
+  notes: readonly string[],
+  open: GivenModel['open'],
+): GivenModel {
+  const { precision } = config;
+  const rows = sharesScales(recipeFor(config))
+    ? [`Activations have a scale per row here, where training in ${precision} has one per tensor.`]
+    : [];
+  return { config, tokenizer, notes: [...notes, ...rows], open };
+}

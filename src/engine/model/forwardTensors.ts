@@ -1,0 +1,55 @@
+/** Plans the weights of a model that only predicts: neither gradients nor optimizer states. */
+import { gptConfig, type TrainConfig } from '../config/trainConfig.ts';
+import { storagesOf } from '../precision/recipe.ts';
+import { recipeFor } from '../precision/recipes.ts';
+import { tensorScale } from '../precision/storage.ts';
+import { planAngles } from './angles.ts';
+import { layoutParameters } from './chunks.ts';
+import { Decoder } from './decoder.ts';
+import type { Weights } from './readingRun.ts';
+import { ScaleTable } from './scales.ts';
+import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
+import { ownWeights, type PlanLimits, planChunks, type RunTensors } from './tensors.ts';
+
+export interface ForwardTensors
+  extends Weights,
+    Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials'> {
+  readonly planned: readonly PlannedTensor[];
+}
+
+/** @throws EngineError LIMIT_EXCEEDED if a parameter exceeds the largest binding */
+export function forwardTensors(
+  config: TrainConfig,
+  vocabulary: number,
+  { maxBindingBytes }: PlanLimits,
+): ForwardTensors {
+  const gpt = gptConfig(config, vocabulary);
+  const recipe = recipeFor(config);
+  const decoder = new Decoder(gpt);
+  const plan = new TensorPlan();
+  const specs = decoder.parameters().map((spec) => ({ ...spec, trainable: false }));
+  const layout = layoutParameters(specs, recipe, () => neverUpdated(), maxBindingBytes);
+  planChunks(plan, layout);
+  const scales = storagesOf(recipe, 'weight').some(tensorScale) ? new ScaleTable(null) : undefined;
+  const weights = ownWeights(plan, recipe, gpt, layout, scales, false);
+  const angles = planAngles(plan, gpt);
+  scales?.complete(plan);
+  plan.complete();
+  const { chunks, vocabularyRows } = layout;
+  return {
+    gpt,
+    recipe,
+    decoder,
+    maxBindingBytes,
+    chunks,
+    vocabularyRows,
+    scales,
+    angles,
+    ...weights,
+    planned: plan.planned,
+  };
+}
+
+function neverUpdated(): never {
+  throw new RangeError('A model that only predicts has no update rules');
+}

@@ -1,0 +1,39 @@
+/** Storages of passes whose rows must not depend on each other: sampling with a cache, and evaluation of a given model. */
+import { RecipeOf, type SiteRule, storagesOf } from './recipe.ts';
+import type { Scale, SiteRole, Storage } from './storage.ts';
+
+/** Roles of what the rows of a pass store. */
+const ROW_ROLES: readonly SiteRole[] = ['activation', 'preActivation', 'normInput', 'attention'];
+
+/** Whether training has scales that rows share. Sampling and evaluation of a given model then have one per row. */
+export function sharesScales(recipe: RecipeOf<string>): boolean {
+  return ROW_ROLES.some((role) =>
+    storagesOf(recipe, role).some(({ scales }) => scales?.some(({ per }) => per === 'tensor')),
+  );
+}
+
+/**
+ * The recipe with a scale for each row where rows share one: the storage of a token then depends on no other. Formats, weights
+ * and scales of blocks stay as they are.
+ */
+export function withRowScales<Id extends string>(recipe: RecipeOf<Id>): RecipeOf<Id> {
+  const sites = recipe.sites.map(({ in: place, storages }): SiteRule => {
+    const own = Object.entries(storages).map(([role, storage]) => [
+      role,
+      (ROW_ROLES as readonly string[]).includes(role) ? ofRows(storage) : storage,
+    ]);
+    return { in: place, storages: Object.fromEntries(own) };
+  });
+  return new RecipeOf(recipe.id, { ...recipe.row, sites });
+}
+
+function ofRows(storage: Storage): Storage {
+  const { scales } = storage;
+  if (!scales) return storage;
+  // A second copy, with scales of columns, is read by the backward pass alone.
+  const within = scales.find(({ per }) => per !== 'tensor' && per !== 'contraction');
+  const { as } = scales.at(-1)!;
+  const per: Scale['per'] = within?.per ?? 'row';
+  // E4M3 has too few exponents without a scale of the tensor.
+  return { ...storage, scales: [{ per, as: as === 'e4m3' ? 'f32' : as, when: 'current' }] };
+}
