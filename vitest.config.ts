@@ -65,6 +65,17 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
+      // scripts/test-llama-cpp.mjs starts these with llama.cpp, which is no dependency of the project.
+      {
+        test: {
+          name: 'llama-cpp',
+          include: ['test/llamaCpp/*.test.ts'],
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 7 },
+          ...oneAtATime,
+        },
+      },
       // Tests the package as installed by npm, in Node and Chromium. Child processes inherit the environment.
       {
         test: {
@@ -77,6 +88,19 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
+      // Not part of `npm test`: the first needs a Python with transformers, the second a checkpoint that is not in the
+      // repository (`npm run test:transformers`, `npm run test:checkpoint`).
+      ...['transformers', 'checkpoint'].map((name, i) => ({
+        test: {
+          name,
+          include: [`test/${name}/*.test.ts`],
+          env: gpuEnv(),
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 7 + i },
+          ...oneAtATime,
+        },
+      })),
       // Not part of `npm test`, because it writes and reads a file of 200 MB.
       {
         test: {

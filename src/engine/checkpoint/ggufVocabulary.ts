@@ -1,7 +1,8 @@
 /** Writes a tokenizer into the metadata of a GGUF file, in the form in which llama.cpp has its kind. */
 import { EngineError } from '../core/errors.ts';
+import { byteCharacters } from '../data/byteCharacters.ts';
 import { GPT2_END, GPT2_END_ID } from '../data/gpt2.ts';
-import { byteTokenName, SPACE_MARK } from '../data/loaded/characters.ts';
+import { byteTokenName } from '../data/loaded/characters.ts';
 import { type LoadedModel, readLoaded } from '../data/loaded/tokenizerFile.ts';
 import { learnedModel } from '../data/pairModel.ts';
 import { documentTokens, pairModel, type TokenizerJson } from '../data/tokenizer.ts';
@@ -96,20 +97,24 @@ function tokensOf(json: TokenizerJson): Tokens {
   };
 }
 
-/** Characters are SentencePiece's without any longer piece; it writes a space as a mark. */
+/**
+ * Characters are pieces of bytes that are joined from left to right, and never with those of another character. llama.cpp
+ * leaves out the bytes of a character that the vocabulary lacks; with SentencePiece's form it would end the program.
+ */
 function characterTokens(characters: readonly string[]): Tokens {
-  if (characters.includes(SPACE_MARK) && characters.includes(' ')) {
-    throw new EngineError(
-      'BAD_VALUE',
-      `The vocabulary has both a space and ${SPACE_MARK} (U+2581), which llama.cpp cannot tell apart.`,
-      'Export for Hugging Face, or train on a text without that character.',
-    );
-  }
+  const byteNames = byteCharacters();
+  const encoder = new TextEncoder();
+  const spelled = characters.map((character) =>
+    Array.from(encoder.encode(character), (byte) => byteNames[byte]!),
+  );
+  const merges = spelled.flatMap((bytes) =>
+    bytes.slice(1).map((byte, i) => `${bytes.slice(0, i + 1).join('')} ${byte}`),
+  );
   return {
-    ...{ model: 'llama', pre: 'default', start: [], end: null, addsSpace: false },
-    names: characters.map((character) => (character === ' ' ? SPACE_MARK : character)),
+    ...{ model: 'gpt2', pre: 'gpt-2', start: [], end: null },
+    names: spelled.map((bytes) => bytes.join('')),
     types: characters.map(() => TOKEN_TYPES.normal),
-    scores: characters.map(() => 0),
+    merges: [...new Set(merges)],
   };
 }
 

@@ -46,8 +46,11 @@ export interface Tokenizer {
    * @throws EngineError BAD_TEXT naming the characters that are not in the vocabulary
    */
   encode(text: string): Uint32Array;
-  /** Never fails. Ids outside the vocabulary and invalid UTF-8 become U+FFFD, because a model may produce them. */
-  decode(tokens: ArrayLike<number>): string;
+  /**
+   * Never fails. Ids outside the vocabulary and invalid UTF-8 become U+FFFD, because a model may produce them.
+   * @param before as for `decoder`
+   */
+  decode(tokens: ArrayLike<number>, before?: ArrayLike<number>): string;
   /**
    * Decodes a stream of tokens one at a time. A character that takes several tokens is returned with the last of them;
    * the tokens before it return an empty string.
@@ -316,8 +319,8 @@ function decodingOf(
     return { part, rest: () => decoder.decode() };
   };
   return {
-    decode(tokens) {
-      const { part, rest } = partsOf([]);
+    decode(tokens, before = []) {
+      const { part, rest } = partsOf(before);
       return Array.from(tokens, part).join('') + rest();
     },
     decoder: (before = []) => partsOf(before).part,

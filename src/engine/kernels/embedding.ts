@@ -42,8 +42,7 @@ export function embeddingForward(
       ...(dropout && dropoutUniforms(dropout)),
     },
     conditions: {
-      positions: positionWeight !== undefined,
-      placed: position !== undefined,
+      ...{ positions: positionWeight !== undefined, placed: position !== undefined },
       dropout: dropout !== undefined,
     },
     grid: linearGrid(vectors, 64),

@@ -21,8 +21,8 @@ import { scaleChannels } from './scaleChannels.ts';
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{ attentionForward, attentionBackward, cachedAttention, matmul, weightGradient, columnSum },
-  ...{ dropoutBackward },
+  ...{ attentionForward, attentionBackward, cachedAttention, dropoutBackward },
+  ...{ matmul, weightGradient, columnSum },
   ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
   ...{ activationForward, gatedForward, scaleChannels },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },

@@ -148,8 +148,10 @@ export async function generate(
   const filter: TokenFilter = { temperature, topK, topP, repetitionPenalty };
   const { onToken, signal } = watch;
   const { tokenizer } = model;
-  const decode = tokenizer.decoder();
   const tokens = prompt === '' ? [model.startToken()] : [...tokenizer.encode(prompt)];
+  // After a prompt with text, a space at the start of the continuation belongs to it.
+  const before = [...tokens];
+  const decode = tokenizer.decoder(before);
   const start = tokens.length;
   const ends = new Set(options.stop);
   let [firstAt, lastAt] = [0, 0];
@@ -163,7 +165,7 @@ export async function generate(
     onToken?.({ ...tokenProbabilities(logits, token, tokenizer), text: decode(token) });
   }
   const ids = tokens.slice(start);
-  return { ids, text: tokenizer.decode(ids), tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
+  return { ids, text: tokenizer.decode(ids, before), tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
 }
 
 /** @param count of tokens after the first, in `milliseconds` */

@@ -8,7 +8,7 @@ const LINE_BREAKS = ['\n', '\r'];
 const SEARCHED = 2 ** 20;
 
 /**
- * Returns the token that an empty prompt starts with: `<|endoftext|>` if the training text has it, else a line break if
+ * Returns the token that an empty prompt starts with: the one that the tokenizer puts before every text, else `<|endoftext|>` if the training text has it, else a line break if
  * it is a single token of the text, else the first token of the text. A token that is not in the text was never trained.
  */
 export function startToken({
@@ -16,6 +16,7 @@ export function startToken({
   train,
   reading,
 }: Pick<Dataset, 'tokenizer' | 'train' | 'reading'>): number {
+  if (tokenizer.start.length > 0) return tokenizer.start[0]!;
   if (endsText(tokenizer.json) && reading.endMarks > 0) return GPT2_END_ID;
   const searched = train.subarray(0, SEARCHED);
   return lineBreakOf(tokenizer, (token) => searched.includes(token)) ?? train[0]!;
@@ -23,6 +24,7 @@ export function startToken({
 
 /** Returns the token with which a text of a model begins whose training text is not at hand: as {@link startToken}, or token 0. */
 export function firstTokenOf(tokenizer: Tokenizer): number {
+  if (tokenizer.start.length > 0) return tokenizer.start[0]!;
   if (tokenizer.kind === 'gpt2') return GPT2_END_ID;
   return lineBreakOf(tokenizer, () => true) ?? 0;
 }

@@ -14,11 +14,11 @@ import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
 /** What the weights that matmuls read are made from. */
-type MadeWeights = Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials' | 'scales'>;
+type MadeWeights = Pick<RunTensors, 'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales'>;
 
 /**
- * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it. One CPU-GPU sync for each
- * chunk of parameters.
+ * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it.
+ * One CPU-GPU sync for each chunk of parameters.
  * @param valuesOf returns (rows * columns) f32 of the parameter called `name`
  */
 export async function uploadParameters(
@@ -26,7 +26,7 @@ export async function uploadParameters(
   arena: Arena,
   pipelines: PipelineCache,
   target: Target,
-  tensors: MadeWeights & Pick<RunTensors, 'parameters'>,
+  tensors: MadeWeights,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): Promise<void> {
   // The parts of a parameter lie in consecutive chunks, so its values are requested only once.

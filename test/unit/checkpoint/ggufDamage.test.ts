@@ -233,9 +233,9 @@ test('a vocabulary has an end that it did not have, in a row of its own or in on
       end: metadata.get('tokenizer.ggml.eos_token_id')!.value,
     };
   };
-  expect(names(3)).toEqual({ rows: 4, addsEnd: true, tokens: ['\n', 'a', 'b', '<|endoftext|>'], end: 3 });
+  expect(names(3)).toEqual({ rows: 4, addsEnd: true, tokens: ['Ċ', 'a', 'b', '<|endoftext|>'], end: 3 });
   expect(names(5)).toEqual({
     ...{ rows: 5, addsEnd: false, end: 3 },
-    tokens: ['\n', 'a', 'b', '<|endoftext|>', '[PAD4]'],
+    tokens: ['Ċ', 'a', 'b', '<|endoftext|>', '[PAD4]'],
   });
 });

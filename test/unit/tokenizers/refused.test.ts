@@ -151,7 +151,10 @@ test('a stream after other tokens keeps its first space, after none or special o
     const decode = tokenizer.decoder(before);
     return ids.map((id) => decode(id)).join('');
   };
-  expect([write([]), write([1]), write(ids)]).toEqual(['the low', 'the low', ' the low']);
+  const texts = ['the low', 'the low', ' the low'];
+  const before = [[], [1], ids];
+  expect(before.map(write)).toEqual(texts);
+  expect(before.map((tokens) => tokenizer.decode(ids, tokens))).toEqual(texts);
 });
 
 test('a vocabulary beyond two bytes has ids of four', () => {
