@@ -33,8 +33,6 @@ export function readingRun(
     recipe: withRowScales(recipe),
     // Blocks share their activations, since no backward pass reads them.
     recompute: 'block',
-    dropout: 0,
-    windowTable: null,
     tensorPlan: plan,
     // Weights name their scales themselves, and rows have theirs beside them.
     scales: undefined,
