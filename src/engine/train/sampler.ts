@@ -56,7 +56,7 @@ export interface SampleWatch {
 /** A model that predicts the next token. */
 export interface LanguageModel {
   readonly tokenizer: Tokenizer;
-  /** The token that an empty prompt starts with. */
+  /** The token that an empty prompt starts with, where its tokenizer puts none before a text. */
   startToken(): number;
   /** Returns (V) logits of the token that follows `context`. */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array>;
@@ -148,9 +148,10 @@ export async function generate(
   const filter: TokenFilter = { temperature, topK, topP, repetitionPenalty };
   const { onToken, signal } = watch;
   const { tokenizer } = model;
-  const decode = tokenizer.decoder();
-  const tokens = prompt === '' ? [model.startToken()] : [...tokenizer.encode(prompt)];
+  const before = prompt === '' ? beginning(model) : [...tokenizer.encode(prompt)];
+  const tokens = [...before];
   const start = tokens.length;
+  const decode = tokenizer.decoder(before);
   const ends = new Set(options.stop);
   let [firstAt, lastAt] = [0, 0];
   while (tokens.length - start < length && !signal?.aborted) {
@@ -163,7 +164,20 @@ export async function generate(
     onToken?.({ ...tokenProbabilities(logits, token, tokenizer), text: decode(token) });
   }
   const ids = tokens.slice(start);
-  return { ids, text: tokenizer.decode(ids), tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
+  const text = textAfter(tokenizer, before, tokens);
+  return { ids, text, tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
+}
+
+/** What a text begins with: what its tokenizer puts there, or a token of the model's choice. */
+function beginning(model: LanguageModel): number[] {
+  const { start } = model.tokenizer;
+  return start.length > 0 ? [...start] : [model.startToken()];
+}
+
+/** The text of the tokens after `before`, which some tokenizers decode in another way where nothing is before it. */
+function textAfter(tokenizer: Tokenizer, before: readonly number[], tokens: readonly number[]): string {
+  const [head, whole] = [tokenizer.decode(before), tokenizer.decode(tokens)];
+  return whole.startsWith(head) ? whole.slice(head.length) : tokenizer.decode(tokens.slice(before.length));
 }
 
 /** @param count of tokens after the first, in `milliseconds` */
