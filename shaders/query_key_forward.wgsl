@@ -1,15 +1,16 @@
 // query_key_forward: q and k as attention reads them, rotated by RoPE with `rotate`. With `norm` each head is first divided by its root mean square and multiplied by a gain; qkv is then made from inp, with v, and else in place.
 // shapes:  qkv, inp (B, T, H + 2 G, D); qGain, kGain (D); stats (B * T, H + G) f32: 1 / root mean square; angles as in lib/rope.wgsl; with `placed` position (1) u32, the place of the first row in its window
 // numerics: f32 between load and store; qkv rounded once, as its format says
-// dispatch: one lane for PAIRS vectors of each half of a head, which with `norm` are all, linear grid
+// dispatch: one lane for `pairs` vectors of each half of a head, which with `norm` are all, linear grid
 // source:  RoPE (Su et al. 2021); QK-norm of Qwen 3; reference/queryKey.ts (oracle)
 import package::lib::found::reportOverflow;
 import package::lib::grid::linearGroup;
 import package::lib::rope::{HALF4, Halves, rotated};
-import constants::{HEAD4, PAIRS};
+import constants::HEAD4;
 
 struct Params {
   lanes: u32,
+  pairs: u32,  // not a constant: compilers would unroll the loops, and software adapters take seconds for that
   context: u32,
   heads: u32,
   keyValueHeads: u32,
@@ -43,10 +44,10 @@ fn query_key_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let heads = p.heads + 2u * p.keyValueHeads;
   @if(norm) let taken = heads;
   @if(!norm) let taken = p.heads + p.keyValueHeads;
-  let row = lane / (HALF4 / PAIRS);
+  let row = lane / (HALF4 / p.pairs);
   let token = row / taken;
   let head = row % taken;
-  let first = lane % (HALF4 / PAIRS) * PAIRS;
+  let first = lane % (HALF4 / p.pairs) * p.pairs;
   let at = (token * heads + head) * HEAD4;
   @if(!placed) let place = token % p.context;
   @if(placed) let place = position[0] + token % p.context;
@@ -55,7 +56,7 @@ fn query_key_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   @if(norm) {
     if (!isValue) {
       var squares = vec4f();
-      for (var c = 0u; c < HEAD4; c++) {
+      for (var c = 0u; c < 2u * p.pairs; c++) {
         let x = source(at + c);
         squares = fma(x, x, squares);
       }
@@ -64,7 +65,7 @@ fn query_key_forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     }
   }
   var overflowed = false;
-  for (var n = 0u; n < PAIRS; n++) {
+  for (var n = 0u; n < p.pairs; n++) {
     let c = first + n;
     var x = Halves(source(at + c), source(at + HALF4 + c));
     if (!isValue) {

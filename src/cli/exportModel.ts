@@ -1,11 +1,11 @@
-/** `--export DIR`: writes the trained model for Hugging Face's libraries. */
+/** `--export DIR`: writes the trained model for Hugging Face's libraries or llama.cpp. */
 import { constants } from 'node:fs';
 import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   cardFacts,
   EngineError,
-  type ExportDtype,
+  type ExportFormat,
   type FileToWrite,
   modelFolder,
   readParameters,
@@ -29,7 +29,7 @@ export async function prepareExport(folder: string): Promise<void> {
 }
 
 /**
- * Writes `model.safetensors`, `config.json`, the tokenizer's files and the model card. Files of an earlier export are
+ * Writes `model.safetensors`, `config.json`, the tokenizer's files and the model card, or `model.gguf`. Files of an earlier export are
  * replaced only after all new files are on the disk.
  * @param valLoss for the model card, in nats; null when the run was not evaluated
  * @throws EngineError SAVE_FAILED when a file cannot be written, NOT_FINITE when a weight is not finite or too large for F16
@@ -37,7 +37,7 @@ export async function prepareExport(folder: string): Promise<void> {
 export async function exportModel(
   trainer: Trainer,
   folder: string,
-  dtype: ExportDtype,
+  dtype: ExportFormat,
   valLoss: number | null,
 ): Promise<void> {
   const { gpt } = trainer.plan.tensors;

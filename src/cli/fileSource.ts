@@ -24,7 +24,7 @@ export async function fileSource(path: string): Promise<RandomAccess> {
     throw new EngineError(
       'BAD_FILE',
       `Cannot open "${path}": ${fileProblem(cause)}.`,
-      'Give the path of a .safetensors file.',
+      'Give the path of a .safetensors or .gguf file.',
       {
         cause,
       },

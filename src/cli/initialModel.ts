@@ -23,7 +23,7 @@ export interface InitialModel extends ModelFile {
 }
 
 /**
- * @param path a safetensors file, the index of one that is split into shards, or a folder with either
+ * @param path a safetensors file, the index of one that is split into shards, a GGUF file, or a folder with one of them
  * @param given the user's settings, which are checked against the file
  * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file, BAD_VALUE naming an option that
  * contradicts it
@@ -50,7 +50,7 @@ export async function openInitialModel(path: string, given: Overrides): Promise<
 }
 
 /** The names that weights have in a folder, in the order in which they are looked for. */
-const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json'];
+const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json', 'model.gguf'];
 
 /** The file of weights in a folder, or the path itself if it is none. @throws EngineError BAD_FILE when it has no weights */
 async function weightsIn(path: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** Every option of `npm run train`: the parser, the help text and the suggestions all read this one table. */
 import {
-  EXPORT_DTYPES,
-  type ExportDtype,
+  EXPORT_FORMATS,
+  type ExportFormat,
   FIELDS,
   type Field,
   PRESET_NAMES,
@@ -11,7 +11,7 @@ import {
   TEXT_IDS,
 } from '../engine/index.ts';
 
-export const DEFAULT_EXPORT_DTYPE: ExportDtype = 'F32';
+export const DEFAULT_EXPORT_DTYPE: ExportFormat = 'F32';
 export const DEFAULT_SAVE_EVERY = 500;
 
 interface OptionText {
@@ -60,7 +60,7 @@ const BESIDE: Partial<Record<SettingGroup, readonly OptionSpec[]>> = {
     {
       kind: 'file',
       name: 'init',
-      help: 'start from the weights of a GPT-2 in safetensors, which decide the shape; --steps 0 only evaluates',
+      help: 'start from the weights of a GPT-2, Llama, Mistral or Qwen (safetensors, GGUF or a folder), which decide the shape; --steps 0 only evaluates',
     },
   ],
   data: [
@@ -70,12 +70,16 @@ const BESIDE: Partial<Record<SettingGroup, readonly OptionSpec[]>> = {
 };
 
 const OUTPUT: readonly OptionSpec[] = [
-  { kind: 'folder', name: 'export', help: 'write the trained model for Hugging Face libraries' },
+  {
+    kind: 'folder',
+    name: 'export',
+    help: 'write the trained model into this folder, for Hugging Face libraries or llama.cpp',
+  },
   {
     kind: 'name',
     name: 'export-dtype',
-    choices: EXPORT_DTYPES,
-    help: 'numbers of the exported weights',
+    choices: EXPORT_FORMATS,
+    help: 'numbers of the exported weights; gguf-... writes one file for llama.cpp instead of the folder',
     standard: DEFAULT_EXPORT_DTYPE,
   },
   { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },

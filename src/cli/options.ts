@@ -5,8 +5,8 @@ import {
   DEFAULT_PRESET,
   DEFAULT_TEXT,
   EngineError,
-  EXPORT_DTYPES,
-  type ExportDtype,
+  EXPORT_FORMATS,
+  type ExportFormat,
   isPresetOpen,
   type Overrides,
   type PresetName,
@@ -33,7 +33,7 @@ export interface SaveChoice {
 /** Where the trained model is written, and in which numbers. */
 export interface ExportChoice {
   readonly folder: string;
-  readonly dtype: ExportDtype;
+  readonly dtype: ExportFormat;
 }
 
 export type Command =
@@ -110,10 +110,10 @@ function exportChoice(given: ReadonlyMap<string, string>): ExportChoice | null {
   return { folder, dtype: dtype === undefined ? DEFAULT_EXPORT_DTYPE : exportDtype(dtype) };
 }
 
-function exportDtype(value: string): ExportDtype {
-  const found = EXPORT_DTYPES.find((dtype) => dtype === value);
+function exportDtype(value: string): ExportFormat {
+  const found = EXPORT_FORMATS.find((dtype) => dtype === value);
   if (found) return found;
-  throw thereIsNo('export-dtype', value, EXPORT_DTYPES);
+  throw thereIsNo('export-dtype', value, EXPORT_FORMATS);
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {

@@ -199,7 +199,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
-export { EXPORT_DTYPES, type ExportDtype } from './checkpoint/dtypes.ts';
+export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
 export { exportedFamily } from './checkpoint/families.ts';
 export {
   checkVocabulary,

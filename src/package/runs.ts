@@ -10,8 +10,8 @@ import {
   type Dataset,
   describeRun,
   EngineError,
-  EXPORT_DTYPES,
-  type ExportDtype,
+  EXPORT_FORMATS,
+  type ExportFormat,
   inWords,
   modelFolder,
   type OptionType,
@@ -117,14 +117,15 @@ export async function resumeTrainer(
  * The trained model as Hugging Face's `transformers` reads it: `model.safetensors`, `config.json`, `tokenizer.json`,
  * `tokenizer_config.json` and the model card `README.md`, to be written into one folder. Weights come from the masters.
  * Waits for every submitted step, and syncs once per chunk of parameters; holds all weights in memory as f32.
- * @param dtype of `model.safetensors`: 'F32', 'F16' or 'BF16'
+ * @param dtype of `model.safetensors`: 'F32', 'F16' or 'BF16'; or 'gguf-f16', 'gguf-q8_0' and the like for one file
+ * `model.gguf` for llama.cpp
  * @throws EngineError BAD_VALUE naming what no family of models has, NOT_FINITE naming a weight that is not finite, or
  * does not fit `dtype`
  */
-export async function exportModel(trainer: Trainer, dtype: ExportDtype = 'F32'): Promise<File[]> {
+export async function exportModel(trainer: Trainer, dtype: ExportFormat = 'F32'): Promise<File[]> {
   check.trainer(trainer, 'exportModel');
-  if (!EXPORT_DTYPES.includes(dtype)) {
-    throw badValue(`exportModel: dtype is ${inWords(dtype)}.`, suggestion(String(dtype), EXPORT_DTYPES));
+  if (!EXPORT_FORMATS.includes(dtype)) {
+    throw badValue(`exportModel: dtype is ${inWords(dtype)}.`, suggestion(String(dtype), EXPORT_FORMATS));
   }
   await trainer.drain();
   const parameters = await readParameters(trainer);

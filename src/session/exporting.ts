@@ -6,6 +6,8 @@ import {
   blobSource,
   type DeviceAccess,
   describeRun,
+  type FileToWrite,
+  isGgufFormat,
   modelFolderOfRun,
   openRun,
   type PlanLimits,
@@ -136,13 +138,23 @@ async function exportRun(
     return { name: `${name}.safetensors`, content: await blobOf(bytesOf(run), SAFETENSORS) };
   }
   if (what === 'cluster') checkCluster(run.description);
-  const model = await modelFolderOfRun(run, dtype, limits);
+  if (isGgufFormat(dtype) && what === 'model') {
+    const [{ pieces }] = (await modelFolderOfRun(run, dtype, limits)) as [FileToWrite];
+    return { name: `${name}-${dtype.slice('gguf-'.length)}.gguf`, content: await blobOf(inTurn(pieces())) };
+  }
+  // A cluster folder has the model for Hugging Face's libraries.
+  const model = await modelFolderOfRun(run, isGgufFormat(dtype) ? 'F32' : dtype, limits);
   const others = what === 'cluster' ? await clusterFiles(run, text && (await streamFrom(text)), folder) : [];
   const suffix = what === 'cluster' ? 'cluster' : `model-${dtype.toLowerCase()}`;
   return {
     name: `${name}-${suffix}.zip`,
     content: await archive(`${name}-${suffix}`, [...others, ...model]),
   };
+}
+
+/** The pieces as copies, because the next one may reuse the buffer. */
+async function* inTurn(pieces: ReturnType<FileToWrite['pieces']>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield piece.slice();
 }
 
 /** The text of a saved run, if it is one of the page's built-in texts. */

@@ -31,7 +31,7 @@ import type {
   BenchmarkResult,
   ConfirmedBatch,
   EvalMetrics,
-  ExportDtype,
+  ExportFormat,
   HalfStorage,
   InspectedKind,
   MemoryBytes,
@@ -232,7 +232,7 @@ export type SessionCommand =
   | {
       readonly type: 'export';
       readonly what: ExportKind;
-      readonly dtype: ExportDtype;
+      readonly dtype: ExportFormat;
       readonly of: { readonly run: number } | { readonly place: Place };
       /** The address from which the page serves its own files. */
       readonly folder: string;

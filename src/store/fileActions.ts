@@ -1,5 +1,5 @@
 /** Actions on files of models and runs: a chunk of its own, loaded on first use. */
-import { type ExportDtype, usualHeads } from '../engine/index.ts';
+import { type ExportFormat, usualHeads } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
@@ -100,7 +100,7 @@ export function continueFile(steps: number): void {
 export function exportRun(
   of: { readonly run: number } | { readonly place: Place },
   what: ExportKind,
-  dtype: ExportDtype = 'F32',
+  dtype: ExportFormat = 'F32',
 ): void {
   useFiles.setState({ exporting: true, made: null, exportError: null });
   send({ type: 'export', what, dtype, of, folder: new URL('.', document.baseURI).href });

@@ -13,7 +13,7 @@ export interface ChosenFiles {
 /** Browsers name a second download "config (1).json". */
 const CONFIG = /^config ?(\(\d+\))?\.json$/i;
 const TOKENIZER = /^tokenizer ?(\(\d+\))?\.json$/i;
-const WEIGHTS = /\.safetensors$/i;
+const WEIGHTS = /\.(safetensors|gguf)$/i;
 
 /** Whether there is a file of weights, or an index of them, among the files. */
 export function hasWeights(files: readonly File[]): boolean {

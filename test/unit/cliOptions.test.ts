@@ -156,7 +156,7 @@ test.each([
     '--preset x',
     'UNKNOWN_PRESET',
     '"x"',
-    'Choose one of: smoke, starter, small, nanogpt-char, gpt2, gpt2-163m.',
+    'Choose one of: smoke, starter, llama-tiny, small, llama-small, nanogpt-char, gpt2, gpt2-163m.',
   ],
   ['--precision fp-16', 'UNKNOWN_MODE', '"fp-16"', 'Did you mean "fp16"?'],
   ['--learning-rate 1', 'UNKNOWN_OPTION', 'There is no setting "learning-rate"', 'Did you mean "lr"?'],

@@ -9,6 +9,8 @@ import {
   MLPS,
   mlpWidth,
 } from '../../src/engine/config/gptConfig.ts';
+import { presetOf } from '../../src/engine/config/presets.ts';
+import { gptConfig } from '../../src/engine/config/trainConfig.ts';
 import { Decoder, parameterCount, parameterSpecs } from '../../src/engine/model/decoder.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -74,6 +76,46 @@ it('biases are those of the kind, and layer norm keeps its own', () => {
     ],
     qkv: ['ln_1.bias', 'attn.c_attn.bias', 'ln_2.bias'],
     none: ['ln_1.bias', 'ln_2.bias'],
+  });
+});
+
+describe('models of known size', () => {
+  const llama: GptConfig = {
+    ...SMALL,
+    ...{ norm: 'rmsnorm', position: 'rope', mlp: 'swiglu', biases: 'none', tied: false, context: 2048 },
+  };
+
+  it.each([
+    ['Llama 2 7B', { layers: 32, width: 4096, heads: 32, intermediate: 11_008 }, 6_738_415_616],
+    ['Llama 2 13B', { layers: 40, width: 5120, heads: 40, intermediate: 13_824 }, 13_015_864_320],
+    [
+      'Llama 2 70B',
+      { layers: 80, width: 8192, heads: 64, keyValueHeads: 8, intermediate: 28_672 },
+      68_976_648_192,
+    ],
+    [
+      'Llama 3 8B',
+      { layers: 32, width: 4096, heads: 32, keyValueHeads: 8, intermediate: 14_336, vocabulary: 128_256 },
+      8_030_261_248,
+    ],
+    [
+      'TinyLlama',
+      { layers: 22, width: 2048, heads: 32, keyValueHeads: 4, intermediate: 5632 },
+      1_100_048_384,
+    ],
+  ] as const)('%s', (_, shape, wanted) => {
+    expect(parameterCount({ ...llama, vocabulary: 32_000, ...shape })).toBe(wanted);
+  });
+
+  it.each([
+    ['starter', 'llama-tiny'],
+    ['small', 'llama-small'],
+  ] as const)('%s and %s have as many parameters, but for 2 %%', (preset, other) => {
+    const of = (name: 'starter' | 'llama-tiny' | 'small' | 'llama-small') => {
+      const config = gptConfig(presetOf(name).config, 80);
+      return parameterCount(config) - (config.position === 'learned' ? config.context * config.width : 0);
+    };
+    expect(Math.abs(of(other) / of(preset) - 1)).toBeLessThan(0.02);
   });
 });
 

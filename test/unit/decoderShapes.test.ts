@@ -1,7 +1,9 @@
 /** What follows from the options of a decoder's blocks: parameters and work. */
 import { expect, test } from 'vitest';
 import type { GptConfig } from '../../src/engine/config/gptConfig.ts';
-import { Decoder, parameterSpecs } from '../../src/engine/model/decoder.ts';
+import { presetOf } from '../../src/engine/config/presets.ts';
+import { Decoder, parameterCount, parameterSpecs } from '../../src/engine/model/decoder.ts';
+import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
 import { llamaConfig } from '../gpu/kernels/decoderConfig.ts';
 
 const shapesOf = (config: GptConfig) =>
@@ -34,4 +36,52 @@ test('FLOPs of a token count the heads of q, and those of k and v', () => {
   const plain = flops({});
   expect(flops({ keyValueHeads: 1 }) - plain).toBe(6 * (attention(1, 8) - attention(4, 8)));
   expect(flops({ keyValueHeads: 2, headSize: 24 }) - plain).toBe(6 * (attention(2, 24) - attention(4, 8)));
+});
+
+test.each<[string, number, Partial<GptConfig>]>([
+  [
+    'TinyLlama 1.1B',
+    1_100_048_384,
+    {
+      ...{ layers: 22, width: 2048, heads: 32, keyValueHeads: 4, intermediate: 5632, vocabulary: 32_000 },
+      ...{ tied: false, biases: 'none' },
+    },
+  ],
+  [
+    'Llama 3 8B',
+    8_030_261_248,
+    {
+      ...{ layers: 32, width: 4096, heads: 32, keyValueHeads: 8, intermediate: 14_336, vocabulary: 128_256 },
+      ...{ tied: false, biases: 'none' },
+    },
+  ],
+  [
+    'Qwen2.5 0.5B',
+    494_032_768,
+    {
+      ...{ layers: 24, width: 896, heads: 14, keyValueHeads: 2, intermediate: 4864, vocabulary: 151_936 },
+      ...{ biases: 'qkv' },
+    },
+  ],
+  [
+    'Qwen3 0.6B',
+    596_049_920,
+    {
+      ...{ layers: 28, width: 1024, heads: 16, keyValueHeads: 8, headSize: 128, intermediate: 3072 },
+      ...{ vocabulary: 151_936, biases: 'none', qkNorm: true },
+    },
+  ],
+])('%s has %i parameters', (_, count, named) => {
+  expect(parameterCount(llamaConfig({ norm: 'rmsnorm', mlp: 'swiglu', ...named }))).toBe(count);
+});
+
+test("QK-norm keeps its statistics in each block, and one tensor of all blocks for attention's operand", () => {
+  const options = { precision: 'fp32', position: 'rope', keyValueHeads: 1 } as const;
+  const config = { ...presetOf('smoke').config, ...options };
+  const { layers, heads, width, batch, context } = config;
+  const activations = (qkNorm: boolean) => memoryPlan({ ...config, qkNorm }, 80).bytes.activations;
+  const [rows, keys] = [batch * context, 1];
+  const statistics = 4 * layers * rows * (heads + keys);
+  const operand = 4 * rows * (width + (2 * keys * width) / heads);
+  expect(activations(true) - activations(false)).toBe(statistics + operand);
 });

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { EXPORT_DTYPES, type ExportDtype } from '../../engine/index.ts';
+import { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from '../../engine/index.ts';
 import { exportObstacle } from '../../store/exportObstacle.ts';
 import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
@@ -14,7 +14,7 @@ import styles from './ExportPanel.module.css';
 export default function ExportPanel() {
   const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
-  const [dtype, setDtype] = useState<ExportDtype>('F32');
+  const [dtype, setDtype] = useState<ExportFormat>('F32');
   const exporting = useFiles((state) => state.exporting);
   const error = useFiles((state) => state.exportError);
   const config = useRun(({ runs }) => (run !== null ? runs[run]!.config : null));
@@ -46,7 +46,8 @@ export default function ExportPanel() {
             </Button>
           </dt>
           <dd data-testid="export-model-about">
-            {noModel ?? "A GPT-2 folder for Hugging Face's libraries, as a ZIP archive."}
+            {noModel ??
+              "A folder for Hugging Face's libraries as a ZIP archive, or a GGUF file for llama.cpp."}
           </dd>
         </div>
         <div>
@@ -68,12 +69,12 @@ export default function ExportPanel() {
       <SelectField
         label="Model weights as"
         value={dtype}
-        onChange={(event) => setDtype(event.target.value as ExportDtype)}
+        onChange={(event) => setDtype(event.target.value as ExportFormat)}
         data-testid="export-dtype"
       >
-        {EXPORT_DTYPES.map((name) => (
+        {EXPORT_FORMATS.map((name) => (
           <option key={name} value={name}>
-            {name}
+            {isGgufFormat(name) ? `GGUF ${name.slice('gguf-'.length).toUpperCase()}` : name}
           </option>
         ))}
       </SelectField>

@@ -7,9 +7,10 @@ import styles from './OwnText.module.css';
 export default function FilePicker() {
   return (
     <div className={styles.own}>
-      <Input accept=".safetensors,.json" testId="model-file-input">
-        <strong>Choose a .safetensors file</strong>, or drop one anywhere on this page: a GPT-2, Llama,
-        Mistral or Qwen to start from, with its config.json and tokenizer.json, or a run saved by Halfstep.
+      <Input accept=".safetensors,.gguf,.json" testId="model-file-input">
+        <strong>Choose a .safetensors or .gguf file</strong>, or drop one anywhere on this page: a GPT-2,
+        Llama, Mistral or Qwen to start from, with its config.json and tokenizer.json, or a run saved by
+        Halfstep.
       </Input>
       <Input folder testId="model-folder-input">
         <strong>Choose a model's folder</strong>, or drop it: as it is on Hugging Face, in one file or in

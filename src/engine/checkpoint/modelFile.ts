@@ -20,6 +20,8 @@ import {
   sizesOfTensors,
   wrongModel,
 } from './familyWeights.ts';
+import { isGguf } from './ggufHeader.ts';
+import { openGgufModel } from './ggufModel.ts';
 import { TOKENIZER_KEY } from './metadataKeys.ts';
 import type { ConfigContents } from './modelConfig.ts';
 import { readTokenizer } from './modelTokenizer.ts';
@@ -53,11 +55,24 @@ export interface ModelFile {
  * Reads the description of a model. Of the tensors it reads only what shows whether the LM head is tied to the token
  * embedding. Companion files are checked against the weights. A file that Halfstep wrote describes itself completely, so
  * that a config.json that contradicts it is ignored, with a note.
- * @param source a safetensors file, or the index of one that is split into shards
+ * @param source a safetensors file, the index of one that is split into shards, or a GGUF file, which describes itself
  * @throws EngineError BAD_FILE or WRONG_MODEL saying what is wrong with the file or with a companion file
  */
 export async function openModel(source: RandomAccess, beside: CompanionFiles): Promise<ModelFile> {
+  if (await isGguf(source)) {
+    const { weights, config, tokenizer } = await openGgufModel(source);
+    return modelOf(weights, { config, tokenizer: null }, tokenizer);
+  }
   const stored = await openWeights(source, beside);
+  return modelOf(stored, beside, metadataTokenizer(stored));
+}
+
+/** @param own the tokenizer that the weights' own file has */
+async function modelOf(
+  stored: StoredWeights,
+  beside: CompanionFiles,
+  own: TokenizerJson | null,
+): Promise<ModelFile> {
   const { name } = stored;
   const tensors = namedTensors(stored);
   const shown = shownByTensors(name, tensors);
@@ -66,7 +81,6 @@ export async function openModel(source: RandomAccess, beside: CompanionFiles): P
   const shape = await shapeOf(name, tensors, shown, config);
   const heads = config.stated.heads ?? null;
   const weights = modelWeights(name, tensors, config.family, { ...shape, heads: heads ?? 1 });
-  const own = metadataTokenizer(stored);
   const found =
     own === null && beside.tokenizer ? await tokenizerBeside(name, beside.tokenizer, notes) : null;
   const tokenizer = own ?? found;

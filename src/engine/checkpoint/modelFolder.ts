@@ -5,8 +5,9 @@ import { gptConfig } from '../config/trainConfig.ts';
 import { loadTokenizer, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { configJson } from './configJson.ts';
-import type { ExportDtype } from './dtypes.ts';
+import { type ExportFormat, ggufTypeOf, isGgufFormat } from './exportFormats.ts';
 import { exportedFamily } from './families.ts';
+import { ggufPieces } from './ggufFile.ts';
 import { tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
 import { CONFIG_KEY, HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './metadataKeys.ts';
 import { type CardFacts, modelCard } from './modelCard.ts';
@@ -22,20 +23,23 @@ export interface FileToWrite {
 }
 
 /**
- * Returns `model.safetensors`, `config.json`, the tokenizer's files and the model card.
+ * Returns `model.safetensors`, `config.json`, the tokenizer's files and the model card, or one GGUF file.
  * @param valuesOf returns (rows * columns) f32 of the engine's parameter called `name`
- * @throws EngineError BAD_VALUE, as `exportedFamily`; NOT_FINITE while the weights are written, as `modelTensors`;
- * RangeError for GPT-2's tokenizer before `loadGpt2`
+ * @throws EngineError BAD_VALUE, as `exportedFamily` and `ggufPieces`; NOT_FINITE while the weights are written, as
+ * `modelTensors`; RangeError before `loadTokenizer`
  */
 export function modelFolder(
   gpt: GptConfig,
   tokenizer: TokenizerJson,
-  dtype: ExportDtype,
+  format: ExportFormat,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
   facts: CardFacts,
 ): FileToWrite[] {
+  if (isGgufFormat(format)) {
+    return [{ name: 'model.gguf', pieces: ggufPieces(gpt, tokenizer, ggufTypeOf(format), valuesOf) }];
+  }
   const family = exportedFamily(gpt);
-  const config = configJson(gpt, dtype, tokenizer, family);
+  const config = configJson(gpt, format, tokenizer, family);
   const metadata = {
     format: 'pt',
     ...(family === 'gpt2' && { [HEADS_KEY]: String(gpt.heads), [MLP_KEY]: gpt.mlp }),
@@ -47,10 +51,10 @@ export function modelFolder(
     textFile('config.json', config),
     textFile('tokenizer.json', tokenizerJson(tokenizer)),
     textFile('tokenizer_config.json', tokenizerConfigJson(gpt.context, tokenizer)),
-    textFile('README.md', modelCard(gpt, family, dtype, facts)),
+    textFile('README.md', modelCard(gpt, family, format, facts)),
     {
       name: 'model.safetensors',
-      pieces: () => writeSafetensors(modelTensors(gpt, dtype, valuesOf, family), metadata),
+      pieces: () => writeSafetensors(modelTensors(gpt, format, valuesOf, family), metadata),
     },
   ];
 }
@@ -62,13 +66,13 @@ export function modelFolder(
  */
 export async function modelFolderOfRun(
   run: RunFile,
-  dtype: ExportDtype,
+  format: ExportFormat,
   limits: PlanLimits,
 ): Promise<FileToWrite[]> {
   const { config, tokenizer, text, adapter, firstLoss } = run.description;
   const steps = run.progress.attempted;
   const facts = { config, text: text.name, adapter, steps, firstLoss, lastLoss: null, valLoss: null };
-  return modelFolder(await modelOfRun(run), tokenizer, dtype, await weightsOfRun(run, limits), facts);
+  return modelFolder(await modelOfRun(run), tokenizer, format, await weightsOfRun(run, limits), facts);
 }
 
 export function textFile(name: string, text: string): FileToWrite {

@@ -21,6 +21,7 @@ import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { type PrecisionMode, recipeOf } from '../precision/recipes.ts';
 import type { Dtype } from './dtypes.ts';
+import { isGguf } from './ggufHeader.ts';
 import type { RandomAccess } from './randomAccess.ts';
 import { type RunChange, runChanges } from './runChanges.ts';
 import { readTokenizer, writeTokenizer } from './runTokenizer.ts';
@@ -210,11 +211,11 @@ const descriptionSchema = v.object({
 });
 
 /**
- * Whether a safetensors file contains a run, of whatever version.
+ * Whether a file contains a run, of whatever version. A GGUF file contains a model.
  * @throws EngineError BAD_FILE when the file is damaged
  */
 export async function isRun(source: RandomAccess): Promise<boolean> {
-  return isRunFile(await openSafetensors(source));
+  return !(await isGguf(source)) && isRunFile(await openSafetensors(source));
 }
 
 /** The same for an open file. */

@@ -2,7 +2,16 @@ import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { DEFAULTS, type TrainConfig } from './settings/table.ts';
 
-export const PRESET_NAMES = ['smoke', 'starter', 'small', 'nanogpt-char', 'gpt2', 'gpt2-163m'] as const;
+export const PRESET_NAMES = [
+  'smoke',
+  'starter',
+  'llama-tiny',
+  'small',
+  'llama-small',
+  'nanogpt-char',
+  'gpt2',
+  'gpt2-163m',
+] as const;
 export type PresetName = (typeof PRESET_NAMES)[number];
 
 export interface Preset {
@@ -11,6 +20,9 @@ export interface Preset {
   readonly purpose: string;
   readonly config: TrainConfig;
 }
+
+/** The blocks of Llama 2, whose MLP has about as many parameters as GPT-2's of the same width. */
+const LLAMA = { norm: 'rmsnorm', position: 'rope', mlp: 'swiglu', biases: 'none' } as const;
 
 /** Shapes of the design's preset table; what they leave is the table of settings': nanoGPT's for its character models. */
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
@@ -39,11 +51,23 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     purpose: 'The default for any real GPU: words appear in about a minute.',
     config: { ...DEFAULTS, growthInterval: 200 },
   },
+  'llama-tiny': {
+    name: 'llama-tiny',
+    title: 'Llama tiny',
+    purpose: "The starter's size with Llama's blocks: RMSNorm, RoPE, SwiGLU, no biases.",
+    config: { ...DEFAULTS, ...LLAMA, growthInterval: 200 },
+  },
   small: {
     name: 'small',
     title: 'Small',
     purpose: 'For a laptop GPU.',
     config: { ...DEFAULTS, layers: 6, heads: 6, width: 192, context: 256, batch: 16, steps: 3000 },
+  },
+  'llama-small': {
+    name: 'llama-small',
+    title: 'Llama small',
+    purpose: "The size of small with Llama's blocks.",
+    config: { ...DEFAULTS, ...LLAMA, layers: 6, heads: 6, width: 192, context: 256, batch: 16, steps: 3000 },
   },
   'nanogpt-char': {
     name: 'nanogpt-char',

@@ -33,9 +33,9 @@ function form({ shape, angles }: Pick<Common, 'shape' | 'angles'>, heads: number
   const pairs = norm ? half : 1;
   const lanes = batch * context * heads * (half / pairs);
   return {
-    uniforms: { lanes, context, heads: queries, keyValueHeads },
+    uniforms: { lanes, pairs, context, heads: queries, keyValueHeads },
     conditions: { rotate: angles !== undefined, norm },
-    constants: { HEAD4: headSize / 4, PAIRS: pairs },
+    constants: { HEAD4: headSize / 4 },
     grid: linearGrid(lanes, 64),
   } as const;
 }
