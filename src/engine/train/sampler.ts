@@ -164,7 +164,7 @@ export async function generate(
     onToken?.({ ...tokenProbabilities(logits, token, tokenizer), text: decode(token) });
   }
   const ids = tokens.slice(start);
-  const text = textAfter(tokenizer, before, tokens);
+  const text = textAfter(tokenizer, before, ids);
   return { ids, text, tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
 }
 
@@ -174,10 +174,13 @@ function beginning(model: LanguageModel): number[] {
   return start.length > 0 ? [...start] : [model.startToken()];
 }
 
-/** The text of the tokens after `before`, which some tokenizers decode in another way where nothing is before it. */
-function textAfter(tokenizer: Tokenizer, before: readonly number[], tokens: readonly number[]): string {
-  const [head, whole] = [tokenizer.decode(before), tokenizer.decode(tokens)];
-  return whole.startsWith(head) ? whole.slice(head.length) : tokenizer.decode(tokens.slice(before.length));
+/**
+ * The text of tokens that follow `before`. Some tokenizers drop a space at the start of a text, and keep it where text is
+ * before it, as a stream does; a stream has no bytes of a character that is not complete.
+ */
+function textAfter(tokenizer: Tokenizer, before: readonly number[], ids: readonly number[]): string {
+  const [alone, streamed] = [tokenizer.decode(ids), ids.map(tokenizer.decoder(before)).join('')];
+  return !alone.startsWith(streamed) && ` ${alone}`.startsWith(streamed) ? ` ${alone}` : alone;
 }
 
 /** @param count of tokens after the first, in `milliseconds` */
