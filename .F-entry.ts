@@ -1,4 +1,0 @@
-export { phaseLists } from './src/engine/bench/phases.ts'; export { memoryPlan, planLimits } from './src/engine/model/memoryPlan.ts';
-export { Arena } from './src/engine/gpu/arena.ts'; export { PipelineCache } from './src/engine/gpu/pipelines.ts'; export { Program } from './src/engine/gpu/program.ts';
-export { makeTarget, chooseHalf, matmulCandidates } from './src/engine/gpu/target.ts'; export { openDevice } from './src/engine/gpu/device.ts'; export { benchShape } from './src/engine/bench/shapes.ts';
-export { variantKey } from './src/engine/gpu/operation.ts'; export { assemble } from './src/engine/gpu/shaders.ts';
