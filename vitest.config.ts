@@ -77,6 +77,19 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
+      // Not part of `npm test`: the first needs a Python with transformers, the second a checkpoint that is not in the
+      // repository (`npm run test:transformers`, `npm run test:checkpoint`).
+      ...['transformers', 'checkpoint'].map((name, i) => ({
+        test: {
+          name,
+          include: [`test/${name}/*.test.ts`],
+          env: gpuEnv(),
+          testTimeout: TEST_MS,
+          hookTimeout: TEST_MS,
+          sequence: { groupOrder: 7 + i },
+          ...oneAtATime,
+        },
+      })),
       // Not part of `npm test`, because it writes and reads a file of 200 MB.
       {
         test: {

@@ -73,6 +73,10 @@ def read_run(path):
             fail(f"the run has {name} {config[name]}: only {only} can go on here.")
     if config.get("lrSchedule", "cosine") != "cosine":
         fail(f"the learning rate schedule is {config['lrSchedule']}: only cosine can go on here.")
+    if config.get("dropout", 0) != 0:
+        fail(f"the run has dropout {config['dropout']}, which drops what Halfstep's own random bits say: only 0 can go on here.")
+    if config.get("emaDecay", 0) != 0:
+        fail(f"the run averages its weights (ema-decay {config['emaDecay']}): only runs without an average can go on here.")
     if kind not in TOKENIZERS:
         fail(f"the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
     tensors = {}

@@ -1,9 +1,10 @@
 // attention_rows: where the rows of q, k, v and the attention output lie, and which keys a query sees.
-// shapes:  qkv (B, rows, H + 2 G, D) as it leaves c_attn, G key/value heads (with G = H: (B, T, 3, H, D)), T rows or with `cached` `keys`; out (B, T, H, D); D = 4 * HEAD4; windows (B, 3 + rows) u32: seed of the step, index of the window in the step, first query, and for each row where its document starts
+// shapes:  qkv (B, rows, H + 2 G, D) as it leaves c_attn, G key/value heads (with G = H: (B, T, 3, H, D)), T rows or with `cached` `keys`; out (B, T, H, D); D = 4 * HEAD4; windows as in lib/windows.wgsl
 // numerics: none
 // dispatch: none (library)
 // source:  packed qkv of GPT-2's c_attn; grouped queries (Ainslie et al. 2023)
 import constants::{HEAD4};
+@if(windows) import package::lib::windows::{WINDOW_WORDS, windowAt, windows};
 @if(subgroups) import constants::SHARE;
 
 struct AttentionShape {
@@ -20,7 +21,6 @@ struct AttentionShape {
 }
 
 @group(1) @binding(0) var<uniform> shape: AttentionShape;
-@if(windows) @group(0) @binding(5) var<storage, read> windows: array<u32>;
 
 const LOWEST = -3.0e38;
 const MAX_TRIPS = 0x1000000u;
@@ -29,8 +29,6 @@ const K = 1u;
 const V = 2u;
 // Vectors of a row that a lane loads for those it shares with.
 @if(subgroups) const SHARES = (HEAD4 + SHARE - 1u) / SHARE;
-// Of a row of `windows`, before the starts of documents.
-@if(windows) const WINDOW_WORDS = 3u;
 
 // Rows of qkv a window.
 fn keyCount() -> u32 {
@@ -69,7 +67,7 @@ fn firstKey(head: u32, position: u32) -> u32 {
 
 @if(windows)
 fn windowRow(head: u32) -> u32 {
-  return head / shape.heads * (WINDOW_WORDS + keyCount());
+  return windowAt(head / shape.heads, keyCount());
 }
 
 // Query heads that share a key/value head.

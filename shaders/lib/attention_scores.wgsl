@@ -4,8 +4,9 @@
 // dispatch: none (library)
 // source:  Gemma 2 (soft-capping); Srivastava et al. 2014 (dropout, inverted); reference/attention.ts (oracle)
 import package::lib::attention_rows::shape;
-@if(dropout) import package::lib::attention_rows::{keyCount, windowRow, windows};
+@if(dropout) import package::lib::attention_rows::{keyCount, windowRow};
 @if(dropout) import package::lib::random::randomBits;
+@if(dropout) import package::lib::windows::windowSeed;
 
 // cap * tanh(score / cap)
 fn capped(score: f32) -> f32 {
@@ -23,12 +24,10 @@ fn capSlope(score: f32) -> f32 {
   return 4.0 * small / ((1.0 + small) * (1.0 + small));
 }
 
-// Seed of what is dropped of the probabilities of a query. It depends on the window's index in the step, and not on its
-// row in a micro-batch.
+// Seed of what is dropped of the probabilities of a query.
 @if(dropout)
 fn rowSeed(head: u32, position: u32) -> u32 {
-  let at = windowRow(head);
-  let seed = randomBits(windows[at + 1u], windows[at] ^ shape.stream);
+  let seed = windowSeed(windowRow(head), shape.stream);
   return randomBits(head % shape.heads * keyCount() + position, seed);
 }
 

@@ -1,8 +1,9 @@
 // matmul_epilogue: what every matmul kernel does with four finished columns of one row.
-// shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N); with `split` out is (parts, M, N), a part of the sum each; with `gated` acc is the gradient of a gated MLP's product, and preActivation and out are (M, 2 N): gate, then up
+// shapes:  acc is out[row, 4 * column4 .. + 4]; bias (N), residual, preActivation and out (M, N); with `split` out is (parts, M, N), a part of the sum each; with `dropout` the rows are those of windows; with `gated` acc is the gradient of a gated MLP's product, and preActivation and out are (M, 2 N): gate, then up
 // numerics: f32 until the store; with `outerA` and `outerB` the sum of products is first multiplied by the inverses of a's scale of the row and of b's scales of the columns, with `scaled` by those of the scales of both tensors; the activation function sees the pre-activation as stored, so that recomputing it gives the same bits
 // dispatch: none (library)
 // source:  fused epilogues of llm.c (idea)
+@if(dropout) import package::lib::dropout::{Dropout, keptFactors};
 @if(probe) import package::lib::exponents::countExponents;
 @if(activation || gated) import activation_function::activation;
 @if(activationBackward) import activation_function::activationDerivative;
@@ -21,6 +22,10 @@ struct MatmulShape {
   @if(scaled) scaleA: u32, // records of the operands' scales, and of preActivation's
   @if(scaled) scaleB: u32,
   @if(scaled) scalePre: u32,
+  @if(dropout) context: u32, // as in lib/dropout.wgsl
+  @if(dropout) stream: u32,
+  @if(dropout) dropped: u32,
+  @if(dropout) keptScale: f32,
 }
 
 @group(1) @binding(0) var<uniform> shape: MatmulShape;
@@ -81,6 +86,9 @@ fn finish(part: u32, row: u32, column4: u32, acc: vec4f) -> bool {
       value *= up;
     }
     value *= activationDerivative(x);
+  }
+  @if(dropout) {
+    value *= keptFactors(row, column4, Dropout(shape.n4, shape.context, shape.stream, shape.dropped, shape.keptScale));
   }
   @if(residual && !weighted) {
     value += residual::load(at);

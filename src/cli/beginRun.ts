@@ -19,7 +19,7 @@ import {
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
 import { configOf, fillOption, modelNotes, openInitialModel } from './initialModel.ts';
-import type { TextChoice, TrainCommand } from './options.ts';
+import { checkFinalWeights, type TextChoice, type TrainCommand } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -55,6 +55,7 @@ export async function beginRun(
       ? resumedConfig(resume, resumed.given)
       : (command.config ??
         configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
+  checkFinalWeights(command.finalWeights, asked);
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) {
     exportedFamily(asked);

@@ -1,5 +1,11 @@
 /** Exports and samples the model when a run has ended, even if its mode ended it early. */
-import { type EarlyStop, EngineError, type RunSummary, type Trainer } from '../engine/index.ts';
+import {
+  type EarlyStop,
+  EngineError,
+  type RunSummary,
+  readParameters,
+  type Trainer,
+} from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
@@ -19,7 +25,12 @@ export interface Ended {
  */
 export async function endRun(
   { trainer, summary, error, unsaved }: Ended,
-  { save, exportTo, resume }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume'>,
+  {
+    save,
+    exportTo,
+    resume,
+    finalWeights,
+  }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume' | 'finalWeights'>,
   screen: Screen,
 ): Promise<void> {
   const failures: EngineError[] = [];
@@ -36,11 +47,15 @@ export async function endRun(
     if (unsaved) throw unsaved;
     if (save) places.push(`saved in "${save.path}"`);
   });
+  // The final state is saved by now.
+  if (finalWeights === 'averaged') await takeAverages(trainer);
+  const which = finalWeights === 'averaged' ? 'averaged weights' : 'weights';
   if (exportTo) {
     const { folder, dtype } = exportTo;
     await attempt(async () => {
-      await exportModel(trainer, folder, dtype, summary.valLoss);
-      show(`Exported   ${folder}, weights in ${dtype}\n`, screen);
+      const { valLoss, emaLoss = null } = summary;
+      await exportModel(trainer, folder, dtype, finalWeights === 'averaged' ? emaLoss : valLoss);
+      show(`Exported   ${folder}, ${which} in ${dtype}\n`, screen);
       places.push(`exported to "${folder}"`);
     });
   }
@@ -48,6 +63,12 @@ export async function endRun(
   const [first, ...others] = error ? [stopped(error, places, resume?.path), ...failures] : failures;
   for (const { message, hint } of others) show(`note: ${message} ${hint}\n`, process.stderr);
   if (first) throw first;
+}
+
+/** Replaces the weights by their averages. */
+async function takeAverages(trainer: Trainer): Promise<void> {
+  const averages = await readParameters(trainer, 'average');
+  await trainer.setParameters((name) => averages.get(name)!);
 }
 
 function stopped(

@@ -13,8 +13,8 @@ export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepM
   return line('step', { step, loss, lossScale, skipped, gradNorm, lr });
 }
 
-export function evalLine({ step, valLoss }: EvalMetrics): string {
-  return line('eval', { step, valLoss });
+export function evalLine({ step, valLoss, emaLoss }: EvalMetrics): string {
+  return line('eval', { step, valLoss, ...(emaLoss !== undefined && { emaLoss }) });
 }
 
 export function sharpnessLine(metrics: SharpnessMetrics): string {

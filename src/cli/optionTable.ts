@@ -13,6 +13,9 @@ import {
 
 export const DEFAULT_EXPORT_DTYPE: ExportFormat = 'F32';
 export const DEFAULT_SAVE_EVERY = 500;
+/** Which weights are exported and sampled when a run has ended. */
+export const FINAL_WEIGHTS = ['trained', 'averaged'] as const;
+export type FinalWeights = (typeof FINAL_WEIGHTS)[number];
 
 interface OptionText {
   readonly name: string;
@@ -81,6 +84,13 @@ const OUTPUT: readonly OptionSpec[] = [
     choices: EXPORT_FORMATS,
     help: 'numbers of the exported weights; gguf-... writes one file for llama.cpp instead of the folder',
     standard: DEFAULT_EXPORT_DTYPE,
+  },
+  {
+    kind: 'name',
+    name: 'final-weights',
+    choices: FINAL_WEIGHTS,
+    help: 'which weights are exported and sampled at the end; averaged needs --ema-decay. A saved run has both',
+    standard: 'trained',
   },
   { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
   {

@@ -17,7 +17,13 @@ import {
   thereIsNo,
 } from '../engine/index.ts';
 import { readArguments, wholeNumber } from './arguments.ts';
-import { DEFAULT_EXPORT_DTYPE, DEFAULT_SAVE_EVERY, OPTIONS } from './optionTable.ts';
+import {
+  DEFAULT_EXPORT_DTYPE,
+  DEFAULT_SAVE_EVERY,
+  FINAL_WEIGHTS,
+  type FinalWeights,
+  OPTIONS,
+} from './optionTable.ts';
 
 export type TextChoice =
   | { readonly kind: 'builtin'; readonly id: TextId }
@@ -49,6 +55,7 @@ export type Command =
       /** Path of the weights to start from. */
       readonly init: string | null;
       readonly exportTo: ExportChoice | null;
+      readonly finalWeights: FinalWeights;
       /** Null for the text of the run that is gone on with. */
       readonly text: TextChoice | null;
       readonly json: boolean;
@@ -88,6 +95,7 @@ export function parseCommand(args: readonly string[]): Command {
     given: overrides,
     init,
     exportTo: exportChoice(given),
+    finalWeights: finalWeights(given),
     text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
     numericsEvery: numericsEvery(given),
@@ -114,6 +122,23 @@ function exportDtype(value: string): ExportFormat {
   const found = EXPORT_FORMATS.find((dtype) => dtype === value);
   if (found) return found;
   throw thereIsNo('export-dtype', value, EXPORT_FORMATS);
+}
+
+function finalWeights(given: ReadonlyMap<string, string>): FinalWeights {
+  const value = given.get('final-weights');
+  const found = value === undefined ? 'trained' : FINAL_WEIGHTS.find((weights) => weights === value);
+  if (found) return found;
+  throw thereIsNo('final-weights', value!, FINAL_WEIGHTS);
+}
+
+/** @throws EngineError BAD_VALUE for averaged weights of a run that keeps no average */
+export function checkFinalWeights(finalWeights: FinalWeights, { emaDecay }: TrainConfig): void {
+  if (finalWeights === 'trained' || emaDecay > 0) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    '--final-weights averaged was given for a run that keeps no average of its weights: its ema-decay is 0.',
+    'Train with --ema-decay 0.999, or leave it out.',
+  );
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {

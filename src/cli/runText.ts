@@ -2,6 +2,7 @@
 
 import {
   type Dataset,
+  type EvalMetrics,
   endsText,
   GPT2_END,
   GPT2_END_ID,
@@ -111,6 +112,16 @@ export function progressText(
   ].join('  ');
 }
 
+export function evalText({ step, ...losses }: EvalMetrics): string {
+  return `step ${step}  validation loss ${validationText(losses)}`;
+}
+
+/** "1.4712, 1.4650 with averaged weights". */
+function validationText({ valLoss, emaLoss }: Pick<EvalMetrics, 'valLoss' | 'emaLoss'>): string {
+  const averaged = emaLoss === undefined ? '' : `, ${formatLoss(emaLoss)} with averaged weights`;
+  return `${formatLoss(valLoss)}${averaged}`;
+}
+
 export function sharpnessText({ step, sharpness, sharpnessLast, maxLogit }: SharpnessMetrics): string {
   const figure = (value: number | null, digits: number) =>
     value === null ? 'not finite' : value.toFixed(digits);
@@ -118,18 +129,8 @@ export function sharpnessText({ step, sharpness, sharpnessLast, maxLogit }: Shar
 }
 
 export function summaryText(summary: RunSummary, config: TrainConfig): string {
-  const {
-    steps,
-    appliedSteps,
-    skippedSteps,
-    firstLoss,
-    finalLoss,
-    valLoss,
-    tokensPerSec,
-    msPerStep,
-    mfu,
-    startUpMs,
-  } = summary;
+  const { steps, appliedSteps, skippedSteps, firstLoss, finalLoss, tokensPerSec, msPerStep, mfu, startUpMs } =
+    summary;
   const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
   const training =
     steps === 0 ? '' : `${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, `;
@@ -139,7 +140,7 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
       : `${formatCount(tokensPerSec)} tokens/s, ${msPerStep.toFixed(1)} ms per step`;
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
-    `Loss       ${training}${formatLoss(valLoss)} in validation (nats)`,
+    `Loss       ${training}${validationText(summary)} in validation (nats)`,
     `Speed      ${speed}${tokensPerSec === null ? '' : `, ${shareText(mfu)}`}`,
     `Start      ${startUpMs === null ? 'no step finished' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, including compilation`}`,
     `Scale      ${formatScale(summary.lossScale)}`,

@@ -20,14 +20,13 @@ import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
 import { endRun } from './endRun.ts';
 import { lockFile } from './fileLock.ts';
-import { formatLoss } from './format.ts';
 import { helpText } from './help.ts';
 import { endBySignal, onInterrupt } from './interrupt.ts';
 import { evalLine, numericsLine, sharpnessLine, stepLine, summaryLine, warningLine } from './jsonLines.ts';
 import { parseCommand, type TrainCommand } from './options.ts';
 import { ProgressLine } from './progress.ts';
 import { EXIT_FAILURE, onReaderGone, runCommand } from './runCommand.ts';
-import { planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
+import { evalText, planText, presetNote, progressText, sharpnessText, summaryText } from './runText.ts';
 import { newestSave, openSaver, type RunSaver, whatIsSaved } from './saveRun.ts';
 import { StepRate } from './stepRate.ts';
 import { show } from './terminal.ts';
@@ -177,7 +176,7 @@ function runWithProgress(
     },
     onEval(metrics) {
       if (json) show(evalLine(metrics));
-      progress.print(`step ${metrics.step}  validation loss ${formatLoss(metrics.valLoss)}`);
+      progress.print(evalText(metrics));
     },
     onSharpness(metrics) {
       if (json) show(sharpnessLine(metrics));

@@ -7,7 +7,11 @@ export const finite = v.pipe(v.number(), v.finite());
 /** Null where the figure was not finite or not measured. */
 export const figure = v.nullable(finite);
 
-export const evalMetrics = v.object({ step: count, valLoss: figure }) satisfies v.GenericSchema<EvalMetrics>;
+export const evalMetrics = v.object({
+  step: count,
+  valLoss: figure,
+  emaLoss: v.exactOptional(figure),
+}) satisfies v.GenericSchema<EvalMetrics>;
 
 export const sharpnessMetrics = v.object({
   step: count,

@@ -169,16 +169,13 @@ export function isShown(settings: Settings, key: PresetSetting): boolean {
   return modesOf(settings).some((mode) => isTaken(fieldOf(key), mode)) && !isUnused(settings, key);
 }
 
-/** The settings with values beside which others have no effect. Modes that are compared may differ in some: those are not among them. */
-const DISABLING = SHARED.filter((field) => rowOf(field).disables && !rowOf(field).compared);
+/** The settings with values beside which others have no effect. */
+const DISABLING = SHARED.filter((field) => rowOf(field).disables);
 
+/** Whether a setting has no effect beside what is chosen for all modes, whatever single ones have in its place. */
 function isUnused(settings: Settings, key: PresetSetting): boolean {
-  const unusedBeside = DISABLING.filter((field) =>
-    Object.values(rowOf(field).disables!).some((fields) => fields.includes(fieldOf(key))),
-  );
-  if (unusedBeside.length === 0) return false;
-  const config = firstConfig(settings);
-  return unusedBeside.some((field) => rowOf(field).disables![String(config[field])]?.includes(fieldOf(key)));
+  const chosen = { ...PRESETS[settings.preset].config, ...overridesOf(settings) };
+  return DISABLING.some((field) => rowOf(field).disables![String(chosen[field])]?.includes(fieldOf(key)));
 }
 
 /**

@@ -35,6 +35,7 @@ test('without options: starter on Moby Dick', () => {
     given: {},
     init: null,
     exportTo: null,
+    finalWeights: 'trained',
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
     numericsEvery: 0,

@@ -73,6 +73,30 @@ it.each(PRECISION_MODES)(
   },
 );
 
+it.each(['fp32', 'fp16-pure', 'bf16-split'] as const)(
+  '%s: averaged weights take 4 bytes per parameter, and their evaluation none',
+  (precision) => {
+    const { bytes, tensors } = memoryPlan({ ...smoke, precision }, 80);
+    const elements = tensors.chunks.reduce((sum, chunk) => sum + chunk.elements, 0);
+    const { bytes: averaged } = memoryPlan({ ...smoke, precision, emaDecay: 0.999 }, 80);
+    const added = 4 * elements;
+    expect(averaged).toEqual({
+      ...bytes,
+      optimizer: bytes.optimizer + added,
+      total: bytes.total + added,
+    });
+  },
+);
+
+it('dropout adds a table of windows and scratch of the size of the stream', () => {
+  const { bytes, tensors } = memoryPlan(smoke, 80);
+  const { bytes: dropping } = memoryPlan({ ...smoke, dropout: 0.1 }, 80);
+  const { batch, context, width } = smoke;
+  expect(dropping.batch - bytes.batch).toBe(4 * batch * (3 + context));
+  expect(dropping.activationGradients - bytes.activationGradients).toBe(4 * batch * context * width);
+  expect(tensors.windowTable).toBeNull();
+});
+
 describe('optimizer states', () => {
   it.each([
     ['f32', 'adamw', 8, 8],

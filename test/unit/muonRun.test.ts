@@ -79,6 +79,19 @@ describe('parameters', () => {
     ]);
   });
 
+  test('keys and values of grouped-query heads are narrower, and gate and up are apart', () => {
+    const llama = { norm: 'rmsnorm', position: 'rope', biases: 'none', mlp: 'swiglu' } as const;
+    const config: TrainConfig = { ...CONFIG, ...llama, heads: 4, keyValueHeads: 2, intermediate: 96 };
+    const { parameters } = memoryPlan(config, 65, DEFAULT_LIMITS).tensors;
+    const { width } = config;
+    const of = (name: string) => matricesOf(parameters.get(name)!.spec).map(({ columns }) => columns);
+    expect(of('h.0.attn.c_attn.weight')).toEqual([width, width / 2, width / 2]);
+    expect(of('h.0.mlp.c_fc.weight')).toEqual([96, 96]);
+    const muons = [...parameters.values()].filter(({ rule }) => rule!.optimizer === muonRule);
+    expect(muons.every(({ spec }) => spec.block !== null && spec.rows > 1)).toBe(true);
+    expect(muons).toHaveLength(8);
+  });
+
   test('other optimizers have one rule', () => {
     const { tensors: whole } = memoryPlan({ ...CONFIG, optimizer: 'adamw' }, 65, DEFAULT_LIMITS);
     const [rule, ...others] = new Set([...whole.parameters.values()].map((parameter) => parameter.rule));

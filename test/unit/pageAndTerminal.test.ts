@@ -8,7 +8,7 @@ import { configsOf, DEFAULT_SETTINGS } from '../../src/store/settings.ts';
 
 /** Options for files and terminal output, and for actions that are buttons in the page. */
 const NO_SETTINGS = [
-  ...['init', 'data', 'export', 'export-dtype', 'save', 'save-every', 'resume'],
+  ...['init', 'data', 'export', 'export-dtype', 'final-weights', 'save', 'save-every', 'resume'],
   ...['numerics-every', 'json', 'help'],
 ];
 const shared = OPTIONS.filter(({ name }) => !NO_SETTINGS.includes(name));
@@ -35,6 +35,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   heads: ['2'],
   width: ['256'],
   beta1: ['0.8'],
+  dropout: ['0.1'],
+  'ema-decay': ['0.999'],
   beta2: ['0.95'],
   epsilon: ['1e-6'],
   lr: ['1e-3', '+.002', '5.e-4'],

@@ -18,7 +18,12 @@ type Finished = RunView & { readonly summary: RunSummary };
 const NOT_MEASURED = 'not measured';
 
 const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finished) => string])[] = [
-  ['val-loss', 'Validation loss', ({ summary }) => formatLoss(summary.valLoss)],
+  [
+    'val-loss',
+    'Validation loss',
+    ({ summary: { valLoss, emaLoss } }) =>
+      `${formatLoss(valLoss)}${emaLoss === undefined ? '' : `, ${formatLoss(emaLoss)} with averaged weights`}`,
+  ],
   [
     'final-loss',
     'Final training loss',

@@ -125,7 +125,7 @@ function StoredFiles({ run: { place, config } }: { run: StoredRun }) {
       <Button
         onClick={() => exportRun({ place }, 'model')}
         disabled={exporting || obstacle !== null}
-        title="A GPT-2 folder for Hugging Face's libraries, as a ZIP archive"
+        title="A model folder for Hugging Face's libraries, as a ZIP archive"
         data-testid="export-saved-model"
       >
         Model

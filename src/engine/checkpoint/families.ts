@@ -53,7 +53,7 @@ export interface Family {
   /** The key of the activation function in config.json, and its names for each kind of MLP; the first is written. */
   readonly activation: {
     readonly key: string;
-    readonly names: Readonly<Record<string, readonly [string, ...string[]]>>;
+    readonly names: Readonly<Partial<Record<MlpKind, readonly [string, ...string[]]>>>;
   };
   readonly tensors: FamilyTensors;
 }
@@ -115,7 +115,7 @@ const LLAMA: Family = {
   kinds: {
     norm: ['rmsnorm'],
     position: ['rope'],
-    mlp: ['swiglu', 'geglu'] as readonly string[] as readonly MlpKind[],
+    mlp: ['swiglu', 'geglu'],
     biases: ['none', 'all'],
     qkNorm: [false],
     ...NO_STABILISERS,

@@ -2,9 +2,9 @@ import type { TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Arena } from '../gpu/arena.ts';
 import { bytesPerElement } from '../gpu/tensor.ts';
-import { OPTIMIZER_TABLE } from '../kernels/optimizers/table.ts';
+import { OPTIMIZERS, statesOf } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
+import { AVERAGE_PREFIX, frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -72,12 +72,13 @@ export function checkFrozen(
   );
 }
 
-const STATE_PREFIXES = new Set(
-  Object.values(OPTIMIZER_TABLE).flatMap(({ rule }) => rule.states.map(({ filePrefix }) => filePrefix)),
-);
+const STATE_PREFIXES = new Set([
+  AVERAGE_PREFIX,
+  ...OPTIMIZERS.flatMap((optimizer) => statesOf(optimizer).map(({ filePrefix }) => filePrefix)),
+]);
 
 /**
- * Refuses a file with optimizer states that the run does not have: its description is that of another run.
+ * Refuses a file with optimizer states or averaged weights that the run does not have: its description is that of another run.
  * @throws EngineError WRONG_RUN naming one of them
  */
 export function checkStates(entries: readonly StateEntry[], { file }: RunFile): void {

@@ -35,3 +35,10 @@ export function normalAt(position: number, seed: number): number {
   const v = uniformAt(2 * position + 1, seed);
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
 }
+
+/** Hashes a name with FNV-1a, starting from the seed: the seed of a stream that belongs to the name alone. */
+export function streamOf(name: string, seed = 0): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,5 +1,6 @@
 /** What attention may be asked for beside plain causal attention with as many key/value heads as heads. */
 import type { Operand } from '../gpu/tensor.ts';
+import { type Dropout, dropoutUniforms } from './dropout.ts';
 
 export interface AttentionShape {
   readonly batch: number;
@@ -28,15 +29,8 @@ export interface AttentionWindows {
   readonly keys?: number | undefined;
   /** A token sees only tokens of its own document. */
   readonly documents?: boolean | undefined;
-  /** Of the probabilities, a share of `rate` is set to zero, and the others are divided by the share that is kept. */
-  readonly dropout?: AttentionDropout | undefined;
-}
-
-export interface AttentionDropout {
-  /** From 0 to below 1. */
-  readonly rate: number;
-  /** A number of this attention's own, so that no two of a model drop the same. */
-  readonly stream: number;
+  /** Of the probabilities. */
+  readonly dropout?: Dropout | undefined;
 }
 
 /** One window of {@link AttentionWindows}. What is left out is 0. */
@@ -51,7 +45,7 @@ export interface AttentionWindow {
   readonly starts?: ArrayLike<number>;
 }
 
-/** Words of a window in shaders/lib/attention_rows.wgsl that come before the starts of its documents. */
+/** Words of a window in shaders/lib/windows.wgsl that come before the starts of its documents. */
 const WINDOW_WORDS = 3;
 
 /** Words of the tensor of {@link AttentionWindows}. @param keys rows of qkv a window */
@@ -112,8 +106,6 @@ export function optionsOf(
   check(softCap === undefined || softCap > 0, `Scores are capped at ${softCap}, which must be above 0.`);
   const { keys, documents = false, dropout } = windows ?? {};
   check(keys === undefined || keys >= context, `${context} queries do not fit in ${keys} rows of qkv.`);
-  const rate = dropout?.rate ?? 0;
-  check(rate >= 0 && rate < 1, `Dropout at a rate of ${rate} is not from 0 to below 1.`);
   const grouped = keyValueHeads !== heads;
   return {
     conditions: {
@@ -122,9 +114,7 @@ export function optionsOf(
     },
     uniforms: {
       ...{ keyValueHeads: grouped ? keyValueHeads : undefined, keys, cap: softCap },
-      stream: dropout?.stream,
-      dropped: dropout && Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1),
-      keptScale: dropout && 1 / (1 - rate),
+      ...(dropout && dropoutUniforms(dropout)),
     },
     tensors: { windows: windows?.tensor },
   };

@@ -2,13 +2,14 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
+import { dropoutUniforms, type RowDropout } from './dropout.ts';
 
 interface Common {
   readonly label: string;
   readonly found: Operand;
 }
 
-/** out (B*T, C) = token embedding + position embedding, for the tokens whose rows are in `tokenWeight`. */
+/** out (B*T, C) = token embedding + position embedding, with elements dropped if asked for, for the tokens whose rows are in `tokenWeight`. */
 export function embeddingForward(
   target: Target,
   args: Common & {
@@ -21,22 +22,29 @@ export function embeddingForward(
     positionWeight?: Operand | undefined;
     /** (1) u32: the place of the first row in its window, where the rows are a part of one; else they are whole windows. */
     position?: Operand | undefined;
+    dropout?: RowDropout | undefined;
     out: Operand;
     rows: number;
     context: number;
     width: number;
   },
 ): Dispatch {
-  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, position } = args;
+  const { tokens, tokenWeight, firstToken, tokenRows, positionWeight, position, dropout } = args;
   const { out, found, context, width, label } = args;
   const vectors = (args.rows * width) / 4;
   return dispatch(target, 'embedding_forward', {
     operands: { tokenWeight, positionWeight, out },
-    tensors: { tokens, position },
+    tensors: { tokens, position, windows: dropout?.windows },
     writes: ['out'],
     found,
-    uniforms: { vectors, c4: width / 4, context, firstToken, tokenRows },
-    conditions: { positions: positionWeight !== undefined, placed: position !== undefined },
+    uniforms: {
+      ...{ vectors, c4: width / 4, context, firstToken, tokenRows },
+      ...(dropout && dropoutUniforms(dropout)),
+    },
+    conditions: {
+      ...{ positions: positionWeight !== undefined, placed: position !== undefined },
+      dropout: dropout !== undefined,
+    },
     grid: linearGrid(vectors, 64),
     label,
   });

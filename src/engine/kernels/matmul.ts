@@ -4,6 +4,7 @@ import type { Dispatch, MatmulKernel, Target } from '../gpu/operation.ts';
 import { matrixShapeFor, matrixTile } from '../gpu/subgroupMatrix.ts';
 import { blockScalesOf, formatOf, type Operand } from '../gpu/tensor.ts';
 import type { Activation, ActivationBackward } from './activation.ts';
+import { dropoutUniforms, type RowDropout } from './dropout.ts';
 
 /** How a sum of k products is cut: `count` parts of `step`, a multiple of 64; the last may be shorter. */
 export interface SumParts {
@@ -26,6 +27,8 @@ export interface MatmulArgs {
   readonly bTransposed?: boolean;
   /** (n), added to every row. */
   readonly bias?: Operand;
+  /** Drops elements of the result, (B * T, n), before the residual is added. */
+  readonly dropout?: RowDropout | undefined;
   /** (m, n), added after everything else. */
   readonly residual?: Operand;
   /** The result becomes cap * tanh(result / cap). */
@@ -77,23 +80,28 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
  * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
-  const { label, a, b, out, m, n, k, bias, residual, weights, parts, found } = args;
+  const { label, a, b, out, m, n, k, bias, residual, weights, dropout, parts, found } = args;
   const { kind, preActivation } = args.activation ?? args.activationBackward ?? {};
   const outer = outerScales(args);
   const { kernel, tileRows, tileColumns, conditions, constants } = kernelFor(target, args, outer);
   return dispatch(target, kernel, {
     operands: { a, b, out, bias, residual, preActivation },
+    tensors: { windows: dropout?.windows },
     outer,
     functions: { activation: kind },
     scaled: { scaleA: 'a', scaleB: 'b', scalePre: preActivation ? 'preActivation' : 'a' },
     writes: args.activation ? ['out', 'preActivation'] : ['out'],
     found,
-    uniforms: { m, n4: n / 4, k, ...weights, step: parts?.step, cap: args.softCap },
+    uniforms: {
+      ...{ m, n4: n / 4, k, ...weights, step: parts?.step, cap: args.softCap },
+      ...(dropout && { context: dropout.context, ...dropoutUniforms(dropout) }),
+    },
     conditions: {
       aTransposed: args.aTransposed ?? false,
       bTransposed: args.bTransposed ?? false,
       accumulate: args.accumulate ?? false,
       bias: bias !== undefined,
+      dropout: dropout !== undefined,
       softCap: args.softCap !== undefined,
       residual: residual !== undefined,
       weighted: weights !== undefined,

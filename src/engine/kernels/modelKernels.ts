@@ -2,6 +2,7 @@
 import { activationForward, gatedForward } from './activation.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { cachedAttention } from './cachedAttention.ts';
+import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
@@ -20,7 +21,8 @@ import { scaleChannels } from './scaleChannels.ts';
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
-  ...{ attentionForward, attentionBackward, cachedAttention, matmul, weightGradient, columnSum },
+  ...{ attentionForward, attentionBackward, cachedAttention, dropoutBackward },
+  ...{ matmul, weightGradient, columnSum },
   ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
   ...{ activationForward, gatedForward, scaleChannels },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },

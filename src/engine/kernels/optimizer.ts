@@ -81,6 +81,31 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
   });
 }
 
+/** average += (1 - decay) (weight - average) after an applied step. With `low`, `master` holds the upper halves of the weights. */
+export function weightAverage(
+  target: Target,
+  args: {
+    average: Operand;
+    master: Operand;
+    low?: Operand | undefined;
+    state: Operand;
+    elements: number;
+    decay: number;
+  },
+): Dispatch {
+  const { average, master, low, state, elements, decay } = args;
+  const vectors = elements / 4;
+  return dispatch(target, 'weight_average', {
+    operands: { average, master },
+    tensors: { state, low },
+    writes: ['average'],
+    uniforms: { vectors, oneMinusDecay: 1 - decay },
+    conditions: { splitMaster: low !== undefined },
+    grid: linearGrid(vectors, 64),
+    label: 'averaged weights',
+  });
+}
+
 /** out = inp in the format of out. With `low`, out receives the upper halves and `low` the lower halves of inp. */
 export function convertFormat(
   target: Target,

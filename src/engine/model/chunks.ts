@@ -40,6 +40,8 @@ export interface Chunk {
   readonly gradient: Tensor | undefined;
   /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
+  /** The averaged weights, f32; undefined where the run keeps none. */
+  readonly average: Tensor | undefined;
   /** Four f32 for each group of moments, where moments are scaled by group; see shaders/lib/moments.wgsl. */
   readonly groups: Tensor | undefined;
 }
@@ -58,6 +60,8 @@ export interface ParameterPart {
   /** Undefined where the parameter is frozen. */
   readonly gradient: TensorSlice | undefined;
   readonly states: Readonly<Record<string, TensorSlice>>;
+  /** Undefined where the parameter is frozen, and in runs that keep no averages. */
+  readonly average: TensorSlice | undefined;
 }
 
 /** A part of a matrix whose copy for matmuls has a tensor of its own. */
@@ -108,6 +112,7 @@ interface PlacedChunk {
  * Packs parameters into chunks of at most `maxBytes` (at four bytes per element) and slices vocabulary matrices that exceed
  * it. Parameters with the same rule share chunks, those with weight decay first; frozen parameters come last.
  * @param ruleOf returns how a trainable parameter is updated; equal rules must be the same object
+ * @param averaged whether the run keeps averages of the weights that it trains
  * @throws EngineError LIMIT_EXCEEDED when a parameter, or the smallest slice of the vocabulary, exceeds `maxBytes`
  */
 export function layoutParameters(
@@ -115,6 +120,7 @@ export function layoutParameters(
   recipe: Recipe,
   ruleOf: (spec: ParameterSpec) => UpdateRule,
   maxBytes: number,
+  averaged = false,
 ): ParameterLayout {
   const limit = Math.floor(maxBytes / 4 / ALIGNMENT) * ALIGNMENT;
   const placed: PlacedChunk[] = [];
@@ -146,7 +152,7 @@ export function layoutParameters(
   const chunks = placed.map(({ rule, members }, index) => {
     const last = members.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
-    const chunk = makeChunk(index, elements, rule, members, recipe, copy);
+    const chunk = makeChunk(index, elements, rule, members, recipe, copy, averaged);
     for (const { spec, firstRow, rows, offset, elements: count } of members) {
       const sliceOf = (tensor: Tensor): TensorSlice => slice(tensor, offset, count);
       const weight = sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master);
@@ -159,6 +165,7 @@ export function layoutParameters(
         backwardWeight: weight,
         gradient: chunk.gradient && sliceOf(chunk.gradient),
         states: mapStates(chunk.states, sliceOf),
+        average: chunk.average && sliceOf(chunk.average),
       };
       const before = partsOf.get(spec);
       if (before) before.push(part);
@@ -223,6 +230,7 @@ function makeChunk(
   members: readonly Placed[],
   recipe: Recipe,
   copy: FormatId | null,
+  averaged: boolean,
 ): Chunk {
   const { format: master, rounding } = recipe.storage('master');
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
@@ -241,6 +249,7 @@ function makeChunk(
     low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
+    average: rule && averaged ? tensor('average', 'f32') : undefined,
     groups:
       rule?.moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
   };

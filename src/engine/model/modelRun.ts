@@ -12,6 +12,8 @@ export interface ModelRun {
   readonly gpt: GptConfig;
   readonly recipe: Recipe;
   readonly recompute: RecomputeLevel;
+  /** Share that passes which train set to zero; 0 for none. */
+  readonly dropout: number;
   readonly tensorPlan: TensorPlan;
   /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
@@ -38,6 +40,8 @@ export interface ModelRun {
   readonly tokenStarts: Tensor;
   /** (rows) u32: the rows of the micro-batch sorted by token. */
   readonly tokenPositions: Tensor;
+  /** (windows, 3 + T) u32: what differs between the windows of a micro-batch; null in runs that do not ask for it. */
+  readonly windowTable: Tensor | null;
   /** Step state: losses are added to it, and the loss scale is read from it. */
   readonly state: Tensor;
   readonly lossSums: Tensor;

@@ -6,6 +6,7 @@ import type { Operation, Target } from '../gpu/operation.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
+import { followWeights } from './average.ts';
 import type { RunTensors } from './tensors.ts';
 import { placedUpdate } from './updates.ts';
 
@@ -42,6 +43,7 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
         ...ofRule,
       });
     }),
+    ...followWeights(target, tensors, config.emaDecay),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** The parameters of a layer: their shapes (Conv1D layout: [in, out]), initial values, and the meaning of their rows. */
-import { normalAt } from '../core/rng.ts';
+import { normalAt, streamOf } from '../core/rng.ts';
 import type { Site } from './site.ts';
 
 export interface ParameterSpec {
@@ -87,14 +87,7 @@ export function learnedElements({ learnedRows, columns }: ParameterSpec): number
 export function initialValues(spec: ParameterSpec, seed: number): Float32Array {
   const values = new Float32Array(spec.rows * spec.columns);
   if (spec.init.kind === 'constant') return values.fill(spec.init.value);
-  const stream = hashName(spec.name, seed);
+  const stream = streamOf(spec.name, seed);
   for (let i = 0; i < learnedElements(spec); i++) values[i] = spec.init.std * normalAt(i, stream);
   return values;
-}
-
-/** Hashes the name with FNV-1a, starting from the seed, to give each parameter an independent random stream. */
-function hashName(name: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

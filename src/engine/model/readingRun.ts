@@ -38,6 +38,8 @@ export function readingRun(
     scales: undefined,
     lossTokens: tokens,
     zLoss: 0,
+    dropout: 0,
+    windowTable: null,
     tokens: plan.add('batch', 'tokens', 'u32', tokens),
     targets: windows > 0 ? plan.add('batch', 'targets', 'u32', tokens) : OF_TRAINING,
     tokenStarts: OF_TRAINING,

@@ -20,6 +20,9 @@ export interface StateEntry {
   readonly slices: readonly TensorSlice[];
 }
 
+/** Before a parameter's name in files: its averaged weights. */
+export const AVERAGE_PREFIX = 'ema.';
+
 /** Every tensor of a run's state, in a fixed order. Compute weights are left out, because they follow from the master weights. */
 export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, rule, parts }) => {
@@ -38,6 +41,7 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
       ...(rule?.optimizer.states ?? []).map(({ name: state, filePrefix }) =>
         entry(filePrefix, (part) => part.states[state]!),
       ),
+      ...(parts[0]!.average ? [entry(AVERAGE_PREFIX, (part) => part.average!)] : []),
     ];
   });
   const covered = new Set(byParameter.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)));

@@ -3,6 +3,7 @@ import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
+import { averagedParameters, weightCopies } from './average.ts';
 import { type Emitted, operationsOf } from './emission.ts';
 import { optimizer } from './optimizer.ts';
 import { Pass } from './pass.ts';
@@ -22,6 +23,13 @@ export interface Schedule {
   readonly optimizer: readonly Operation[];
   /** Stores the loss of each row of a micro-batch in `losses`. It only reads weights and training state. */
   readonly evaluation: readonly Operation[];
+  /**
+   * The same with averaged weights, after `averageCopies` has made the copies that matmuls read; `weightCopies` makes them from
+   * the weights again. All are empty in runs that keep no averages.
+   */
+  readonly averagedEvaluation: readonly Operation[];
+  readonly averageCopies: readonly Operation[];
+  readonly weightCopies: readonly Operation[];
   /** Like `evaluation`, and stores the sharpness of each row; empty if sharpness is not measured. */
   readonly sharpness: readonly Operation[];
 }
@@ -62,7 +70,24 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
       ...(scales ? nextScales(scales, state) : []),
     ],
     evaluation: evaluation(),
+    ...averagedEvaluation(target, tensors, config),
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
+  };
+}
+
+function averagedEvaluation(
+  target: Target,
+  tensors: RunTensors,
+  config: TrainConfig,
+): Pick<Schedule, 'averagedEvaluation' | 'averageCopies' | 'weightCopies'> {
+  if (config.emaDecay === 0) return { averagedEvaluation: [], averageCopies: [], weightCopies: [] };
+  const averaged = { ...tensors, parameters: averagedParameters(tensors) };
+  const { decoder } = tensors;
+  const pass = readingPass(averaged, target, microBatchOf(config), (pass) => decoder.evaluate(pass));
+  return {
+    averagedEvaluation: operationsOf(pass),
+    averageCopies: weightCopies(target, tensors, 'average'),
+    weightCopies: weightCopies(target, tensors, 'master'),
   };
 }
 

@@ -2,6 +2,7 @@
 import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { windowElements } from '../kernels/attentionOptions.ts';
 import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
@@ -79,7 +80,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const decoder = new Decoder(gpt);
   const all = decoder.parameters();
   const specs = frozen ? all.map((spec) => (frozen(spec.name) ? { ...spec, trainable: false } : spec)) : all;
-  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes);
+  const averaged = config.emaDecay > 0;
+  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes, averaged);
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
   const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);
@@ -96,6 +98,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     rows,
     maxBindingBytes,
     recompute: config.recompute,
+    dropout: config.dropout,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
@@ -104,6 +107,8 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     targets: plan.add('batch', 'targets', 'u32', rows),
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    windowTable:
+      config.dropout > 0 ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context)) : null,
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
@@ -153,6 +158,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);
     plan.include('optimizer', chunk.groups);
+    plan.include('optimizer', chunk.average);
   }
 }
 

@@ -4,8 +4,10 @@
  */
 import { type GptConfig, headSize, keyValueHeads, MLPS, mlpWidth } from '../config/gptConfig.ts';
 import { readRopeScaling } from '../config/ropeScaling.ts';
+import { streamOf } from '../core/rng.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
+import { dropped, type WindowPlace } from './dropout.ts';
 import { embeddingForward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { layerScaleForward } from './layerScale.ts';
@@ -31,6 +33,8 @@ export type Parameters = Map<string, Float64Array>;
 export interface ReferenceModel extends StoreOptions {
   readonly config: GptConfig;
   readonly recipe: Rounding;
+  /** Share that is set to zero in batches with {@link Batch.windows}; 0 where left out. */
+  readonly dropout?: number;
 }
 
 export type LinearPart = 'attn.c_attn' | 'attn.c_proj' | 'mlp.c_fc' | 'mlp.c_proj';
@@ -41,6 +45,8 @@ export interface Batch {
   readonly targets: ArrayLike<number>;
   readonly B: number;
   readonly T: number;
+  /** One a window, of a batch that is trained on: what dropout drops follows from it. */
+  readonly windows?: readonly WindowPlace[];
 }
 
 /** What a layer keeps for its backward pass, as stored. Matrices are (B * T, columns). */
@@ -126,9 +132,18 @@ export function headWeight(
     : storeOf(recipe, options)('weight', values);
 }
 
-export function attentionShape(config: GptConfig, { B, T }: Batch): AttentionShape {
+/** @param layer the block, whose attention drops probabilities of its own */
+export function attentionShape(
+  { config, dropout: rate = 0 }: ReferenceModel,
+  { B, T, windows }: Batch,
+  layer: number,
+): AttentionShape {
   const { heads: H, attentionSoftCap: softCap } = config;
-  return { B, T, H, D: headSize(config), G: keyValueHeads(config), ...(softCap > 0 && { softCap }) };
+  return {
+    ...{ B, T, H, D: headSize(config), G: keyValueHeads(config) },
+    ...(softCap > 0 && { softCap }),
+    ...(windows && rate > 0 && { windows, dropout: { rate, stream: streamOf(`h.${layer}.attn`) } }),
+  };
 }
 
 /** Columns of the queries, and of q, k and v together. */
@@ -215,11 +230,12 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     return { added, branch: { [part]: branch } };
   };
 
+  const drop = (place: string, values: Float64Array) => dropped(model.dropout, batch, place, values, C);
+
   const wte = parameter(parameters, 'wte.weight');
   const wpe = config.position === 'learned' ? parameter(parameters, 'wpe.weight') : null;
-  const shape = attentionShape(config, batch);
   const { q: queries, qkv: packed } = attentionWidths(config);
-  let x = store('residual', embeddingForward(batch.tokens, wte, wpe, B, T, C));
+  let x = store('residual', drop('embedding', embeddingForward(batch.tokens, wte, wpe, B, T, C)));
   const layers: LayerActivations[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
@@ -228,11 +244,13 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantizeBoth);
     const projected = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, packed));
     const queryKey = queryKeyOptions(config, parameters, layer);
+    const shape = attentionShape(model, batch, layer);
     const qkv = queryKey ? store('attention', queryKeyForward(projected, shape, queryKey)) : projected;
     const attention = attentionForward(qkv, shape);
     const o = store('attention', attention.out);
     const oCopies = quantizeBoth('activation', `${h}.attn`, o, rows);
-    const attended = scaled(layer, 'attn', linear(oCopies.rows, layer, 'attn.c_proj', queries, C), store);
+    const branch = drop(`${h}.attn.c_proj`, linear(oCopies.rows, layer, 'attn.c_proj', queries, C));
+    const attended = scaled(layer, 'attn', branch, store);
     const middle = store('residual', add(x, attended.added));
     const x1 = quantize('normInput', `${h}.ln_2 input`, middle, rows);
     const ln2 = storedNorm(config, x1, parameters, `${h}.ln_2`, rows, store, quantizeBoth);
@@ -246,7 +264,8 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
       'mlp.c_fc': ln2.saved,
       'mlp.c_proj': act.columns,
     };
-    const mlp = scaled(layer, 'mlp', linear(act.rows, layer, 'mlp.c_proj', hiddenWidth, C), store);
+    const out = drop(`${h}.mlp.c_proj`, linear(act.rows, layer, 'mlp.c_proj', hiddenWidth, C));
+    const mlp = scaled(layer, 'mlp', out, store);
     x = store('residual', add(middle, mlp.added));
     const branches = { ...attended.branch, ...mlp.branch };
     const ofAttention = { projected, qkv, o, lse: attention.lse };

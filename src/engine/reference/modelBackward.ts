@@ -1,6 +1,7 @@
 import { mlpWidth } from '../config/gptConfig.ts';
 import { attentionBackward } from './attention.ts';
 import { crossEntropyBackward } from './crossEntropy.ts';
+import { dropped } from './dropout.ts';
 import { embeddingBackward } from './embedding.ts';
 import { ACTIVATION_FUNCTIONS, type NormOutput } from './kinds.ts';
 import { layerScaleBackward } from './layerScale.ts';
@@ -102,6 +103,11 @@ export function modelBackward(
     const copies = quantizeBothOf(model.recipe, model)('outputGradient', `${name} dY`, values, rows);
     return { values, forInput: copies.rows, forWeight: copies.columns };
   };
+  /** The gradient of what was dropped of a layer's output, stored again: the residual stream's stays as it is. */
+  const throughDropout = (name: string, dres: Float64Array): Float64Array =>
+    batch.windows && model.dropout
+      ? store('residualGradient', dropped(model.dropout, batch, name, dres, C))
+      : dres;
   /**
    * The same of the residual gradient for the projection of a part of a block, of which matmuls read a rounded copy where it is
    * neither scaled nor quantised.
@@ -109,17 +115,21 @@ export function modelBackward(
   const operandsOf = (
     layer: number,
     part: 'attn' | 'mlp',
-    dres: Float64Array,
+    sum: Float64Array,
     store: Store,
   ): OutputGradient => {
     const name = `h.${layer}.${part}.c_proj`;
     const branch = saved.layers[layer]!.branches[part];
+    let dres = sum;
     if (branch) {
       const scale = `h.${layer}.${part}.scale`;
       const { dinp, dscale } = layerScaleBackward(dres, branch, parameter(parameters, scale));
       accumulate(scale, dscale);
-      return quantised(name, store('outputGradient', dinp));
+      const dbranch = store('outputGradient', dinp);
+      if (!batch.windows || !model.dropout) return quantised(name, dbranch);
+      dres = dbranch;
     }
+    dres = throughDropout(name, dres);
     if (model.recipe.quantization) return quantised(name, dres);
     const rounded = store('outputGradient', dres.slice());
     return { values: dres, forInput: rounded, forWeight: rounded };
@@ -154,7 +164,7 @@ export function modelBackward(
     const { q: queries, qkv: packed } = attentionWidths(config);
     const dattn = linear(layer, 'attn.c_proj', s, dmiddle, queries, C);
     const dout = store('attention', dattn);
-    const shape = attentionShape(config, batch);
+    const shape = attentionShape(model, batch, layer);
     let dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
     const queryKey = queryKeyOptions(config, parameters, layer);
     if (queryKey) {
@@ -167,7 +177,7 @@ export function modelBackward(
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 
-  const { dwte, dwpe } = embeddingBackward(dres, batch.tokens, B, T, C, V);
+  const { dwte, dwpe } = embeddingBackward(throughDropout('embedding', dres), batch.tokens, B, T, C, V);
   accumulate('wte.weight', dwte);
   if (config.position === 'learned') accumulate('wpe.weight', dwpe);
   for (const values of gradients.values()) store('gradient', values);

@@ -96,6 +96,9 @@ export async function createTrainer(
       calibration: await compile('calibration'),
       optimizer: await compile('optimizer', schedule.microBatch.length),
       evaluation: await compile('evaluation'),
+      averagedEvaluation: await compile('averagedEvaluation'),
+      averageCopies: await compile('averageCopies'),
+      weightCopies: await compile('weightCopies'),
       sharpness: await compile('sharpness'),
     };
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));

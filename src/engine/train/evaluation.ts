@@ -17,7 +17,10 @@ const EVALUATION_SEED = 0x5eed;
 /** Upper limit in bytes of one readback, which is at least one micro-batch. */
 const READ_BYTES = 4 * 2 ** 20;
 
-type ForwardProgram = keyof Pick<Programs, 'evaluation' | 'sharpness'>;
+type ForwardProgram = keyof Pick<
+  Programs,
+  'evaluation' | 'averagedEvaluation' | 'averageCopies' | 'weightCopies' | 'sharpness'
+>;
 
 /** Implements methods of `Trainer`, which document them. Training state is only read. */
 export class Evaluation {
@@ -52,12 +55,16 @@ export class Evaluation {
   /**
    * Adds the losses of all rows in f64 in the order of the windows, so that the mean does not depend on the size of
    * micro-batches. One CPU-GPU sync for each 4 MiB of losses.
+   * @throws RangeError for averages of a run that keeps none
    */
-  async loss(): Promise<number | null> {
+  async loss(weights: 'master' | 'average'): Promise<number | null> {
+    if (weights === 'average' && this.#config.emaDecay === 0)
+      throw new RangeError('emaDecay is 0, so the run keeps no average of its weights');
+    const program = weights === 'average' ? 'averagedEvaluation' : 'evaluation';
     const { losses } = this.#tensors;
     const passes = this.#passesPerBatch * this.#config.evalBatches;
     let sum = 0;
-    await this.#forEachPass('evaluation', passes, losses, (rows) => {
+    await this.#forEachPass(program, passes, losses, (rows) => {
       for (const loss of rows) sum += loss;
     });
     return finite(sum / (passes * losses.elements));
@@ -92,6 +99,7 @@ export class Evaluation {
     try {
       for (let first = 0; first < passes; first += perRead) {
         const count = Math.min(perRead, passes - first);
+        if (program === 'averagedEvaluation') this.#submit('averageCopies');
         for (let i = 0; i < count; i++) {
           writeBatch(this.#device, this.#arena, this.#tensors, this.#microBatch(first + i));
           this.#submit(program);
@@ -99,6 +107,8 @@ export class Evaluation {
           encoder.copyBufferToBuffer(this.#arena.buffer(output), 0, staging, i * bytes, bytes);
           this.#device.queue.submit([encoder.finish()]);
         }
+        // Nothing else can be submitted before, so that all others find the copies of the weights.
+        if (program === 'averagedEvaluation') this.#submit('weightCopies');
         await staging.mapAsync(0x1);
         const mapped = staging.getMappedRange();
         for (let i = 0; i < count; i++) {

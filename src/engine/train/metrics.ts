@@ -35,6 +35,8 @@ export interface EvalMetrics {
   readonly step: number;
   /** Mean loss in nats over the evaluation batches; null when it is not finite. */
   readonly valLoss: number | null;
+  /** The same of the averaged weights, in runs with `emaDecay`. */
+  readonly emaLoss?: number | null;
 }
 
 export interface RunSummary {
@@ -54,6 +56,8 @@ export interface RunSummary {
   readonly finalLoss: number | null;
   /** Validation loss after the last step in nats; null when it was not finite or not evaluated. */
   readonly valLoss: number | null;
+  /** The same of the averaged weights, in runs with `emaDecay`. */
+  readonly emaLoss?: number | null;
   /** Measured from the first step after the 5 warm-up steps to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
   /** Time from creating the trainer to the result of its first step; null before that. */

@@ -8,14 +8,23 @@ import type { Trainer } from './trainer.ts';
 /**
  * Reads the master weights by name, (rows * columns) f32 each, including padding rows. The two halves of a split master
  * are added. One CPU-GPU sync for each chunk of parameters.
+ * @param which `average` reads the averaged weights of a run with `emaDecay`; frozen parameters are their own average
+ * @throws RangeError for averages of a run that keeps none
  */
-export async function readParameters(trainer: Trainer): Promise<Map<string, Float32Array>> {
+export async function readParameters(
+  trainer: Trainer,
+  which: 'master' | 'average' = 'master',
+): Promise<Map<string, Float32Array>> {
+  const averaged = which === 'average';
+  if (averaged && trainer.config.emaDecay === 0)
+    throw new RangeError('The run keeps no average of its weights');
   const { chunks, parameters } = trainer.plan.tensors;
   const values = new Map<string, Float32Array>();
   for (const [name, { spec }] of parameters) values.set(name, new Float32Array(spec.rows * spec.columns));
-  for (const { master, low } of chunks) {
-    const numbers = decode(master, new Uint8Array(await trainer.read(master)));
-    if (low) addLow(numbers, new Int16Array(await trainer.read(low)));
+  for (const { master, low, average } of chunks) {
+    const read = (averaged && average) || master;
+    const numbers = decode(read, new Uint8Array(await trainer.read(read)));
+    if (low && read === master) addLow(numbers, new Int16Array(await trainer.read(low)));
     for (const [name, { spec, parts }] of parameters) {
       for (const part of parts) {
         if (part.master.tensor !== master) continue;

@@ -113,7 +113,7 @@ export class SteppedRun {
   readonly #before: number;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
-  #valLoss: number | null = null;
+  #evaluated: Omit<EvalMetrics, 'step'> = { valLoss: null };
   #evaluatedAt = -1;
 
   /** @param timed false when other runs use the GPU between the steps, so that wall time means nothing for this run */
@@ -245,9 +245,12 @@ export class SteppedRun {
   }
 
   async #evaluate(step: number): Promise<void> {
-    this.#valLoss = await this.trainer.evaluate();
+    const { trainer } = this;
+    const valLoss = await trainer.evaluate();
+    this.#evaluated =
+      trainer.config.emaDecay > 0 ? { valLoss, emaLoss: await trainer.evaluate('average') } : { valLoss };
     this.#evaluatedAt = step;
-    this.#events.onEval({ step, valLoss: this.#valLoss });
+    this.#events.onEval({ step, ...this.#evaluated });
   }
 
   /** Share of gradients flushed to zero; null when gradients are f32 or the kernels to count them are not compiled. */
@@ -275,7 +278,7 @@ export class SteppedRun {
       lossScale: state.lossScale,
       firstLoss: trainer.firstLoss,
       finalLoss: trainer.lastLoss,
-      valLoss: this.#valLoss,
+      ...this.#evaluated,
       tokensPerSec,
       startUpMs: this.#startUpMs,
       msPerStep,

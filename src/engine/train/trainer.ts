@@ -238,11 +238,11 @@ export class Trainer {
   }
 
   /**
-   * Computes the mean validation loss in nats, always over the same `evalBatches` batches; null when it is not finite. One
-   * CPU-GPU sync for each 4 MiB of losses. Training state does not change.
+   * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
+   * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(): Promise<number | null> {
-    return this.#evaluation.loss();
+  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
+    return this.#evaluation.loss(weights);
   }
 
   /**
@@ -381,7 +381,8 @@ export class Trainer {
   }
 
   #writeTrainingBatch(index: number): void {
-    writeTrainingBatch(this.device, this.arena, this.plan.tensors, this.#trainingBatch(index));
+    const { device, arena, plan, config } = this;
+    writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
   }
 
   #record(state: StepState, gpuMs: number | null): void {

@@ -2,23 +2,23 @@
 
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
-import type { Operation, Target } from '../gpu/operation.ts';
+import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { angleTable } from '../model/angles.ts';
+import { weightCopies } from '../model/average.ts';
 import type { ModelRun } from '../model/modelRun.ts';
-import { quantizeWeights } from '../model/quantize.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
 /** What the weights that matmuls read are made from. */
-type MadeWeights = Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials' | 'scales'>;
+type MadeWeights = Pick<RunTensors, 'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales'>;
 
 /**
- * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights. One CPU-GPU sync for each
- * chunk of parameters.
+ * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it.
+ * One CPU-GPU sync for each chunk of parameters.
  * @param valuesOf returns (rows * columns) f32 of the parameter called `name`
  */
 export async function uploadParameters(
@@ -26,7 +26,7 @@ export async function uploadParameters(
   arena: Arena,
   pipelines: PipelineCache,
   target: Target,
-  tensors: MadeWeights & Pick<RunTensors, 'parameters'>,
+  tensors: MadeWeights,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): Promise<void> {
   // The parts of a parameter lie in consecutive chunks, so its values are requested only once.
@@ -44,8 +44,12 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, low } = chunk;
-    const operations = [convertFormat(target, { inp: staging, out: master, low, elements, label: 'upload' })];
+    const { elements, master, low, average } = chunk;
+    const upload = { inp: staging, elements, label: 'upload' };
+    const operations = [
+      convertFormat(target, { ...upload, out: master, low }),
+      ...(average ? [convertFormat(target, { ...upload, out: average })] : []),
+    ];
     const both = {
       range: (operand: Parameters<Arena['range']>[0]) =>
         (operand === staging ? stagingArena : arena).range(operand),
@@ -67,10 +71,7 @@ export async function computeCopies(
   target: Target,
   tensors: MadeWeights,
 ): Promise<void> {
-  const copies = tensors.chunks.flatMap(({ master, compute, elements }): Operation[] =>
-    compute ? [convertFormat(target, { inp: master, out: compute, elements, label: 'compute weights' })] : [],
-  );
-  const operations = [...copies, ...quantizeWeights(target, tensors)];
+  const operations = weightCopies(target, tensors, 'master');
   const program = await Program.compile(device, pipelines, arena, 'compute weights', operations);
   program.submit(Number.POSITIVE_INFINITY);
   await device.queue.onSubmittedWorkDone();

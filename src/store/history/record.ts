@@ -84,6 +84,7 @@ const summary = v.object({
   firstLoss: figure,
   finalLoss: figure,
   valLoss: figure,
+  emaLoss: v.exactOptional(figure),
   tokensPerSec: figure,
   msPerStep: figure,
   // Other versions of the page did not measure these.

@@ -1,6 +1,9 @@
 /** Embeddings and column sums against the f64 oracle. */
+import { streamOf } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf } from '../../../src/engine/gpu/tensor.ts';
+import { windowWords } from '../../../src/engine/kernels/attentionOptions.ts';
+import { dropoutBackward } from '../../../src/engine/kernels/dropout.ts';
 import {
   embeddingBackwardPosition,
   embeddingBackwardToken,
@@ -10,6 +13,7 @@ import {
 import { columnSum, rowBlocks } from '../../../src/engine/kernels/rows.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import type { Recipe } from '../../../src/engine/precision/recipes.ts';
+import { dropped } from '../../../src/engine/reference/dropout.ts';
 import {
   columnSum as columnSumOracle,
   embeddingBackward,
@@ -47,13 +51,22 @@ export async function checkEmbedding(
   const dout = run.input('dout', roles.residualGradient, normal(rows * C, 4));
   const dwte = run.input('dwte', roles.gradient, normal(PADDED_V * C, 5));
   const dwpe = run.input('dwpe', roles.gradient, normal(T * C, 6));
+  const windows = Array.from({ length: B }, (_, index) => ({ seed: 99, index }));
+  const table = run.codes('windows', 'u32', windowWords(windows, { context: T, keys: T }));
+  const dropout = { rate: 1 / 3, stream: streamOf('embedding'), context: T, windows: table };
+  const droppedOut = run.output('dropped out', roles.residual, rows * C);
+  const droppedGradient = run.output('dropped gradient', roles.residualGradient, rows * C);
+  const rounded = run.output('rounded gradient', roles.outputGradient, rows * C);
   const common = { found, width: C, label: 'embedding' };
-  const table = { firstToken: 0 };
+  const wholeTable = { firstToken: 0 };
   await run.run([
-    embeddingForward(target, {
-      ...{ ...common, ...table, tokens, tokenWeight, positionWeight, out, rows, context: T },
-      tokenRows: PADDED_V,
-    }),
+    ...[{ out }, { out: droppedOut, dropout }].map((how) =>
+      embeddingForward(target, {
+        ...{ ...common, ...wholeTable, tokens, tokenWeight, positionWeight, rows, context: T, ...how },
+        tokenRows: PADDED_V,
+      }),
+    ),
+    dropoutBackward(target, { ...common, dout, dinp: droppedGradient, rounded, dropout, rows }),
     ...embeddingBackwardToken(target, {
       ...common,
       ids: tokens,
@@ -62,7 +75,7 @@ export async function checkEmbedding(
       dout,
       dweight: dwte,
       partials: run.output('partials', 'f32', segmentElements(rows, C)),
-      ...table,
+      ...wholeTable,
       ...{ tokens: PADDED_V, rows },
     }),
     embeddingBackwardPosition(target, { ...common, dout, dweight: dwpe, batch: B, context: T }),
@@ -75,8 +88,32 @@ export async function checkEmbedding(
   const magnitudes = embeddingBackward(d.map(Math.abs), ids, B, T, C, PADDED_V);
   const counts = Array.from({ length: PADDED_V }, (_, token) => ids.filter((id) => id === token).length);
   const [oldToken, oldPosition] = [run.values(dwte), run.values(dwpe)];
+  const drop = (values: Float64Array) => dropped(dropout.rate, { T, windows }, 'embedding', values, C);
+  const [expectedDropped, expectedGradient] = [drop(expected), drop(d)];
   return [
     compareStored('forward', formatOf(out), run.read(out), expected, (i) => ULP * Math.abs(expected[i]!)),
+    // The sum, the factor and the product are rounded.
+    compareStored(
+      'dropped forward',
+      formatOf(out),
+      run.read(droppedOut),
+      expectedDropped,
+      (i) => gamma(3) * Math.abs(expectedDropped[i]!),
+    ),
+    compareStored(
+      'dropped gradient',
+      formatOf(droppedGradient),
+      run.read(droppedGradient),
+      expectedGradient,
+      (i) => gamma(2) * Math.abs(expectedGradient[i]!),
+    ),
+    compareStored(
+      'its rounded copy',
+      formatOf(rounded),
+      run.read(rounded),
+      run.read(droppedGradient),
+      () => 0,
+    ),
     compareStored(
       'token gradient',
       formatOf(dwte),

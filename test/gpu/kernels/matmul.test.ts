@@ -3,7 +3,14 @@ import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import type { Comparison } from './bounds.ts';
-import { awkwardShapes, checkMatmul, kindsFor, MATMUL_KINDS, planMatmul } from './matmulCase.ts';
+import {
+  awkwardShapes,
+  checkMatmul,
+  kindsFor,
+  MATMUL_KINDS,
+  planMatmul,
+  WITH_DROPOUT,
+} from './matmulCase.ts';
 import { checkMatrices } from './matrixCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
@@ -35,6 +42,19 @@ describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) 
     }),
   );
 });
+
+test.each([
+  ['register32', true, 'fp16'],
+  ['register8', false, 'fp8'],
+  ['tiled64', false, 'fp32'],
+] as const)('matmul with dropout, %s (subgroups %s, %s)', (kernel, subgroups, mode) =>
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', subgroups, kernel);
+    const shapes = awkwardShapes(WITH_DROPOUT.layout);
+    const comparisons = await checkMatmul(fixture, target, recipeOf(mode), WITH_DROPOUT, shapes);
+    expectWithin(`matmul with dropout (${kernel}) ${mode}`, comparisons);
+  }),
+);
 
 /** More than a tile of each kernel in rows and columns, none of them full, and sums that end within a step. */
 const SEVERAL_TILES = {

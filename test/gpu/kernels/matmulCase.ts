@@ -1,13 +1,17 @@
 /** The matmuls of the model, each with the epilogue and the roles it has there, against the f64 oracle. */
 
 import { MLP_KINDS, MLPS, type MlpKind } from '../../../src/engine/config/gptConfig.ts';
+import { streamOf } from '../../../src/engine/core/rng.ts';
 import type { Dispatch, MatmulKernel, Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { activationForward } from '../../../src/engine/kernels/activation.ts';
+import { windowWords } from '../../../src/engine/kernels/attentionOptions.ts';
+import type { RowDropout } from '../../../src/engine/kernels/dropout.ts';
 import { type MatmulArgs, matmul } from '../../../src/engine/kernels/matmul.ts';
 import { partialElements, weightGradient } from '../../../src/engine/kernels/weightGradient.ts';
 import type { DescribedRole as Role } from '../../../src/engine/precision/description.ts';
 import type { Recipe } from '../../../src/engine/precision/recipes.ts';
+import { dropped } from '../../../src/engine/reference/dropout.ts';
 import {
   matmul as matmulOracle,
   matmulTransposedA,
@@ -30,6 +34,7 @@ export interface MatmulKind {
   readonly out: Slot;
   readonly fused: readonly (
     | 'bias'
+    | 'dropout'
     | 'residual'
     | 'activation'
     | 'activationBackward'
@@ -82,6 +87,15 @@ export const MATMUL_KINDS: readonly MatmulKind[] = [
   kind('attention gradient', 'NT', ['outputGradient', 'weight', 'attention']),
 ];
 
+/** Of runs that ask for it. All kernels have the same epilogue. */
+export const WITH_DROPOUT = kind(
+  'mlp.c_proj with dropout',
+  'NN',
+  ['activation', 'weight', 'residual'],
+  'bias',
+  'dropout',
+  'residual',
+);
 /** Sums are below and beyond it. */
 const CAP = 5;
 
@@ -139,6 +153,7 @@ export function planMatmul(
   const seenBackward = has('activationBackward')
     ? run.input('pre-activation', format('preActivation'), normal(halves * m * n, 5, 2))
     : undefined;
+  const { dropout, factors } = has('dropout') ? planDropout(run, m, n) : {};
   const out = has('accumulate')
     ? run.input('out', format(kind.out), normal(m * n, 6))
     : run.output('out', format(kind.out), halves * m * n);
@@ -156,6 +171,7 @@ export function planMatmul(
     accumulate: has('accumulate'),
     found,
     ...(bias && { bias }),
+    dropout,
     ...(residual && { residual }),
     ...(has('softCap') && { softCap: CAP }),
     ...(seen && { activation: { kind: activation, preActivation: seen } }),
@@ -176,10 +192,12 @@ export function planMatmul(
     /** k products and k - 1 sums in any order, fused or not; flushed subnormals. */
     const accumulated = (i: number): Approx =>
       new Approx(product[i]!, gamma(k) * magnitudes[i]! + k * 2 ** -126);
-    const withBias = (i: number): Approx => (biases ? accumulated(i).add(biases[i % n]!) : accumulated(i));
+    const summed = (i: number): Approx => (biases ? accumulated(i).add(biases[i % n]!) : accumulated(i));
+    const withBias = (i: number): Approx =>
+      factors ? summed(i).mul(Approx.rounded(factors[i]!)) : summed(i);
     const comparisons: Comparison[] = [];
     let final = (i: number): Approx => withBias(i);
-    let expected = (i: number): number => product[i]! + (biases?.[i % n] ?? 0);
+    let expected = (i: number): number => (product[i]! + (biases?.[i % n] ?? 0)) * (factors?.[i] ?? 1);
     const { value, derivative, replayed, derivativeReplayed } = activationOf(mlp);
     if (has('softCap')) {
       final = (i) => softCapReplayed(withBias(i), CAP);
@@ -242,6 +260,18 @@ export function planMatmul(
       label: `recomputed ${mlp}`,
     });
   return { dispatches: dispatchesOf(run, target, args), out, recomputed, compare };
+}
+
+/** Dropout of (m, n) in windows of five rows, of which the last is not full, and what it multiplies each element by. */
+function planDropout(run: KernelRun, m: number, n: number): { dropout: RowDropout; factors: Float64Array } {
+  const [context, rate, place] = [5, 1 / 3, 'h.0.mlp.c_proj'];
+  const windows = Array.from({ length: Math.ceil(m / context) }, (_, b) => ({ seed: 99, index: 40 + 3 * b }));
+  const words = windowWords(windows, { context, keys: context });
+  const ones = new Float64Array(m * n).fill(1);
+  return {
+    dropout: { rate, stream: streamOf(place), context, windows: run.codes('windows', 'u32', words) },
+    factors: dropped(rate, { T: context, windows }, place, ones, n),
+  };
 }
 
 /** As the schedule makes them: weight gradients with a scratch of just the size that the plan gives them. */

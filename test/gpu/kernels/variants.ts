@@ -56,6 +56,7 @@ const MODELS = Array.from(
     layerScale: i === 1 ? 0.5 : null,
     zLoss: i === 1 || i === 2 ? 1e-4 : 0,
     logitSoftCap: i >= 2 ? 5 : 0,
+    ...(i === 2 ? { dropout: 0.1, emaDecay: 0.9 } : { dropout: 0, emaDecay: 0 }),
     ...ATTENTIONS[i % ATTENTIONS.length]!,
   }),
 );
@@ -125,6 +126,7 @@ export function dispatchesOf(
           .forEach(add);
       }
     }
+    muonMatmuls({ ...target, splitSums: false }).forEach(add);
   }
   for (const target of targets(subgroupSizes)) {
     for (const stored of STORED) {
@@ -136,7 +138,10 @@ export function dispatchesOf(
   for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
   const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
   for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
-  for (const target of targets(subgroupSizes)) attentionVariants(target).forEach(add);
+  for (const target of targets(subgroupSizes)) {
+    attentionVariants(target).forEach(add);
+    muonMatmuls(target).forEach(add);
+  }
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
   }
@@ -209,7 +214,14 @@ function optimizerVariants(target: Target): Operation[] {
     for (const optimizer of OPTIMIZERS) {
       for (const optimState of optimStatesOf(optimizer)) {
         if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
-        const config = { ...presetOf('smoke').config, batch: 1, precision, optimizer, optimState };
+        const config = {
+          ...presetOf('smoke').config,
+          batch: 1,
+          precision,
+          optimizer,
+          optimState,
+          emaDecay: 0.9,
+        };
         operations.push(
           ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
         );
@@ -217,6 +229,13 @@ function optimizerVariants(target: Target): Operation[] {
     }
   }
   return operations;
+}
+
+/** The products of Muon, of f32 in every mode. */
+function muonMatmuls(target: Target): Operation[] {
+  const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
+  const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
+  return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
 }
 
 function targets(subgroupSizes: readonly number[]): Target[] {

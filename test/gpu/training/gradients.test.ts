@@ -26,6 +26,7 @@ import { modelForward, type Parameters } from '../../../src/engine/reference/mod
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
 import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
+import { windowPlace } from '../../../src/engine/train/writeBatch.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { described } from '../../unit/described.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
@@ -47,7 +48,7 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss'>>;
+type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds) }, TINY_VOCABULARY);
@@ -88,12 +89,14 @@ function referenceOf(
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format, longestSum);
   };
-  const model = { config: gptOf(kinds), recipe, onStore, ...(scales && { scales }) };
+  const { dropout = 0 } = kinds;
+  const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
     [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
   );
-  const batch = referenceBatch(from.batch, TINY);
+  const windows = Array.from({ length: TINY.batch }, (_, row) => windowPlace(TINY, 0, row));
+  const batch = { ...referenceBatch(from.batch, TINY), windows };
   const saved = modelForward(model, parameters, batch);
   const gradients = modelBackward(model, parameters, batch, saved, {
     ...{ lossScale, headRows: HEAD_ROWS, zLoss: kinds.zLoss ?? 0 },
@@ -249,6 +252,9 @@ describe.each<Case>([
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
+  ['fp32', 'auto', undefined, { dropout: 0.2 }],
+  ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
+  ['fp8', 'auto', undefined, { dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],

@@ -203,6 +203,7 @@ export async function snapshot(trainer: Trainer): Promise<Map<string, Buffer>> {
     ...(chunk.compute ? [chunk.compute] : []),
     ...(chunk.low ? [chunk.low] : []),
     ...Object.values(chunk.states),
+    ...(chunk.average ? [chunk.average] : []),
     ...(chunk.groups ? [chunk.groups] : []),
   ]);
   const kept = trainer.plan.tensors.planned.filter(({ category }) => category === 'optimizer');

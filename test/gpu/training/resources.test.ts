@@ -99,7 +99,7 @@ describe('steps', () => {
     }));
 });
 
-const LAST_KINDS = { norm: NORM_KINDS.at(-1)!, mlp: MLP_KINDS.at(-1)! };
+const LAST_KINDS = { norm: NORM_KINDS.at(-1)!, mlp: MLP_KINDS.at(-1)!, layerScale: 0.5 };
 const SHAPES = [
   TINY,
   { ...TINY, layers: 1, heads: 4, width: 64, context: 20, batch: 3, tied: false, ...LAST_KINDS }, // 60 rows: less than a chunk of the head

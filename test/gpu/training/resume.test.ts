@@ -70,9 +70,9 @@ describe('three steps, a file, three more', () => {
     (precision, optimState, optimizer) => expectExact({ precision, optimState, optimizer }),
   );
 
-  test('fp8-delayed with its head in FP8, settings of its history, and accumulation', () =>
+  test('fp8-delayed with its head in FP8, settings of its history, accumulation and dropout', () =>
     expectExact({
-      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2 },
+      ...{ precision: 'fp8-delayed', quantizeHead: true, accumulation: 2, dropout: 0.2 },
       ...{ amaxHistory: 2, amaxAlgorithm: 'most_recent', scaleMargin: 1, quantizeActivations: '1x16' },
     }));
 
@@ -82,8 +82,11 @@ describe('three steps, a file, three more', () => {
       ...{ qkNorm: true, biases: 'qkv' },
     }));
 
-  test('with skipped steps, a growing scale, accumulation and an untied head', () =>
-    expectExact({ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2, tied: false }));
+  test('with skipped steps, a growing scale, accumulation, an untied head and averaged weights', () =>
+    expectExact({
+      ...{ precision: 'fp16', lossScale: 2 ** 34, growthInterval: 2, accumulation: 2 },
+      ...{ tied: false, emaDecay: 0.9 },
+    }));
 });
 
 test('an evaluation that was due at the save is taken on resuming, with the same value, and no bit of the training changes', async () => {

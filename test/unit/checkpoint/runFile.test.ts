@@ -152,9 +152,9 @@ test.each([
   ],
   [
     'a field of a newer version',
-    (run) => ({ ...run, config: { ...CONFIG, dropout: 0.1 } }),
+    (run) => ({ ...run, config: { ...CONFIG, stochasticDepth: 0.1 } }),
     'WRONG_RUN',
-    /dropout/,
+    /stochasticDepth/,
   ],
   [
     'text for a number',

@@ -41,7 +41,8 @@ function randomParameters(of: GptConfig): Parameters {
 function randomBatch(seed: number, { vocabulary, context }: GptConfig = config, B = 2): Batch {
   const draw = (at: number) =>
     Array.from({ length: B * context }, (_, i) => integerAt(i, seed + at, vocabulary));
-  return { tokens: draw(0), targets: draw(1), B, T: context };
+  const windows = Array.from({ length: B }, (_, index) => ({ seed, index }));
+  return { tokens: draw(0), targets: draw(1), B, T: context, windows };
 }
 
 function gradientsOf(model: ReferenceModel, parameters: Parameters, batch: Batch, lossScale = 1): Parameters {
@@ -50,8 +51,9 @@ function gradientsOf(model: ReferenceModel, parameters: Parameters, batch: Batch
 
 const flat = (parameters: Parameters) => Float64Array.from([...parameters.values()].flatMap((v) => [...v]));
 
-const MODELS: Partial<GptConfig>[] = [
+const MODELS: (Partial<GptConfig> & Pick<ReferenceModel, 'dropout'>)[] = [
   { tied: true },
+  { dropout: 0.3 },
   { tied: false },
   ...NORM_KINDS.map((norm) => ({ norm })),
   ...MLP_KINDS.map((mlp) => ({ mlp })),
@@ -66,8 +68,8 @@ const MODELS: Partial<GptConfig>[] = [
   { layerScale: 0.3 },
 ];
 
-describe.each(MODELS)('exact gradients, %o', (kind) => {
-  const model = { ...exact, config: { ...config, ...kind } };
+describe.each(MODELS)('exact gradients, %o', ({ dropout = 0, ...kind }) => {
+  const model = { ...exact, dropout, config: { ...config, ...kind } };
   const parameters = randomParameters(model.config);
   const batch = randomBatch(1);
   const gradients = gradientsOf(model, parameters, batch);

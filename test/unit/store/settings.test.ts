@@ -6,6 +6,8 @@ import {
   DEFAULT_SETTINGS,
   givenByFile,
   type InitialShape,
+  isShown,
+  type PresetSetting,
   type Settings,
   settingsProblem,
 } from '../../../src/store/settings.ts';
@@ -143,4 +145,19 @@ describe('a file of weights', () => {
     expect(tokenizer({ tokenizer: 'byte', init: { ...init, tokenizer: 'bpe:300' } })).toBe('bpe:300');
     expect(tokenizer({ init: { ...init, likelyTokenizer: null } })).toBe('char');
   });
+});
+
+test('a setting that has no effect beside what is chosen has no field, unless it was given', () => {
+  const shown = (key: PresetSetting, chosen: Partial<Settings> = {}) =>
+    isShown({ ...DEFAULT_SETTINGS, ...chosen }, key);
+  expect([shown('muon-lr'), shown('epsilon'), shown('min-lr')]).toEqual([false, true, true]);
+  expect([shown('muon-lr', { optimizer: 'muon' }), shown('epsilon', { optimizer: 'muon' })]).toEqual([
+    true,
+    true,
+  ]);
+  expect(shown('epsilon', { optimizer: 'lion' })).toBe(false);
+  expect(shown('min-lr', { 'lr-schedule': 'constant' })).toBe(false);
+  expect(shown('muon-lr', { 'muon-lr': 0.01 })).toBe(true);
+  // A variant of a mode with Muon does not make it everyone's.
+  expect(shown('muon-lr', { modes: ['fp32', 'fp32+optimizer=muon'] })).toBe(false);
 });

@@ -176,6 +176,32 @@ export const TRAINING_ROWS = {
     label: 'Weight decay',
     help: 'decoupled weight decay, of matrices only',
   }),
+  /** Of the embeddings, of attention's probabilities, and of what attention and MLP add to the stream, in training alone. */
+  dropout: number({
+    planned: true,
+    ...training,
+    default: 0,
+    low: 0,
+    high: 0.99,
+    whole: false,
+    option: 'dropout',
+    label: 'Dropout',
+    help: "share of the embeddings, of attention's probabilities and of what attention and MLP add that is set to zero in training, against overfitting on a small text; 0 turns it off",
+    inPyTorch: [0],
+  }),
+  /** Of the weights after each applied step; 0 keeps no average. */
+  emaDecay: number({
+    planned: true,
+    ...training,
+    default: 0,
+    low: 0,
+    high: 0.999999,
+    whole: false,
+    option: 'ema-decay',
+    label: 'Weight average decay',
+    help: 'keeps an exponential moving average of the weights, in FP32, that moves by 1 - decay of the way each step, as 0.999; it is evaluated beside the weights and can be exported; 0 keeps none',
+    inPyTorch: [0],
+  }),
   beta1: number({
     ...training,
     default: 0.9,

@@ -1,7 +1,8 @@
 import { type GptConfig, headSize, keyValueHeads } from '../../config/gptConfig.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
-import type { AttentionShape } from '../../kernels/attentionOptions.ts';
+import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
 import { keyValueElements } from '../../kernels/cachedAttention.ts';
+import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -59,6 +60,9 @@ export class Attention implements Layer {
       keyValueHeads: keyValueHeads(this.#config),
     };
     const softCap = attentionSoftCap > 0 ? attentionSoftCap : undefined;
+    const dropout = dropoutAt(pass, site);
+    const windows = dropout && { tensor: dropout.windows, dropout };
+    const options: AttentionOptions = { softCap, windows };
     const inputSite = this.#input.site;
     const projected = pass.save(inputSite, format, rows * this.#input.outputs);
     const gradientOfProjected: GradientPlace = {
@@ -76,7 +80,7 @@ export class Attention implements Layer {
     else
       pass.emit(
         (target, { attentionForward }) =>
-          attentionForward(target, { label: site.name, qkv, out, lse, shape, softCap, found }),
+          attentionForward(target, { label: site.name, qkv, out, lse, shape, ...options, found }),
         activation(site, out),
       );
     const gradient: GradientPlace = {
@@ -87,7 +91,7 @@ export class Attention implements Layer {
     };
     pass.onBackward(() => {
       remake?.();
-      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of, shape, softCap });
+      this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of, shape, ...options });
     });
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.
     const copy = pass.copy(out, site, site.labelled('operand'), 'activation', elements, 'forward');
@@ -121,8 +125,7 @@ export class Attention implements Layer {
       dout: Tensor;
       of: GradientPlace;
       shape: AttentionShape;
-      softCap: number | undefined;
-    },
+    } & AttentionOptions,
   ): void {
     const { of, ...args } = tensors;
     const { batch, heads, context } = args.shape;

@@ -1,5 +1,6 @@
 import { type GptConfig, paddedVocabulary } from '../../config/gptConfig.ts';
 import { segmentElements } from '../../kernels/embedding.ts';
+import { dropoutAt, droppedGradient } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -43,6 +44,7 @@ export class Embedding implements Layer {
     const out = pass.save(site, pass.format('residual'), rows * width);
     const parts = pass.parts(this.tokens);
     const positions = this.positions && pass.part(this.positions);
+    const dropout = dropoutAt(pass, site);
     pass.emit(
       (target, { embeddingForward }) =>
         parts.map((part) =>
@@ -54,13 +56,15 @@ export class Embedding implements Layer {
             tokenRows: part.rows,
             positionWeight: positions?.master,
             position: positions ? pass.continuation?.position : undefined,
-            ...{ out, rows, context, width, found },
+            ...{ dropout, out, rows, context, width, found },
           }),
         ),
       activation(site, out),
     );
-    const gradient = pass.residualGradient(site);
-    pass.onBackward(() => this.#backward(pass, gradient));
+    const gradient = pass.residualGradient(site, undefined, dropout === undefined);
+    pass.onBackward(() => {
+      this.#backward(pass, dropout ? droppedGradient(pass, gradient, dropout, width) : gradient);
+    });
     return { operand: out, gradient };
   }
 

@@ -1,7 +1,9 @@
 import type { Operand } from '../../gpu/tensor.ts';
 import type { Activation } from '../../kernels/activation.ts';
+import type { RowDropout } from '../../kernels/dropout.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
+import { droppedGradient } from '../dropout.ts';
 import type { Stored } from '../emission.ts';
 import { outputGradient } from '../outputGradient.ts';
 import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
@@ -12,6 +14,8 @@ import type { Layer } from './layer.ts';
 
 /** The operations of the matmul's epilogue besides adding the bias. */
 interface Epilogue {
+  /** Of the output, before the residual is added. */
+  readonly dropout?: RowDropout | undefined;
   /** (rows, outputs), added after everything else. */
   readonly residual?: Operand;
   /** Stores the pre-activation, (rows, outputs), and its activation function as the output. */
@@ -85,7 +89,10 @@ export class Linear implements Layer {
         matmul(target, { label: site.name, a: x.operand, b, ...bias, out, m, n, k, ...epilogue, found }),
       ...stores,
     );
-    pass.onBackward(() => this.#backward(pass, x, gradient));
+    const { dropout } = epilogue;
+    pass.onBackward(() =>
+      this.#backward(pass, x, dropout ? droppedGradient(pass, gradient, dropout, n) : gradient),
+    );
   }
 
   #backward(pass: Pass, x: Value, of: GradientPlace): void {

@@ -1,5 +1,6 @@
 import { rowBlocks } from '../../kernels/rows.ts';
 import { isQuantized } from '../../precision/storage.ts';
+import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -47,11 +48,13 @@ export class ResidualBranch implements Layer {
     const { site } = this;
     const { site: projection } = this.#projection;
     const sum = pass.stream(projection, endsBlock);
-    const isRead = this.#scale === null;
+    const dropout = dropoutAt(pass, projection);
+    // Else matmuls read what is scaled or dropped of it, which is rounded then.
+    const isRead = this.#scale === null && dropout === undefined;
     const gradient = pass.residualGradient(projection, residual.gradient, isRead);
     const stored = activation(site, sum, 'out', `residual after ${site.name}`);
     if (!this.#scale) {
-      this.#projection.forward(pass, x, sum, gradient, { residual: residual.operand }, stored);
+      this.#projection.forward(pass, x, sum, gradient, { residual: residual.operand, dropout }, stored);
       return { operand: sum, gradient };
     }
     const { rows, found } = pass;
@@ -61,7 +64,7 @@ export class ResidualBranch implements Layer {
     const at = projection.labelled('before layer scale');
     const branch = pass.save(at, pass.written('activation', projection), rows * width);
     const ofBranch = this.#gradientPlace(pass);
-    this.#projection.forward(pass, x, branch, ofBranch, {}, activation(projection, branch));
+    this.#projection.forward(pass, x, branch, ofBranch, { dropout }, activation(projection, branch));
     const { site: scaleSite } = this.#scale;
     const { master: scale, gradient: dscale } = pass.part(scaleSite);
     pass.emit(
