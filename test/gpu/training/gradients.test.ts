@@ -278,7 +278,9 @@ describe.each<Case>([
     );
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
-    for (const [what, changed] of alternatives(recipe)) {
+    // Without biases some roles move no gradient by more than others are rounded; those of attention are stored at other points.
+    const seen = alternatives(recipe).filter(([what]) => !settings.position || what.startsWith('attention'));
+    for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(
         ([name, error]) =>
