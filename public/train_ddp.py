@@ -75,6 +75,8 @@ def read_run(path):
         fail(f"the learning rate schedule is {config['lrSchedule']}: only cosine can go on here.")
     if config.get("dropout", 0) != 0:
         fail(f"the run has dropout {config['dropout']}, which drops what Halfstep's own random bits say: only 0 can go on here.")
+    if config.get("mupBase") is not None:
+        fail(f"the run was initialised with muP (mup {config['mupBase']}), whose learning rates differ by tensor: only runs without it can go on here.")
     if config.get("emaDecay", 0) != 0:
         fail(f"the run averages its weights (ema-decay {config['emaDecay']}): only runs without an average can go on here.")
     if kind not in TOKENIZERS:

@@ -7,12 +7,13 @@ import {
   EngineError,
   type ForwardModel,
   inMode,
-  loadGpt2,
+  loadTokenizer,
   type Overrides,
   openForwardModel,
   openModelOfRun,
   openRun,
   presetOf,
+  REFERENCE_MODE,
   recipeFor,
   rowOf,
   sharesScales,
@@ -27,7 +28,11 @@ import { type OptionSpec, OPTIONS as TRAIN_OPTIONS } from './optionTable.ts';
 
 /** Options of the model, which both commands have. */
 export const MODEL_OPTIONS: readonly OptionSpec[] = [
-  { kind: 'file', name: 'init', help: 'the model: a safetensors file, or a folder with one' },
+  {
+    kind: 'file',
+    name: 'init',
+    help: 'the model: a folder as on Hugging Face, or its file of weights; in fp32 unless --precision is given',
+  },
   { kind: 'file', name: 'resume', help: 'the model: the weights of a saved run' },
   ...TRAIN_OPTIONS.filter(
     (option) => option.kind === 'setting' && ['precision', 'heads', 'tokenizer'].includes(option.field),
@@ -64,10 +69,11 @@ export async function openGivenModel(given: ReadonlyMap<string, string>): Promis
 
 async function fromFile(path: string, given: Overrides): Promise<GivenModel> {
   const model = await openInitialModel(path, given);
-  const config = configure(presetOf(DEFAULT_PRESET).config, configOf(model, given));
+  const base: TrainConfig = { ...presetOf(DEFAULT_PRESET).config, precision: REFERENCE_MODE };
+  const config = configure(base, configOf(model, given));
   const tokenizer = model.tokenizer ?? withoutText(path, model.likelyTokenizer ?? given.tokenizer);
   return described(config, tokenizer, modelNotes(model, given), async (device, report) => {
-    if (tokenizer.kind === 'gpt2') await loadGpt2();
+    await loadTokenizer(tokenizer);
     const valuesOf = (name: string) => model.weights.read(name);
     return openForwardModel(device, report, config, createTokenizer(tokenizer), { valuesOf });
   });

@@ -39,7 +39,12 @@ export const SAMPLE_OPTIONS: readonly OptionSpec[] = [
     standard: String(DEFAULTS.repetitionPenalty),
   },
   { kind: 'count', name: 'seed', help: 'of the random numbers', standard: String(DEFAULTS.seed) },
-  { kind: 'numbers', name: 'stop', help: 'ids of tokens that end the text' },
+  {
+    kind: 'numbers',
+    name: 'stop',
+    help: 'ids of tokens that end the text',
+    standard: 'the one that ends a document',
+  },
   {
     kind: 'flag',
     name: 'json',
@@ -66,6 +71,9 @@ export function sampleOptions(given: ReadonlyMap<string, string>): SampleOptions
     topP: decimal('top-p', DEFAULTS.topP),
     repetitionPenalty: decimal('repetition-penalty', DEFAULTS.repetitionPenalty),
     seed: count('seed', DEFAULTS.seed),
-    stop: (given.get('stop')?.split(',') ?? []).map((id) => wholeNumber('stop', id, 0)),
+    stop: given
+      .get('stop')
+      ?.split(',')
+      .map((id) => wholeNumber('stop', id, 0)),
   };
 }

@@ -99,6 +99,7 @@ export {
   choiceOfModel,
   createTokenizer,
   endsText,
+  loadTokenizer,
   mostTokens,
   type Tokenizer,
   type TokenizerChoice,

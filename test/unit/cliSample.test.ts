@@ -10,7 +10,7 @@ const read = (...args: string[]) => sampleOptions(readArguments('sample', SAMPLE
 
 test('what is not given is neutral, and passes the check of a sample', () => {
   const options = read('--init', 'x');
-  expect(options).toMatchObject({ prompt: '', topK: 0, topP: 1, repetitionPenalty: 1, stop: [] });
+  expect(options).toMatchObject({ prompt: '', topK: 0, topP: 1, repetitionPenalty: 1, stop: undefined });
   expect(() => checkSample(options)).not.toThrow();
 });
 

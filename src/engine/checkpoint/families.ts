@@ -3,6 +3,7 @@
  * its config.json and tensors are called. Imports, exports and messages derive from this table.
  */
 import { GPT2_KINDS, type GptConfig, type MlpKind } from '../config/gptConfig.ts';
+import { checkUsualScale } from '../config/mup.ts';
 import { rowOf } from '../config/settings/table.ts';
 import { EngineError } from '../core/errors.ts';
 
@@ -203,7 +204,7 @@ export function kindsOfFamily(family: FamilyName): typeof GPT2_KINDS & Pick<GptC
 }
 
 /** The fields that decide whether a family has a model. */
-type Shaped = Pick<GptConfig, Kind | 'heads' | 'width' | 'keyValueHeads' | 'headSize'>;
+type Shaped = Pick<GptConfig, Kind | 'heads' | 'width' | 'keyValueHeads' | 'headSize' | 'mupBase'>;
 
 /** The families whose class computes what the model does; the first is the one that an export takes. */
 export function familiesOf(config: Shaped): FamilyName[] {
@@ -228,6 +229,7 @@ function misfits(config: Shaped, family: FamilyName): (Kind | 'keyValueHeads' | 
  * @throws EngineError BAD_VALUE naming the settings
  */
 export function exportedFamily(config: Shaped): FamilyName {
+  checkUsualScale(config);
   const [first] = familiesOf(config);
   if (first) return first;
   const wrong = FAMILY_NAMES.map((family) => ({ family, fields: misfits(config, family) }));

@@ -37,6 +37,8 @@ export interface GptConfig {
   readonly logitSoftCap: number;
   /** Initial value of a learned factor for each channel that attention and MLP add to the stream; null for none. */
   readonly layerScale: number | null;
+  /** Base width of muP, with which attention has a scale of its own: see mup.ts. Null or absent without muP. */
+  readonly mupBase?: number | null;
 }
 
 interface KindRow {
@@ -222,7 +224,11 @@ export function paddedVocabulary(config: GptConfig): number {
   return Math.ceil(config.vocabulary / VOCABULARY_PADDING) * VOCABULARY_PADDING;
 }
 
-export function headSize({ headSize, width, heads }: GptConfig): number {
+export function headSize({
+  headSize,
+  width,
+  heads,
+}: Pick<GptConfig, 'headSize' | 'width' | 'heads'>): number {
   return headSize ?? width / heads;
 }
 

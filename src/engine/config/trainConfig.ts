@@ -12,7 +12,8 @@ export { RECOMPUTE_LEVELS, type RecomputeLevel } from './settings/trainingRows.t
 export function gptConfig(config: TrainConfig, vocabulary: number): GptConfig {
   const { layers, heads, width, context, tied } = config;
   const padded = Math.max(vocabulary, config.vocabulary ?? 0);
-  return { layers, heads, width, context, tied, ...modelKinds(config), vocabulary: padded };
+  const muP = config.mupBase === null ? {} : { mupBase: config.mupBase };
+  return { layers, heads, width, context, tied, ...modelKinds(config), ...muP, vocabulary: padded };
 }
 
 /** Tokens of one step: B * T * accumulation. */

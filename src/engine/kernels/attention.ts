@@ -20,7 +20,7 @@ function common({ label, shape, ...options }: Pick<Common, 'label' | 'shape'> & 
   const { conditions, uniforms, tensors } = optionsOf(shape, options);
   return {
     conditions,
-    uniforms: { context, heads, scale: 1 / Math.sqrt(headSize), ...uniforms },
+    uniforms: { context, heads, scale: options.scale ?? 1 / Math.sqrt(headSize), ...uniforms },
     tensors,
     label,
     // Half of the T x T square, four to eight multiply-adds of D each.

@@ -13,6 +13,8 @@ export interface AttentionShape {
 }
 
 export interface AttentionOptions {
+  /** What q . k is multiplied by; 1 / sqrt(D) where left out. */
+  readonly scale?: number | undefined;
   /** Scores become cap * tanh(score / cap). */
   readonly softCap?: number | undefined;
   readonly windows?: AttentionWindows | undefined;

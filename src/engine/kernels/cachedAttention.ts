@@ -28,6 +28,8 @@ export function cachedAttention(
     readonly position: Operand;
     readonly out: Operand;
     readonly shape: AttentionShape;
+    /** What q . k is multiplied by; 1 / sqrt(D) where left out. */
+    readonly scale?: number | undefined;
     readonly softCap?: number | undefined;
   },
 ): Dispatch[] {
@@ -51,7 +53,7 @@ export function cachedAttention(
       tensors: { position },
       writes: ['out'],
       found,
-      uniforms: { context: rows, heads, scale: 1 / Math.sqrt(headSize), ...uniforms },
+      uniforms: { context: rows, heads, scale: args.scale ?? 1 / Math.sqrt(headSize), ...uniforms },
       conditions: { ...form.conditions, ...conditions },
       constants: { ...form.constants, HEAD4: headSize / 4 },
       grid: [rows, heads, 1],

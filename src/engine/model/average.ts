@@ -6,7 +6,7 @@ import type { Chunk, ComputeWeight, Parameter } from './chunks.ts';
 import { quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
 
-type Averaged = Pick<RunTensors, 'chunks' | 'parameters' | 'computeWeights' | 'scales' | 'weightPartials'>;
+type Copied = Pick<RunTensors, 'chunks' | 'computeWeights' | 'scales' | 'weightPartials'>;
 
 /** Moves the averages towards the weights of an applied step. Empty where the run keeps none. */
 export function followWeights(
@@ -20,7 +20,9 @@ export function followWeights(
 }
 
 /** The parameters of a run whose passes read averages. Frozen ones keep their values, which are their own average. */
-export function averagedParameters({ parameters }: Averaged): ReadonlyMap<string, Parameter> {
+export function averagedParameters({
+  parameters,
+}: Pick<RunTensors, 'parameters'>): ReadonlyMap<string, Parameter> {
   return new Map(
     [...parameters].map(([name, parameter]) => {
       const parts = parameter.parts.map((part) => {
@@ -40,7 +42,7 @@ export function averagedParameters({ parameters }: Averaged): ReadonlyMap<string
 }
 
 /** Makes the copies that matmuls read, in modes that have some: from the weights, or from their averages. */
-export function weightCopies(target: Target, tensors: Averaged, from: 'master' | 'average'): Operation[] {
+export function weightCopies(target: Target, tensors: Copied, from: 'master' | 'average'): Operation[] {
   const { chunks, computeWeights } = tensors;
   const source = (chunk: Chunk) => (from === 'average' ? (chunk.average ?? chunk.master) : chunk.master);
   const copies = chunks.flatMap((chunk): Operation[] => {

@@ -7,6 +7,7 @@ import { Head, type HeadTensors } from './layers/head.ts';
 import type { Layer } from './layers/layer.ts';
 import { Mlp } from './layers/mlp.ts';
 import { Norm } from './layers/norm.ts';
+import { mupSpecs } from './mup.ts';
 import { INITIAL_STD, learnedElements, type ParameterSpec } from './parameters.ts';
 import type { Pass } from './pass.ts';
 import { forgetMagnitudes } from './quantize.ts';
@@ -26,8 +27,10 @@ export class Decoder {
   readonly norm: Norm;
   readonly head: Head;
   readonly #layers: readonly Layer[];
+  readonly #config: GptConfig;
 
   constructor(config: GptConfig) {
+    this.#config = config;
     const { layers, width, tied, mlp: kind, biases, layerScale } = config;
     // The more residual layers there are, the smaller their initial weights (GPT-2).
     const projectionStd = INITIAL_STD / Math.sqrt(2 * layers);
@@ -53,10 +56,10 @@ export class Decoder {
   }
 
   /** In checkpoint order. */
-  parameters(): ParameterSpec[] {
+  parameters(): readonly ParameterSpec[] {
     const specs: ParameterSpec[] = [];
     for (const layer of this.#layers) specs.push(...layer.parameters());
-    return specs;
+    return mupSpecs(specs, this.#config);
   }
 
   /**
@@ -103,7 +106,7 @@ export class Decoder {
 }
 
 /** All parameters in checkpoint order. Vocabulary matrices have Vp rows, of which those from V on stay zero. */
-export function parameterSpecs(config: GptConfig): ParameterSpec[] {
+export function parameterSpecs(config: GptConfig): readonly ParameterSpec[] {
   return new Decoder(config).parameters();
 }
 

@@ -18,6 +18,8 @@ export interface ParameterSpec {
   readonly learnedRows: number;
   /** Weight decay applies to matrices only (nanoGPT's grouping: two or more dimensions). */
   readonly decays: boolean;
+  /** Its learning rate, divided by that of the run. */
+  readonly rateFactor: number;
   /** A frozen parameter has no gradient and no optimizer states, and keeps its values. */
   readonly trainable: boolean;
   /** Whether matmuls read it. If so, it has a copy in the recipe's weight format where that differs from the master's. */
@@ -51,6 +53,7 @@ export function matrix(
     sideBySide,
     learnedRows,
     decays: true,
+    rateFactor: 1,
     trainable: true,
     matmul,
     init,
@@ -69,6 +72,7 @@ export function vector({ name, block }: Site, columns: number, value: number): P
     sideBySide: [columns],
     learnedRows: 1,
     decays: false,
+    rateFactor: 1,
     trainable: true,
     matmul: false,
     init,

@@ -25,10 +25,26 @@ export function updateRules(config: RuleSettings, recipe: Recipe): (spec: Parame
   const { optimizer, optimState, learningRate, muonLearningRate, muonScale } = config;
   const { rule, ofBlockMatrices } = optimizerRow(optimizer, optimState);
   const moments = momentsOf(recipe, optimState);
-  const others: UpdateRule = { optimizer: rule, moments, rateFactor: 1 };
-  if (!ofBlockMatrices) return () => others;
+  const others = byFactor({ optimizer: rule, moments, rateFactor: 1 });
+  if (!ofBlockMatrices) return ({ rateFactor }) => others(rateFactor);
   const rate = muonRate(muonLearningRate, muonScale, learningRate);
-  const rateFactor = learningRate === 0 ? 0 : rate / learningRate;
-  const matrices: UpdateRule = { optimizer: ofBlockMatrices, moments, rateFactor };
-  return (spec) => (isBlockMatrix(spec) ? matrices : others);
+  const matrices = byFactor({
+    ...{ optimizer: ofBlockMatrices, moments },
+    rateFactor: learningRate === 0 ? 0 : rate / learningRate,
+  });
+  // A spectral step is as long at any width.
+  const ofMatrix = (factor: number) => matrices(muonScale === 'spectral' ? 1 : factor);
+  return (spec) => (isBlockMatrix(spec) ? ofMatrix(spec.rateFactor) : others(spec.rateFactor));
+}
+
+/** Returns `rule` with another learning rate: one object for each factor. */
+function byFactor(rule: UpdateRule): (factor: number) => UpdateRule {
+  const rules = new Map([[1, rule]]);
+  return (factor) => {
+    const known = rules.get(factor);
+    if (known) return known;
+    const made = { ...rule, rateFactor: rule.rateFactor * factor };
+    rules.set(factor, made);
+    return made;
+  };
 }

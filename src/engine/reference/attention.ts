@@ -11,6 +11,8 @@ export interface AttentionShape {
   readonly G?: number;
   /** Rows of qkv a window; T unless given. */
   readonly K?: number;
+  /** What q . k is multiplied by; 1 / sqrt(D) unless given. */
+  readonly scale?: number;
   /** Scores become softCap * tanh(score / softCap). */
   readonly softCap?: number;
   readonly dropout?: { readonly rate: number; readonly stream: number };
@@ -75,7 +77,7 @@ function capSlope(score: number, { softCap }: AttentionShape): number {
 
 /** out_i = sum over visible j of softmax_j(q_i . k_j / sqrt(D)) v_j, for every head. */
 export function attentionForward(qkv: Values, shape: AttentionShape): AttentionOutput {
-  const { B, T, H, D, K = T } = shape;
+  const { B, T, H, D, K = T, scale = 1 / Math.sqrt(D) } = shape;
   const out = new Float64Array(B * T * H * D);
   const lse = new Float64Array(B * H * T);
   const scores = new Float64Array(K);
@@ -86,7 +88,7 @@ export function attentionForward(qkv: Values, shape: AttentionShape): AttentionO
         const q = offsetOf(shape, b, last, 0, h);
         let max = Number.NEGATIVE_INFINITY;
         for (let j = first; j <= last; j++) {
-          const score = dot(qkv, q, qkv, offsetOf(shape, b, j, 1, h), D) / Math.sqrt(D);
+          const score = dot(qkv, q, qkv, offsetOf(shape, b, j, 1, h), D) * scale;
           scores[j] = capped(score, shape);
           max = Math.max(max, scores[j]!);
         }
@@ -135,7 +137,7 @@ export function attentionBackward(
   const { B, T, H, D } = shape;
   const dqkv = new Float64Array(qkv.length);
   const delta = attentionDelta(dout, out, shape);
-  const scale = 1 / Math.sqrt(D);
+  const { scale = 1 / Math.sqrt(D) } = shape;
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < H; h++) {
       for (let i = 0; i < T; i++) {

@@ -141,6 +141,7 @@ export function attentionShape(
   const { heads: H, attentionSoftCap: softCap } = config;
   return {
     ...{ B, T, H, D: headSize(config), G: keyValueHeads(config) },
+    ...((config.mupBase ?? null) !== null && { scale: 8 / headSize(config) }),
     ...(softCap > 0 && { softCap }),
     ...(windows && rate > 0 && { windows, dropout: { rate, stream: streamOf(`h.${layer}.attn`) } }),
   };

@@ -143,6 +143,7 @@ export function trainStep(
         parameter(state.secondMoment, name),
         {
           ...options,
+          learningRate: options.learningRate * spec.rateFactor,
           weightDecay: spec.decays ? options.weightDecay : 0,
           step: state.applied,
           gradFactor,

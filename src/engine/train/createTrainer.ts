@@ -1,5 +1,6 @@
 import type { RecordedConditions } from '../checkpoint/runChanges.ts';
 import type { RunFile } from '../checkpoint/runFile.ts';
+import { checkUsualScale } from '../config/mup.ts';
 import { checkConfig, microBatchesPerStep, type TrainConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { type Batch, batchAt, batchesChecksum } from '../data/batches.ts';
@@ -68,6 +69,7 @@ export async function createTrainer(
   const createdAt = performance.now();
   const { vocabulary } = dataset.tokenizer;
   checkConfig(config, vocabulary);
+  if (options.initialValues) checkUsualScale(config);
   const half = chooseHalf(config.half, report);
   const { resume } = options;
   const saved = resume?.description.frozen;

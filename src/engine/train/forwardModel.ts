@@ -5,7 +5,7 @@ import type { GptConfig } from '../config/gptConfig.ts';
 import { checkConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { badValue } from '../core/checkOptions.ts';
 import { MadeOnce } from '../core/madeOnce.ts';
-import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { createTokenizer, loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { PipelineCache } from '../gpu/pipelines.ts';
@@ -149,5 +149,6 @@ export async function openModelOfRun(
   config: TrainConfig = run.description.config,
 ): Promise<ForwardModel> {
   const valuesOf = await weightsOfRun(run, planLimits(device.limits));
+  await loadTokenizer(run.description.tokenizer);
   return openForwardModel(device, report, config, createTokenizer(run.description.tokenizer), { valuesOf });
 }

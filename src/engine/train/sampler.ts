@@ -56,7 +56,7 @@ export interface SampleWatch {
 /** A model that predicts the next token. */
 export interface LanguageModel {
   readonly tokenizer: Tokenizer;
-  /** The token that an empty prompt starts with. */
+  /** The token that an empty prompt starts with, where its tokenizer puts none before a text. */
   startToken(): number;
   /** Returns (V) logits of the token that follows `context`. */
   nextTokenLogits(context: readonly number[]): Promise<Float32Array>;
@@ -148,11 +148,11 @@ export async function generate(
   const filter: TokenFilter = { temperature, topK, topP, repetitionPenalty };
   const { onToken, signal } = watch;
   const { tokenizer } = model;
-  const tokens = prompt === '' ? [model.startToken()] : [...tokenizer.encode(prompt)];
   // After a prompt with text, a space at the start of the continuation belongs to it.
-  const before = [...tokens];
-  const decode = tokenizer.decoder(before);
+  const before = prompt === '' ? beginning(model) : [...tokenizer.encode(prompt)];
+  const tokens = [...before];
   const start = tokens.length;
+  const decode = tokenizer.decoder(before);
   const ends = new Set(options.stop);
   let [firstAt, lastAt] = [0, 0];
   while (tokens.length - start < length && !signal?.aborted) {
@@ -166,6 +166,12 @@ export async function generate(
   }
   const ids = tokens.slice(start);
   return { ids, text: tokenizer.decode(ids, before), tokensPerSec: rateOf(ids.length - 1, lastAt - firstAt) };
+}
+
+/** What a text begins with: what its tokenizer puts there, or a token of the model's choice. */
+function beginning(model: LanguageModel): number[] {
+  const { start } = model.tokenizer;
+  return start.length > 0 ? [...start] : [model.startToken()];
 }
 
 /** @param count of tokens after the first, in `milliseconds` */

@@ -25,7 +25,7 @@ export function startToken({
 /** Returns the token with which a text of a model begins whose training text is not at hand: as {@link startToken}, or token 0. */
 export function firstTokenOf(tokenizer: Tokenizer): number {
   if (tokenizer.start.length > 0) return tokenizer.start[0]!;
-  if (tokenizer.kind === 'gpt2') return GPT2_END_ID;
+  if (tokenizer.end !== null) return tokenizer.end;
   return lineBreakOf(tokenizer, () => true) ?? 0;
 }
 

@@ -129,10 +129,7 @@ export class Trainer {
     );
   }
 
-  /**
-   * Bytes on the GPU by category and in total, including the staging buffers for snapshots if there are any, and what the
-   * first sample has allocated.
-   */
+  /** Bytes on the GPU by category and in total, with the copies for snapshots and what the first sample has allocated. */
   get memory(): MemoryBytes {
     return withSampling(withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0), this.#sampling.bytes);
   }

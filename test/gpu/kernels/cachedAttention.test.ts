@@ -1,65 +1,17 @@
-/** Attention over a cache of keys and values against the f64 oracle, in two passes that continue each other. */
-import { expect, test } from 'vitest';
-import { cachedAttention, keyValueElements } from '../../../src/engine/kernels/cachedAttention.ts';
-import type { FormatId } from '../../../src/engine/precision/formats.ts';
-import { attentionForward as oracle } from '../../../src/engine/reference/attention.ts';
-import { forwardErrors } from './attentionBounds.ts';
-import { compareStored } from './bounds.ts';
-import { normal } from './inputs.ts';
-import { KernelRun, targetOf } from './runKernel.ts';
+import { test } from 'vitest';
+import { type CachedAttentionCase, checkCachedAttention } from './cachedAttentionCase.ts';
+import { targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
-/** More tokens than a workgroup has lanes, and a second pass of one token. */
-const T = 71;
-const PARTS = [
-  { first: 0, rows: T - 1 },
-  { first: T - 1, rows: 1 },
+const CASES: readonly (CachedAttentionCase & { readonly subgroups: boolean })[] = [
+  { format: 'f32', subgroups: true, heads: 3, headSize: 8 },
+  { format: 'f32', subgroups: false, heads: 4, headSize: 16, keyValueHeads: 2, softCap: 2 },
+  { format: 'bf16', subgroups: true, heads: 6, headSize: 12, keyValueHeads: 2 },
 ];
 
-test.each([
-  ['f32', true, { heads: 3, headSize: 8 }],
-  ['f32', false, { heads: 4, headSize: 16, keyValueHeads: 2, softCap: 2 }],
-  ['bf16', true, { heads: 6, headSize: 12, keyValueHeads: 2 }],
-] as const satisfies readonly (readonly [FormatId, boolean, object])[])(
-  '%s, subgroups %s, %o',
-  (format, subgroups, { heads: H, headSize: D, ...more }) =>
-    withKernelFixture(async (fixture) => {
-      const { keyValueHeads: G = H, softCap } = more as { keyValueHeads?: number; softCap?: number };
-      const run = new KernelRun(fixture);
-      const target = targetOf(fixture, 'packed', subgroups);
-      const found = run.found();
-      const width = (H + 2 * G) * D;
-      const numbers = normal(T * width, 1);
-      const shape = { batch: 1, heads: H, headSize: D, keyValueHeads: G };
-      const cache = run.output('cache', format, T * keyValueElements({ ...shape, context: 1 }));
-      const passes = PARTS.map(({ first, rows }) => {
-        const qkv = run.input('qkv', format, numbers.slice(first * width, (first + rows) * width));
-        const out = run.output('out', format, rows * H * D);
-        const position = run.codes('position', 'u32', Uint32Array.of(first));
-        const label = `${rows} rows from ${first}`;
-        const args = { label, found, qkv, cache, position, out, shape: { ...shape, context: rows }, softCap };
-        return { label, first, rows, qkv, out, dispatches: cachedAttention(target, args) };
-      });
-      await run.run(passes.flatMap(({ dispatches }) => dispatches));
-      expect(run.overflow()).toBeNull();
-      const all = Float64Array.from(passes.flatMap(({ qkv }) => [...run.values(qkv)]));
-      const reference = { B: 1, T, H, D, G, ...(softCap !== undefined && { softCap }) };
-      const known = oracle(all, reference);
-      const { outError } = forwardErrors(reference, all, known.out, known.lse);
-      expectWithin(
-        `cached attention ${format}`,
-        passes.map(({ label, first, rows, out }) => {
-          const [begin, end] = [first * H * D, (first + rows) * H * D];
-          const expected = known.out.subarray(begin, end);
-          const comparison = compareStored(
-            'out',
-            format,
-            run.read(out),
-            expected,
-            (i) => outError[begin + i]!,
-          );
-          return { ...comparison, of: label };
-        }),
-      );
-    }),
+test.each(CASES)('attention over a cache: %o', ({ subgroups, ...one }) =>
+  withKernelFixture(async (fixture) => {
+    const target = targetOf(fixture, 'packed', subgroups);
+    expectWithin(`cached attention ${one.format}`, await checkCachedAttention(fixture, target, one));
+  }),
 );

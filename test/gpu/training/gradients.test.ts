@@ -48,10 +48,10 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout'>>;
+type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
-  return gptConfig({ ...TINY, ...modelKinds(kinds) }, TINY_VOCABULARY);
+  return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
 }
 
 /** Random biases and gains too, as f32 numbers; padded vocabulary rows are zero. */
@@ -252,7 +252,7 @@ describe.each<Case>([
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
-  ['fp32', 'auto', undefined, { dropout: 0.2 }],
+  ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
@@ -278,7 +278,9 @@ describe.each<Case>([
     );
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
-    for (const [what, changed] of alternatives(recipe)) {
+    // Without biases some roles move no gradient by more than others are rounded; those of attention are stored at other points.
+    const seen = alternatives(recipe).filter(([what]) => !settings.position || what.startsWith('attention'));
+    for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(
         ([name, error]) =>

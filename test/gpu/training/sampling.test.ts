@@ -20,7 +20,11 @@ import {
 
 /** More than two chunks of a prompt and the half by which a full window moves. */
 const LONG = { context: 144 } as const;
-const OTHER_KINDS = { tied: false, norm: 'rmsnorm', mlp: 'relu2' } as const;
+/** As Llama, and as Qwen 3 with caps. */
+const LLAMA = {
+  ...{ tied: false, norm: 'rmsnorm', mlp: 'swiglu', position: 'rope', keyValueHeads: 1, biases: 'none' },
+} as const;
+const QWEN = { ...LLAMA, ...LONG, qkNorm: true, attentionSoftCap: 5, logitSoftCap: 5 } as const;
 const TOKENS = [...randomBatch(3, 200).tokens].map((token) => token % TINY_VOCABULARY);
 
 interface Predicts {
@@ -38,11 +42,12 @@ async function recomputed(model: Predicts, tokens: readonly number[]): Promise<F
 const CASES: readonly Pick<TrainConfig, 'precision'>[] = [
   { precision: 'fp32' },
   { precision: 'fp32', ...LONG },
-  { precision: 'fp16', ...OTHER_KINDS },
+  { precision: 'fp16', ...LLAMA },
+  { precision: 'fp32', ...QWEN },
   { precision: 'bf16', ...LONG },
   { precision: 'fp8' },
   { precision: 'fp8-delayed', ...LONG },
-  { precision: 'fp8-row', ...OTHER_KINDS },
+  { precision: 'fp8-row', ...LLAMA },
 ];
 
 describe('with and without the cache, the same logits to the bit', () => {

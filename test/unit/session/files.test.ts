@@ -76,7 +76,7 @@ test('the files beside a model are read as on the command line', async () => {
   expect(messages).toEqual([
     'The config.json beside "some.safetensors" is not UTF-8.',
     'The config.json beside "some.safetensors" says n_layer 12 where the weights have 2.',
-    'The tokenizer.json beside "some.safetensors" has type "Unigram", which is not supported.',
+    'The tokenizer.json beside "some.safetensors" has a model of type Unigram; only BPE is supported.',
   ]);
 });
 

@@ -1,7 +1,9 @@
 /** Settings of steps, the optimizer and what is measured on the way: rows of the table in table.ts. */
+
 import { AUTO_KERNELS, KERNEL_TITLES, readKernels } from '../../kernels/kernelOption.ts';
 import { OPTIMIZER_TABLE, OPTIMIZERS, type Optimizer } from '../../kernels/optimizers/table.ts';
 import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts';
+import { SHAPE_RANGES } from '../gptConfig.ts';
 import { MUON_ROWS } from './muonRows.ts';
 import { choice, name, number, titlesOf } from './row.ts';
 
@@ -127,6 +129,19 @@ export const TRAINING_ROWS = {
     option: 'lr',
     label: 'Learning rate',
     help: 'highest learning rate of the schedule',
+  }),
+  /** Base width of muP; null for GPT-2's initial weights and one learning rate. */
+  mupBase: number({
+    ...training,
+    default: null,
+    low: 4,
+    high: SHAPE_RANGES.width.high,
+    option: 'mup',
+    label: 'muP base width',
+    unit: 'channels',
+    help: 'scales initial weights and learning rates by width / base (muP), so that the learning rate that is best at the base width is best at others',
+    standard: 'off',
+    inPyTorch: [null],
   }),
   minLearningRate: number({
     ...training,

@@ -1,4 +1,5 @@
 import { type GptConfig, headSize, keyValueHeads } from '../../config/gptConfig.ts';
+import { attentionScale } from '../../config/mup.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
 import { keyValueElements } from '../../kernels/cachedAttention.ts';
@@ -62,7 +63,8 @@ export class Attention implements Layer {
     const softCap = attentionSoftCap > 0 ? attentionSoftCap : undefined;
     const dropout = dropoutAt(pass, site);
     const windows = dropout && { tensor: dropout.windows, dropout };
-    const options: AttentionOptions = { softCap, windows };
+    const scale = attentionScale(this.#config);
+    const options: AttentionOptions = { scale, softCap, windows };
     const inputSite = this.#input.site;
     const projected = pass.save(inputSite, format, rows * this.#input.outputs);
     const gradientOfProjected: GradientPlace = {
@@ -76,7 +78,7 @@ export class Attention implements Layer {
     const { qkv, gradient: of, remake } = prepared;
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', rows * heads);
-    if (pass.continuation) this.#continue(pass, pass.continuation, { qkv, out, shape, softCap });
+    if (pass.continuation) this.#continue(pass, pass.continuation, { qkv, out, shape, scale, softCap });
     else
       pass.emit(
         (target, { attentionForward }) =>
@@ -102,7 +104,13 @@ export class Attention implements Layer {
   #continue(
     pass: Pass,
     { position }: Continuation,
-    args: { qkv: Operand; out: Tensor; shape: AttentionShape; softCap: number | undefined },
+    args: {
+      qkv: Operand;
+      out: Tensor;
+      shape: AttentionShape;
+      scale: number;
+      softCap: number | undefined;
+    },
   ): void {
     const { site } = this;
     const { found } = pass;

@@ -3,6 +3,7 @@ import type { MatmulKernel, Target } from '../../../../src/engine/gpu/operation.
 import { recipeOf } from '../../../../src/engine/precision/recipes.ts';
 import { checkAttention, inParts } from '../attentionCase.ts';
 import type { Comparison } from '../bounds.ts';
+import { checkCachedAttention } from '../cachedAttentionCase.ts';
 import { checkLayernorm } from '../layernormCase.ts';
 import { checkCrossEntropy } from '../lossCase.ts';
 import { awkwardShapes, checkMatmul, MATMUL_KINDS } from '../matmulCase.ts';
@@ -93,6 +94,12 @@ export const WIDTH_CASES: readonly WidthCase[] = [
   attention(4),
   attention(36),
   uniformAttention,
+  {
+    title: 'attention over a cache',
+    kernels: ['attention_cached'],
+    check: (fixture, target) =>
+      checkCachedAttention(fixture, target, { format: 'f32', heads: 2, headSize: 8 }),
+  },
   matmul('register8'),
   matmul('register16'),
   matmul('register32'),
