@@ -67,7 +67,7 @@ describe('the table', () => {
     for (const field of FIELDS) {
       const { help, label } = rowOf(field);
       expect(help, field).toMatch(/^(\S*[a-z]\S* |StableAdamW).*[^.]$/);
-      expect(label, field).toMatch(/^[A-Zf]/);
+      expect(label, field).toMatch(/^([A-Zf]|muP)/);
     }
   });
 });
