@@ -269,8 +269,8 @@ export class Trainer {
    */
   async setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
     checkOptions('setParameters', { valuesOf }, { valuesOf: 'function' });
-    const { device, arena, plan } = this;
-    await uploadParameters(device, arena, this.#pipelines, this.#target, plan.tensors, valuesOf);
+    const { tensors } = this.plan;
+    await uploadParameters(this.device, this.arena, this.#pipelines, this.#target, tensors, valuesOf);
     this.#sampling.forget();
     this.calibrate();
   }
@@ -284,7 +284,6 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
-    this.#sampling.forget();
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
