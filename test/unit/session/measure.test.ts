@@ -41,7 +41,11 @@ beforeEach(() => {
     changes: [],
     pace: {},
   };
-  engine.createTrainer.mockResolvedValue({ ...parts, destroy: vi.fn(), sample: vi.fn(async () => 'abc') });
+  engine.createTrainer.mockResolvedValue({
+    ...parts,
+    destroy: vi.fn(),
+    generate: vi.fn(async () => ({ ids: [], text: 'abc', tokensPerSec: null })),
+  });
   engine.benchmark.mockResolvedValue({ peakFlops: 1 });
 });
 

@@ -30,7 +30,7 @@ const parts = {
 const schedule = 'sequential';
 const text = { kind: 'builtIn', id: 'copy', folder: '/texts/' } as const;
 let loseDevice: (info: { reason: string; message: string }) => void;
-let trainers: { destroy: () => void; sample: () => Promise<string> }[];
+let trainers: { destroy: () => void; generate: () => Promise<unknown> }[];
 let events: SessionEvent[];
 let session: Session;
 
@@ -48,7 +48,11 @@ beforeEach(() => {
   });
   engine.createTrainer.mockImplementation(async (_device, _report, _config, _dataset, { onProgress }) => {
     onProgress(1, 2);
-    const trainer = { ...parts, destroy: vi.fn(), sample: vi.fn(async () => 'abc') };
+    const trainer = {
+      ...parts,
+      destroy: vi.fn(),
+      generate: vi.fn(async () => ({ ids: [], text: 'abc', tokensPerSec: null })),
+    };
     trainers.push(trainer);
     return trainer;
   });
@@ -74,7 +78,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
   expect(trainers.map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 0]);
 
   session.handle({ type: 'sample', request });
-  await eventually(() => expect(trainers[1]!.sample).toHaveBeenCalledTimes(2));
+  await eventually(() => expect(trainers[1]!.generate).toHaveBeenCalledTimes(2));
   await eventually(() => expect(events.at(-1)?.type).toBe('sampled'));
   expect(events.at(-1)).toEqual({
     type: 'sampled',
@@ -86,6 +90,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
       loss: 1,
       text: 'abc',
       tokens: [],
+      tokensPerSec: null,
     },
   });
 });
@@ -93,7 +98,7 @@ test('trains two modes one after the other and keeps the last for sampling', asy
 test('a stop while kernels compile ends the training before the first step, and the second mode does not start', async () => {
   engine.createTrainer.mockImplementationOnce(async () => {
     session.handle({ type: 'stop' });
-    return { ...parts, destroy: vi.fn(), sample: vi.fn() };
+    return { ...parts, destroy: vi.fn(), generate: vi.fn() };
   });
   session.handle({ type: 'train', configs: [config, config], schedule, text });
   await happened('completed');
@@ -264,7 +269,7 @@ test('a training whose device is lost resumes on a new one, paused if it was, an
     ...parts,
     numerics: { ...numerics, takeFrames },
     destroy: vi.fn(),
-    sample: vi.fn(async () => ''),
+    generate: vi.fn(async () => ({ ids: [], text: '', tokensPerSec: null })),
   }));
   session.handle({ type: 'train', configs: [config], schedule, text });
   await happened('started');

@@ -16,7 +16,7 @@ vi.mock('../../../src/engine/index.ts', async (actual) => {
     }),
     createTrainer: async () => ({
       destroy() {},
-      sample: async () => '',
+      generate: async () => ({ ids: [], text: '', tokensPerSec: null }),
       numerics: { prepare: async () => {} },
       ...{
         submittedSteps: 0,
