@@ -32,7 +32,7 @@ test('large results have large tiles, those that would leave a GPU idle small on
   expect(tileOf(4096, 768)).toMatchObject({ rows: 128, grid: [6, 32, 1] });
   expect(tileOf(1024, 3072)).toMatchObject({ rows: 128, grid: [24, 8, 1] });
   expect(tileOf(1024, 768)).toMatchObject({ rows: 64, grid: [12, 16, 1] });
-  expect(tileOf(1, 768)).toMatchObject({ rows: 64, grid: [12, 1, 1] });
+  expect(tileOf(2, 768)).toMatchObject({ rows: 64, grid: [12, 1, 1] });
 });
 
 test('parts of a sum are workgroups, too', () => {

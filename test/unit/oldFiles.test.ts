@@ -164,7 +164,7 @@ describe('a file of a later version is refused with its version and a hint', () 
   test('an export with a tokenizer of another kind', () => {
     expect(thrownBy(() => readTokenizerJson('{"kind":"unigram"}', 'model.safetensors'))).toMatchObject({
       message:
-        '"model.safetensors" has a tokenizer that is of an unknown kind; the kinds are char, byte, bpe and gpt2.',
+        '"model.safetensors" has a tokenizer that is of an unknown kind; the kinds are char, byte, bpe, gpt2 and loaded.',
       hint: expect.stringMatching(/version of Halfstep that wrote it/),
     });
   });

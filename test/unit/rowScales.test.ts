@@ -96,18 +96,9 @@ test('every quantised operand has a scale for each of its rows, and there is no 
   `);
 });
 
-test.each([
-  [
-    'logits gradients, which are cut by rows and by tokens',
-    { outputGradient: byRow('e5m2', 'bf16') },
-    'lm_head dY was planned without scales of rows or blocks',
-  ],
-  [
-    'what the head reads, of which sampling copies a row',
-    { activation: byRow('e4m3fn', 'bf16') },
-    'ln_f has block scales, so that one row of it cannot be copied',
-  ],
-] as const)('refused are scales of rows of %s', (_, storages, message) => {
-  recipe = recipeWith(IN_BLOCKS, { in: 'head', storages });
-  expect(() => runTensors(CONFIG, 64, LIMITS)).toThrow(new RangeError(message));
+test('refused are scales of rows of logits gradients, which are cut by rows and by tokens', () => {
+  recipe = recipeWith(IN_BLOCKS, { in: 'head', storages: { outputGradient: byRow('e5m2', 'bf16') } });
+  expect(() => runTensors(CONFIG, 64, LIMITS)).toThrow(
+    new RangeError('lm_head dY was planned without scales of rows or blocks'),
+  );
 });

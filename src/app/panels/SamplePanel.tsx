@@ -79,7 +79,7 @@ function Sample({ heading, tokens, rate = null, testId, growing = false }: Sampl
     <figure className={styles.sample} data-kind={heading.kind}>
       <figcaption>
         <span>{sampleCaption(heading)}</span>
-        {rate !== null && <span data-testid="sample-rate">{formatTokensPerSecond(rate)} tokens/s</span>}
+        {rate !== null && <span data-testid="sample-rate">{`${formatTokensPerSecond(rate)} tokens/s`}</span>}
         {growing ? (
           <span>, writing</span>
         ) : (
