@@ -117,10 +117,12 @@ export { configure, type Overrides } from './config/configure.ts';
 export { filledIn } from './config/filledIn.ts';
 export {
   type GptConfig,
+  hasFreeContext,
   isModelKind,
   modelKinds,
   NORMS,
   otherKinds,
+  usualHeads,
   VOCABULARY_PADDING,
 } from './config/gptConfig.ts';
 export { DEFAULT_PRESET, isPresetOpen, openPreset, presetBegun } from './config/openPreset.ts';
@@ -203,11 +205,9 @@ export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/ex
 export { exportedFamily } from './checkpoint/families.ts';
 export {
   checkVocabulary,
-  hasFreeContext,
   type ModelFile,
   openModel,
   readModel,
-  usualHeads,
   type WeightsShape,
 } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';

@@ -187,16 +187,6 @@ function metadataTokenizer({ name, metadata }: StoredWeights): TokenizerJson | n
   return said === undefined ? null : readTokenizerJson(said, name);
 }
 
-/** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */
-export function usualHeads(width: number): number {
-  return Math.max(1, Math.round(width / 64));
-}
-
-/** Whether a model can be trained with a shorter context than its own: it can where positions are not learned one by one. */
-export function hasFreeContext({ position }: Pick<GptConfig, 'position'>): boolean {
-  return position !== 'learned';
-}
-
 /**
  * Reads every parameter by name, as `createTrainer` takes them: (rows * columns) f32.
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`

@@ -253,6 +253,16 @@ export function mlpWidth({
   return MLPS[mlp].gated ? Math.ceil((8 * width) / 3 / GATED_WIDTH_STEP) * GATED_WIDTH_STEP : 4 * width;
 }
 
+/** Number of heads to assume for a width when no file states it: heads of width 64, as in GPT-2. */
+export function usualHeads(width: number): number {
+  return Math.max(1, Math.round(width / 64));
+}
+
+/** Whether a model can be trained with a shorter context than its own: it can where positions are not learned one by one. */
+export function hasFreeContext({ position }: Pick<GptConfig, 'position'>): boolean {
+  return position !== 'learned';
+}
+
 /**
  * Refuses shapes that no kernel can run.
  * @throws EngineError BAD_SHAPE naming the dimension, what it is and what would do; BAD_VALUE naming an unknown kind

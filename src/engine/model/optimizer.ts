@@ -3,6 +3,7 @@
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
+import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
@@ -38,10 +39,8 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
     }),
     ...updates.flatMap((update) => {
       const { optimizer, ...ofRule } = update.rule;
-      return optimizer.update(target, placedUpdate(update, chunks, scratch, seedOf), {
-        ...settings,
-        ...ofRule,
-      });
+      const placed = placedUpdate(update, chunks, scratch, seedOf);
+      return optimizer.update(target, placed, { ...settings, ...ofRule }, MODEL_KERNELS);
     }),
     ...followWeights(target, tensors, config.emaDecay),
   ];

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MODEL_KERNELS } from '../../../src/engine/kernels/modelKernels.ts';
 import { muon } from '../../../src/engine/kernels/optimizers/muon.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { checkMuon, columnsOf, GATED, GROUPED, type MuonShape, scratchFor } from './muonCase.ts';
@@ -63,6 +64,7 @@ async function afterStep(shape: MuonShape, fill: number, apply: boolean) {
           ...{ ...settings, rateFactor: 1, weightDecay: 0.1, moments: { rounding: 'nearest' }, found },
           ...{ masterRounding: 'nearest', state: run.bytes('state', adamwState({ apply, ...words })) },
         },
+        MODEL_KERNELS,
       ),
     );
     return { master: run.read(master!), m: run.read(m!), overflow: run.overflow() };

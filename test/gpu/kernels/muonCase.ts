@@ -2,6 +2,7 @@
 import { randomBits, uniformAt } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { formatOf, type Tensor } from '../../../src/engine/gpu/tensor.ts';
+import { MODEL_KERNELS } from '../../../src/engine/kernels/modelKernels.ts';
 import { type MuonScratch, matricesOf, muon } from '../../../src/engine/kernels/optimizers/muon.ts';
 import type { MuonCoefficients, MuonScale } from '../../../src/engine/kernels/optimizers/muonChoices.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
@@ -95,6 +96,7 @@ export async function checkMuon(
         target,
         { ...args, place },
         { ...settings, weightDecay: DECAY, moments, masterRounding, state, found },
+        MODEL_KERNELS,
       ),
     ),
   );

@@ -79,7 +79,7 @@ test('an exported model has the master weights, to the bit', () =>
     await takeSteps(trainer, 1);
     const files = await exportModel(trainer);
     expect(files.map(({ name }) => name).sort()).toEqual(
-      ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].sort(),
+      ['README.md', 'config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].sort(),
     );
     const weights = files.find(({ name }) => name === 'model.safetensors')!;
     const bytes = Buffer.from(await weights.arrayBuffer());

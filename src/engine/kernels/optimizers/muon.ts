@@ -2,9 +2,16 @@
 import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Operation, type Target } from '../../gpu/operation.ts';
 import { type Operand, slice, type Tensor } from '../../gpu/tensor.ts';
-import { matmul } from '../matmul.ts';
 import { MUON_COEFFICIENTS, MUON_SCALES } from './muonChoices.ts';
-import type { OptimizerRule, ScratchSpec, Update, UpdatePart, UpdateSettings, UpdateShape } from './rule.ts';
+import type {
+  OptimizerRule,
+  ScratchSpec,
+  Update,
+  UpdateKernels,
+  UpdatePart,
+  UpdateSettings,
+  UpdateShape,
+} from './rule.ts';
 
 /** Lanes of a workgroup, and the most partial sums of squares of a matrix. */
 const LANES = 64;
@@ -77,14 +84,19 @@ type MuonSettings = Omit<UpdateSettings, 'beta1' | 'beta2' | 'epsilon' | 'moment
 };
 
 /** Updates one matrix, of which `gradient`, `m`, `master` and the like hold the whole parameter. */
-export function muon(target: Target, args: MuonArgs, settings: MuonSettings): Dispatch[] {
+export function muon(
+  target: Target,
+  args: MuonArgs,
+  settings: MuonSettings,
+  kernels: UpdateKernels,
+): Dispatch[] {
   const { place, scratch } = args;
   const { steps } = MUON_COEFFICIENTS[settings.muonCoefficients];
   const operations: Dispatch[] = [momentum(target, args, settings), normalize(target, args, settings)];
   let [update, next] = [scratch.update, scratch.next];
   for (const step of steps) {
     operations.push(
-      ...polynomialStep(target, { ...args, scratch: { ...scratch, update, next } }, step, settings),
+      ...polynomialStep(target, { ...args, scratch: { ...scratch, update, next } }, step, settings, kernels),
     );
     [update, next] = [next, update];
   }
@@ -156,6 +168,7 @@ function polynomialStep(
   { place: { rows, columns }, scratch, label }: MuonArgs,
   [a, b, c]: readonly [number, number, number],
   { found }: MuonSettings,
+  { matmul }: UpdateKernels,
 ): Dispatch[] {
   const isWide = rows <= columns;
   const size = Math.min(rows, columns);
@@ -187,7 +200,7 @@ export const muonRule: OptimizerRule = {
   optimStates: ['f32', 'bf16'],
   takesWholeParameters: () => true,
   scratch: (_parts, shape) => scratchOf(matricesOf(shape)),
-  update: (target, update, settings) => updates(target, update, settings),
+  update: updates,
 };
 
 function scratchOf(matrices: readonly MatrixPlace[]): ScratchSpec[] {
@@ -209,6 +222,7 @@ function updates(
   target: Target,
   { label, parts, shape, scratch: tensors }: Update,
   settings: UpdateSettings,
+  kernels: UpdateKernels,
 ): Operation[] {
   const [part] = parts;
   if (!part || !shape || parts.length > 1) throw new RangeError(`${label} is not one matrix`);
@@ -217,6 +231,6 @@ function updates(
   const scratch = Object.fromEntries(named) as unknown as MuonScratch;
   const own = { ...settings, weightDecay: decayedElements > 0 ? settings.weightDecay : 0 };
   return matricesOf(shape).flatMap((place) =>
-    muon(target, { ...operands, m: states.m!, place, scratch, label }, own),
+    muon(target, { ...operands, m: states.m!, place, scratch, label }, own, kernels),
   );
 }

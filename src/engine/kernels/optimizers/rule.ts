@@ -3,6 +3,7 @@ import type { Operation, Target } from '../../gpu/operation.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { MomentFormats, OptimState } from '../../precision/optimStates.ts';
 import type { MasterRounding } from '../../precision/recipes.ts';
+import type { ModelKernels } from '../modelKernels.ts';
 import type { MuonCoefficients, MuonScale } from './muonChoices.ts';
 
 /** A state with one value per parameter element that the optimizer keeps between steps. Its initial values are zero. */
@@ -91,6 +92,9 @@ export interface UpdateSettings extends Hyperparameters {
   readonly found: Operand;
 }
 
+/** Kernels that rules share with layers. They receive them, so that the table of optimizers, which menus read, loads none. */
+export type UpdateKernels = Pick<ModelKernels, 'matmul'>;
+
 export interface OptimizerRule {
   /** The states, in the order of the plan and of run files. */
   readonly states: readonly OptimizerState[];
@@ -101,5 +105,5 @@ export interface OptimizerRule {
   /** The scratch that the update of one parameter needs. */
   scratch(parts: readonly Pick<UpdatePart, 'elements'>[], shape: UpdateShape): readonly ScratchSpec[];
   /** Unscales and clips the gradient by the step state's factor, and changes nothing on a skipped step. */
-  update(target: Target, update: Update, settings: UpdateSettings): Operation[];
+  update(target: Target, update: Update, settings: UpdateSettings, kernels: UpdateKernels): Operation[];
 }
