@@ -131,7 +131,7 @@ test('a run moves from the page to the command line and back with identical bits
       .sort(),
   ).toEqual(
     [
-      ...['README.txt', 'config.json', 'model.safetensors', 'run.safetensors', 'text.txt'],
+      ...['README.md', 'README.txt', 'config.json', 'model.safetensors', 'run.safetensors', 'text.txt'],
       ...['tokenizer.json', 'tokenizer_config.json', 'train_ddp.py'],
     ].sort(),
   );

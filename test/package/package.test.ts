@@ -70,7 +70,7 @@ test('its files import wesl, Dawn and Node only, and the libraries inside come w
   expect(packages).toEqual(['webgpu', 'wesl/core']);
   const licences = readFileSync(join(built, 'LICENSES.md'), 'utf8');
   const inside = [...licences.matchAll(/^## (\S+) - /gm)].map(([, name]) => name);
-  expect(inside).toEqual(['gpt-tokenizer', 'valibot']);
+  expect(inside).toEqual(['@huggingface/tokenizers', 'gpt-tokenizer', 'valibot']);
 });
 
 describe('types for strict programs', () => {
@@ -145,7 +145,7 @@ describe('in Node', () => {
       expectLearning(lossesIn(output), 1, 40);
       const folder = join(installed.app, 'my-model');
       expect(readdirSync(folder).sort()).toEqual(
-        ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].sort(),
+        ['README.md', 'config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].sort(),
       );
       expect(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))).toMatchObject({
         vocab_size: 512,
