@@ -176,7 +176,10 @@ test('files that are neither a model nor a run are refused by name, and nothing 
     Buffer.from('Call me Ishmael. Some years ago'),
     /header should have \d+ bytes, but 23 follow/,
   );
-  await refused(safetensors({}), '"some.safetensors" has no wte.weight.');
+  await refused(
+    safetensors({}),
+    '"some.safetensors" has no wte.weight (GPT-2) and no embed_tokens.weight (Llama).',
+  );
   const run = { version: 2 };
   await refused(
     safetensors({ __metadata__: { halfstep: JSON.stringify(run) } }),
