@@ -231,7 +231,7 @@ test('impossible exports say why before they are pressed, for runs on the GPU an
   await reach(page, 'done');
   await expect(page.getByTestId('export-run')).toBeEnabled();
   await expect(page.getByTestId('export-model')).toBeDisabled();
-  await expect(page.getByTestId('export-model-about')).toContainText('The model has RMSNorm');
+  await expect(page.getByTestId('export-model-about')).toContainText('The model has norm rmsnorm');
   await expect(page.getByTestId('export-cluster')).toBeDisabled();
   await expect(page.getByTestId('export-cluster-about')).toContainText('norm rmsnorm');
   await page.goto('/');
