@@ -70,11 +70,7 @@ test('a saved run resumes after a reload, and every step equals that of an undis
   expect((await snapshot()).runs[0]!.summary!.valLoss).toBeGreaterThan(0);
 
   await page.goto(`${server.address}${QUERY}&autosave=0&autostart=1`);
-  // A speed needs some steps after the first five. A peak that is measured too low would make the utilization null.
-  const whole = await stopAfter(Math.max(12, resumed.at(-1)!.step));
-  const { mfu } = (await snapshot()).runs[0]!.summary!;
-  expect(mfu).toBeGreaterThan(0);
-  expect(mfu).toBeLessThan(1);
+  const whole = await stopAfter(resumed.at(-1)!.step);
   console.log(`${resumed.length} steps in Firefox, resumed after step ${resumedAt}`);
   expect(resumed).toEqual(whole.slice(0, resumed.length));
   expect(log.filter((line) => line.startsWith('error'))).toEqual([]);
