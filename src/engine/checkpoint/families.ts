@@ -237,7 +237,7 @@ export function exportedFamily(config: Shaped): FamilyName {
   const has = nearest.fields.map((field) => `${rowOf(field).option} ${config[field]}`);
   throw new EngineError(
     'BAD_VALUE',
-    `The model has ${inList(has)}, but no model in Hugging Face's libraries has; ${FAMILIES[nearest.family].title} comes nearest.`,
+    `The model has ${inList(has)}, which no model in Hugging Face's libraries has; ${FAMILIES[nearest.family].title} comes nearest.`,
     'Save the run instead. Halfstep can resume it and sample from it.',
   );
 }

@@ -264,7 +264,7 @@ test.each<[object, FamilyName | RegExp]>([
   [{ ...kindsOfFamily('llama'), biases: 'all' }, 'llama'],
   [{ ...kindsOfFamily('qwen2') }, 'qwen2'],
   [{ ...kindsOfFamily('qwen3'), headSize: 16 }, 'qwen3'],
-  [{ norm: 'rmsnorm' }, /has norm rmsnorm, but no model in Hugging Face's libraries has; GPT-2 comes/],
+  [{ norm: 'rmsnorm' }, /has norm rmsnorm, which no model in Hugging Face's libraries has; GPT-2 comes/],
   [{ keyValueHeads: 2 }, /has kv-heads 2, but/],
   [{ ...kindsOfFamily('llama'), logitSoftCap: 30 }, /has logit-soft-cap 30, .*; Llama comes nearest/],
   [

@@ -138,6 +138,6 @@ test('the model card has what was measured, the settings, and a place for the li
 test('a model that GPT-2 of the libraries cannot represent is refused, naming the feature', () => {
   const gpt = gptConfig({ ...PRESETS.smoke.config, norm: 'rmsnorm' }, 10);
   expect(() => exportedFamily(gpt)).toThrow(
-    "The model has norm rmsnorm, but no model in Hugging Face's libraries has; GPT-2 comes nearest.",
+    "The model has norm rmsnorm, which no model in Hugging Face's libraries has; GPT-2 comes nearest.",
   );
 });
