@@ -265,11 +265,11 @@ test.each<[object, FamilyName | RegExp]>([
   [{ ...kindsOfFamily('qwen2') }, 'qwen2'],
   [{ ...kindsOfFamily('qwen3'), headSize: 16 }, 'qwen3'],
   [{ norm: 'rmsnorm' }, /has norm rmsnorm, which no model in Hugging Face's libraries has; GPT-2 comes/],
-  [{ keyValueHeads: 2 }, /has kv-heads 2, but/],
+  [{ keyValueHeads: 2 }, /has kv-heads 2, which/],
   [{ ...kindsOfFamily('llama'), logitSoftCap: 30 }, /has logit-soft-cap 30, .*; Llama comes nearest/],
   [
     { ...kindsOfFamily('llama'), layerScale: 0.1, attentionSoftCap: 50 },
-    /has attention-soft-cap 50 and layer-scale 0\.1, but/,
+    /has attention-soft-cap 50 and layer-scale 0\.1, which/,
   ],
 ])('an export of %j takes the family that fits', (change, expected) => {
   const gpt: GptConfig = { ...GPT2_KINDS, ...SHAPE, ...change };
