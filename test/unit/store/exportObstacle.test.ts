@@ -9,11 +9,11 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
   [{}, null, null],
   [
     { norm: 'rmsnorm' },
-    /has norm rmsnorm.*, which.*Save the run instead/,
+    /has norm rmsnorm, which.*Save the run instead/,
     /norm rmsnorm.*Take the run file instead/,
   ],
   [{ mlp: 'relu2' }, null, /mlp relu2.*Take the run file or the model instead/],
-  [{ norm: 'rmsnorm', mlp: 'relu2' }, /has norm rmsnorm.*, which/, /norm rmsnorm and mlp relu2/],
+  [{ norm: 'rmsnorm', mlp: 'relu2' }, /has norm rmsnorm, which/, /norm rmsnorm and mlp relu2/],
   [{ precision: 'fp8' }, null, /precision fp8.*It continues precision fp32, tf32, fp16, bf16/],
   [{ tokenizer: 'bpe:512' }, null, /tokenizer bpe:512.*It continues tokenizer char, byte/],
   [{ tokenizer: 'gpt2-eot' }, null, /tokenizer gpt2-eot/],
