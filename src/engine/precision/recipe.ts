@@ -1,4 +1,4 @@
-/** A precision mode as data. The built-in modes are in recipes.ts. */
+/** A precision mode as data. The built-in modes are in modes/. */
 import type { FormatId } from './formats.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
@@ -24,6 +24,9 @@ export type ScalingPolicy =
       readonly initialScale: number;
       readonly growthInterval: number;
     };
+
+/** No loss scaling: for formats with the range of FP32, and for modes that show what happens without it. */
+export const UNSCALED: ScalingPolicy = { kind: 'none' };
 
 /** Settings that only modes with quantised operands accept. Null means the mode's own value; in other modes these are always null. */
 export interface QuantizeSettings {
