@@ -30,6 +30,8 @@ export {
 export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
   isPrecisionMode,
+  MODE_FAMILIES,
+  type ModeFamily,
   PRECISION_MODES,
   type PrecisionMode,
   REFERENCE_MODE,
@@ -203,6 +205,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
 export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
 export { exportedFamily } from './checkpoint/families.ts';
+export { checkModelConfig } from './checkpoint/modelConfig.ts';
 export {
   checkVocabulary,
   type ModelFile,
@@ -225,7 +228,7 @@ export {
   writeRun,
   writerOf,
 } from './checkpoint/runFile.ts';
-export { isShardIndex, shardCount } from './checkpoint/shards.ts';
+export { isShardIndex, shardCount, shardNames } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 // train/: Create or resume a trainer, train, evaluate, sample, take snapshots, and recover from a lost device.
@@ -250,6 +253,7 @@ export {
   type SampleOptions,
   sampleSteps,
 } from './train/sampler.ts';
+export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';

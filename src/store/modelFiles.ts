@@ -15,9 +15,15 @@ const CONFIG = /^config ?(\(\d+\))?\.json$/i;
 const TOKENIZER = /^tokenizer ?(\(\d+\))?\.json$/i;
 const WEIGHTS = /\.(safetensors|gguf)$/i;
 
-/** Whether there is a file of weights, or an index of them, among the files. */
-export function hasWeights(files: readonly File[]): boolean {
-  return files.some(({ name }) => WEIGHTS.test(name) || isShardIndex(name));
+/**
+ * Whether the files are those of a model, complete or not: a text or a bundle of runs comes alone, and under another name
+ * than the files that lie beside weights.
+ */
+export function isModel(files: readonly File[]): boolean {
+  return (
+    files.length > 1 ||
+    files.some(({ name }) => [WEIGHTS, CONFIG, TOKENIZER].some((one) => one.test(name)) || isShardIndex(name))
+  );
 }
 
 /** Picks the weights, config and tokenizer of a model's folder, or says why there is no model. */
@@ -43,11 +49,37 @@ export function modelFiles(files: readonly File[]): ChosenFiles | Problem {
     };
   }
   if (first) return { weights: first, ...beside, shards: [] };
-  const [only] = files.filter(({ name }) => !/\.json$/i.test(name));
-  // The worker reads the file and reports what it is instead.
-  if (only) return { weights: only, ...beside, shards: [] };
+  const [only] = files;
+  // The worker reads a single file and reports what it is instead.
+  if (only && files.length === 1 && !/\.json$/i.test(only.name))
+    return { weights: only, ...beside, shards: [] };
+  return withoutWeights(files);
+}
+
+/** Of PyTorch: reading them can run any program. */
+const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/i;
+
+/** Says what is missing among files of which none has weights that are read. */
+function withoutWeights(files: readonly File[]): Problem {
+  const [first] = files;
+  const pickle = files.find(({ name }) => PICKLE.test(name));
+  const what =
+    files.length === 1
+      ? `"${first!.name}" has no weights`
+      : `None of the ${files.length} files (${listed(files)}) has weights that are read here`;
+  if (pickle) {
+    return {
+      message: `${what}: "${pickle.name}" is a Python pickle.`,
+      hint: 'Convert it: save_pretrained(FOLDER) of transformers writes the model.safetensors that is missing.',
+    };
+  }
   return {
-    message: `${files.length === 1 ? `"${files[0]!.name}" has` : `The ${files.length} files have`} no weights.`,
-    hint: 'Choose the .safetensors file too, together with its config.json and tokenizer.json.',
+    message: `${what}: a .safetensors file, the index of several, or a .gguf file is missing.`,
+    hint: 'Choose it together with its config.json and tokenizer.json. A text, or a file of runs, is taken if it is dropped alone.',
   };
+}
+
+function listed(files: readonly File[]): string {
+  const names = files.slice(0, 3).map(({ name }) => `"${name}"`);
+  return `${names.join(', ')}${files.length > 3 ? ` and ${files.length - 3} more` : ''}`;
 }

@@ -19,13 +19,15 @@ export interface CardFacts {
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly valLoss: number | null;
+  /** Whether the weights are averages of the trained ones; not by default. */
+  readonly averaged?: boolean;
 }
 
 export function modelCard(
   gpt: GptConfig,
   family: FamilyName,
   dtype: ExportDtype,
-  { config, text, adapter, steps, firstLoss, lastLoss, valLoss }: CardFacts,
+  { config, text, adapter, steps, firstLoss, lastLoss, valLoss, averaged = false }: CardFacts,
 ): string {
   const { layers, heads, width, context, vocabulary, tied } = gpt;
   const { title, architecture } = FAMILIES[family];
@@ -81,6 +83,7 @@ ${table(
   [
     ['text', inCell(text)],
     ['steps', `${steps} of ${tokensPerStep(config)} tokens`],
+    ...(averaged ? [['weights', `averages of the trained ones, ema-decay ${config.emaDecay}`]] : []),
     ...losses,
     ['adapter', inCell(adapter)],
     ['program', `Halfstep ${HALFSTEP_VERSION}`],

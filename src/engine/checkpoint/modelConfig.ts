@@ -5,7 +5,7 @@
 
 import type { GptConfig, MlpKind } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
-import { CompanionFileError, describe, readObject } from './beside.ts';
+import { CompanionFileError, describe, readObject, wrongCompanionFile } from './beside.ts';
 import { FAMILIES, FAMILY_NAMES, type FamilyName, isFamily, SIZES, type Size } from './families.ts';
 import { refuseOptions } from './modelOptions.ts';
 import type { RandomAccess } from './randomAccess.ts';
@@ -51,6 +51,21 @@ export async function readConfig(source: RandomAccess, likely: FamilyName): Prom
       ...biasesOf(json, family),
     },
   };
+}
+
+/**
+ * Refuses a configuration that no weights could fit, before there are any. One that names no family is left to them.
+ * @param model for the message
+ * @throws EngineError WRONG_MODEL, as {@link readConfig} refuses it
+ */
+export async function checkModelConfig(source: RandomAccess, model: string): Promise<void> {
+  try {
+    const type = (await readObject(source, MAX_BYTES)).get('model_type');
+    if (type !== undefined) await readConfig(source, isFamily(type) ? type : 'gpt2');
+  } catch (cause) {
+    if (!(cause instanceof CompanionFileError)) throw cause;
+    throw wrongCompanionFile(model, source.name, cause, cause.hint ?? 'Load another model.');
+  }
 }
 
 function familyOf(json: JsonObject, likely: FamilyName): FamilyName {

@@ -1,6 +1,6 @@
 /** Files that are chosen or dropped together. */
 import { expect, test } from 'vitest';
-import { hasWeights, modelFiles } from '../../../src/store/modelFiles.ts';
+import { isModel, modelFiles } from '../../../src/store/modelFiles.ts';
 
 const files = (...names: string[]) => names.map((name) => new File([], name));
 const chosen = (...names: string[]) => {
@@ -26,13 +26,29 @@ test('the weights, configuration and tokenizer of a model’s folder are found i
   ]);
 });
 
-test('files with other names are left to the reader; JSON alone and two models are refused here', () => {
-  expect(chosen('config.json', 'pytorch_model.bin')).toEqual(['pytorch_model.bin', 'config.json', null]);
-  expect(chosen('config.json')).toBe('"config.json" has no weights.');
-  expect(chosen('config.json', 'tokenizer.json')).toBe('The 2 files have no weights.');
+test('a single file with another name is left to the reader; two models are refused here', () => {
+  expect(chosen('pytorch_model.bin')).toEqual(['pytorch_model.bin', null, null]);
   expect(chosen('a.safetensors', 'b.safetensors', 'c.safetensors')).toBe(
     'There are 3 files of weights: "a.safetensors", "b.safetensors" and 1 more.',
   );
-  expect(hasWeights(files('config.json', 'a.safetensors'))).toBe(true);
-  expect(hasWeights(files('config.json', 'text.txt'))).toBe(false);
+});
+
+test('files without weights are refused with what is missing, whichever is the first', () => {
+  const missing = 'a .safetensors file, the index of several, or a .gguf file is missing.';
+  expect(chosen('config.json')).toBe(`"config.json" has no weights: ${missing}`);
+  expect(chosen('README.md', 'config.json')).toBe(
+    `None of the 2 files ("README.md", "config.json") has weights that are read here: ${missing}`,
+  );
+  expect(chosen('README.md', 'vocab.json', 'config.json', 'pytorch_model.bin')).toBe(
+    'None of the 4 files ("README.md", "vocab.json", "config.json" and 1 more) has weights that are read here: "pytorch_model.bin" is a Python pickle.',
+  );
+});
+
+test('a dropped file is a model’s by its name, and several are, as is what lies beside weights', () => {
+  expect(isModel(files('a.safetensors'))).toBe(true);
+  expect(isModel(files('model.safetensors.index.json'))).toBe(true);
+  expect(isModel(files('config.json'))).toBe(true);
+  expect(isModel(files('README.md', 'vocab.json'))).toBe(true);
+  expect(isModel(files('runs.json'))).toBe(false);
+  expect(isModel(files('text.txt'))).toBe(false);
 });
