@@ -217,8 +217,8 @@ export type ExportKind = (typeof EXPORTS)[number];
 export type SessionCommand =
   | { readonly type: 'open' }
   /**
-   * `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. Where `file` is an index,
-   * `shards` are the files that were given with it.
+   * `config`, `tokenizer` and `generation` are the `config.json`, `tokenizer.json` and `generation_config.json` beside the
+   * weights, if any. Where `file` is an index, `shards` are the files that were given with it.
    */
   | {
       readonly type: 'openFile';
@@ -226,6 +226,7 @@ export type SessionCommand =
       readonly file: File;
       readonly config: File | null;
       readonly tokenizer: File | null;
+      readonly generation: File | null;
       readonly shards: readonly File[];
     }
   /** `of` is the index of a run that is on the GPU, or the place of a stored one. */

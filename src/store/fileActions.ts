@@ -1,10 +1,9 @@
 /** Actions on files of models and runs: a chunk of its own, loaded on first use. */
-import { type ExportFormat, usualHeads } from '../engine/index.ts';
+import { chosenFiles, type ExportFormat, usualHeads } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
-import { modelFiles } from './modelFiles.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
@@ -20,15 +19,15 @@ let opens = 0;
 export function openFiles(files: readonly File[]): void {
   closeFile();
   opens += 1;
-  const chosen = modelFiles(files);
+  const chosen = chosenFiles(files);
   if ('message' in chosen) {
     const name = files[0]?.name ?? '';
     useFiles.setState({ opened: { state: 'refused', name, error: { code: 'BAD_FILE', ...chosen } } });
     return;
   }
-  const { weights: file, config, tokenizer, shards } = chosen;
+  const { weights: file, ...beside } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config, tokenizer, shards });
+  send({ type: 'openFile', id: opens, file, ...beside });
   const forget = useFiles.subscribe(({ opened }) => {
     if (opened.state === 'reading') return;
     forget();
