@@ -120,7 +120,6 @@ export {
   hasFreeContext,
   isModelKind,
   modelKinds,
-  NORMS,
   otherKinds,
   usualHeads,
   VOCABULARY_PADDING,
@@ -201,6 +200,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
+export { chosenFiles, filesBeside, hasWeights } from './checkpoint/chosenFiles.ts';
 export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
 export { exportedFamily } from './checkpoint/families.ts';
 export {
@@ -211,6 +211,14 @@ export {
   type WeightsShape,
 } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
+export {
+  completeModel,
+  configOfModel,
+  type InitialModel,
+  overridesOfModel,
+  settingsOfModel,
+  tokenizerOfFiles,
+} from './checkpoint/modelSettings.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {
@@ -225,7 +233,6 @@ export {
   writeRun,
   writerOf,
 } from './checkpoint/runFile.ts';
-export { isShardIndex, shardCount } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 // train/: Create or resume a trainer, train, evaluate, sample, take snapshots, and recover from a lost device.
