@@ -13,6 +13,7 @@ const FILES = {
     n_positions: 8,
     vocab_size: 11,
   }),
+  'generation_config.json': '{}',
   'tokenizer.json': JSON.stringify({
     model: { type: 'BPE', vocab: Object.fromEntries([...'abcdefghijk'].map((c, id) => [c, id])), merges: [] },
   }),

@@ -1,8 +1,9 @@
 /** Handles files that were dropped on the Train screen; loaded with the first of them. */
+
+import { isModel } from '../engine/index.ts';
 import { takeOwnText } from '../store/actions.ts';
 import { openFiles } from '../store/fileActions.ts';
 import { isBundle } from '../store/history/bundleHead.ts';
-import { isModel } from '../store/modelFiles.ts';
 import { showScreen } from './hooks/useScreen.ts';
 
 /**

@@ -122,7 +122,6 @@ export {
   hasFreeContext,
   isModelKind,
   modelKinds,
-  NORMS,
   otherKinds,
   usualHeads,
   VOCABULARY_PADDING,
@@ -203,6 +202,7 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
+export { chosenFiles, filesBeside, isModel } from './checkpoint/chosenFiles.ts';
 export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
 export { exportedFamily } from './checkpoint/families.ts';
 export { checkModelConfig } from './checkpoint/modelConfig.ts';
@@ -214,6 +214,14 @@ export {
   type WeightsShape,
 } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
+export {
+  completeModel,
+  configOfModel,
+  type InitialModel,
+  overridesOfModel,
+  settingsOfModel,
+  tokenizerOfFiles,
+} from './checkpoint/modelSettings.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {

@@ -74,16 +74,23 @@ export class ModelDownload {
     const json = (name: string) => get(new URL(name, folder), { json: true, most: MOST_JSON });
 
     if (file && /\.gguf$/i.test(nameOf(file))) {
-      return { file: await needed(get(file), file), config: null, tokenizer: null, shards: [] };
+      return {
+        file: await needed(get(file), file),
+        config: null,
+        tokenizer: null,
+        generation: null,
+        shards: [],
+      };
     }
     const config = await json('config.json');
     if (config) await checkModelConfig(blobSource('config.json', config), folder.href);
     const tokenizer = await json('tokenizer.json');
+    const beside = { config, tokenizer, generation: await json('generation_config.json') };
     if (file && !isShardIndex(nameOf(file))) {
-      return { file: await needed(get(file), file), config, tokenizer, shards: [] };
+      return { file: await needed(get(file), file), ...beside, shards: [] };
     }
     const whole = file ? null : await get(new URL('model.safetensors', folder));
-    if (whole) return { file: whole, config, tokenizer, shards: [] };
+    if (whole) return { file: whole, ...beside, shards: [] };
     const index = file
       ? await needed(get(file, { json: true, most: MOST_JSON }), file)
       : await json('model.safetensors.index.json');
@@ -94,7 +101,7 @@ export class ModelDownload {
       const url = new URL(encodeURIComponent(name), folder);
       shards.push(await needed(get(url, {}, [i + 1, names.length]), url));
     }
-    return { file: index, config, tokenizer, shards };
+    return { file: index, ...beside, shards };
   }
 }
 

@@ -187,8 +187,8 @@ export type ExportKind = (typeof EXPORTS)[number];
 export type SessionCommand =
   | { readonly type: 'open' }
   /**
-   * `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. Where `file` is an index,
-   * `shards` are the files that were given with it.
+   * `config`, `tokenizer` and `generation` are the `config.json`, `tokenizer.json` and `generation_config.json` beside the
+   * weights, if any. Where `file` is an index, `shards` are the files that were given with it.
    */
   | {
       readonly type: 'openFile';
@@ -196,6 +196,7 @@ export type SessionCommand =
       readonly file: File;
       readonly config: File | null;
       readonly tokenizer: File | null;
+      readonly generation: File | null;
       readonly shards: readonly File[];
     }
   /**

@@ -328,8 +328,7 @@ export class Session {
       }),
     );
     const { submittedSteps: step, lastLoss: loss } = trainer;
-    const { end } = dataset.tokenizer;
-    const stop = end === null ? [] : [end];
+    const stop = dataset.tokenizer.ends;
     this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), stop, step, loss });
     await this.#numerics.prepare(trainer, compared);
   }

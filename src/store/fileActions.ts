@@ -1,10 +1,9 @@
 /** Actions on files of models and runs: a chunk of its own, loaded on first use. */
-import { type ExportFormat, usualHeads, type WeightsOfRun } from '../engine/index.ts';
+import { chosenFiles, type ExportFormat, usualHeads, type WeightsOfRun } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
-import { modelFiles } from './modelFiles.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
@@ -20,16 +19,16 @@ let opens = 0;
 export function openFiles(files: readonly File[]): void {
   closeFile();
   opens += 1;
-  const chosen = modelFiles(files);
+  const chosen = chosenFiles(files);
   if ('message' in chosen) {
     useFiles.setState({
       opened: { state: 'refused', error: { code: 'BAD_FILE', ...chosen }, address: null },
     });
     return;
   }
-  const { weights: file, config, tokenizer, shards } = chosen;
+  const { weights: file, ...beside } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config, tokenizer, shards });
+  send({ type: 'openFile', id: opens, file, ...beside });
   startFromNext(opens);
 }
 

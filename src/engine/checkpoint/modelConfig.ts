@@ -6,6 +6,7 @@
 import type { GptConfig, MlpKind } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
 import { CompanionFileError, describe, readObject, wrongCompanionFile } from './beside.ts';
+import { type DocumentIds, documentIds } from './documentIds.ts';
 import { FAMILIES, FAMILY_NAMES, type FamilyName, isFamily, SIZES, type Size } from './families.ts';
 import { refuseOptions } from './modelOptions.ts';
 import type { RandomAccess } from './randomAccess.ts';
@@ -17,6 +18,7 @@ export interface ConfigContents {
   readonly family: FamilyName;
   /** The fields that the file decides. Sizes and the activation function are there only where the file states them. */
   readonly stated: Partial<GptConfig>;
+  readonly ids: DocumentIds;
 }
 
 /**
@@ -50,6 +52,7 @@ export async function readConfig(source: RandomAccess, likely: FamilyName): Prom
       ...(FAMILIES[family].kinds.position[0] === 'rope' && readRope(json)),
       ...biasesOf(json, family),
     },
+    ids: documentIds(json),
   };
 }
 

@@ -12,7 +12,7 @@ import { exportedFamily } from './families.ts';
 import { ggufPieces } from './ggufFile.ts';
 import { tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
 import { CONFIG_KEY, HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './metadataKeys.ts';
-import { type CardFacts, modelCard } from './modelCard.ts';
+import { type CardFacts, modelCard, type ReadFrom } from './modelCard.ts';
 import { modelTensors } from './modelTensors.ts';
 import { readExactly } from './randomAccess.ts';
 import type { RunFile } from './runFile.ts';
@@ -35,7 +35,7 @@ export function modelFolder(
   tokenizer: TokenizerJson,
   format: ExportFormat,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
-  facts: CardFacts,
+  facts: CardFacts | ReadFrom,
 ): FileToWrite[] {
   if (isGgufFormat(format)) {
     return [{ name: 'model.gguf', pieces: ggufPieces(gpt, tokenizer, ggufTypeOf(format), valuesOf) }];

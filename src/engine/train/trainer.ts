@@ -18,7 +18,7 @@ import { type Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
-import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
+import { GpuClock } from '../gpu/gpuClock.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
@@ -29,7 +29,7 @@ import type { NumericsFrame } from '../inspect/frame.ts';
 import { Numerics } from '../inspect/numerics.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
-import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
+import { readStepState, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
 import { frozenNames } from '../model/runState.ts';
@@ -41,12 +41,11 @@ import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
 import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { stashState } from './stateAside.ts';
+import { type StepFigures, StepReadback } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
-
-const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /**
  * Trains one model on one device. It holds the buffers and compiled programs, and after construction creates nothing but
@@ -85,6 +84,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
+  readonly #readback: StepReadback;
   readonly #evaluation: Evaluation;
   readonly #sampling: RunSampling;
   readonly #trainingBatch: (index: number) => Batch;
@@ -124,8 +124,9 @@ export class Trainer {
     this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
-    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
-      this.#record(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
+    this.#readback = new StepReadback(parts.arena, parts.plan.tensors, this.#clock);
+    this.#ring = new ReadbackRing(parts.device, this.#readback.size, (bytes) =>
+      this.#record(this.#readback.read(bytes)),
     );
   }
 
@@ -191,11 +192,7 @@ export class Trainer {
     this.#sampling.forget();
     this.numerics.endStep();
     this.pace.stepSubmitted();
-    const state = this.arena.buffer(this.plan.tensors.state);
-    this.#ring.push(this.device, (encoder, to) => {
-      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
-      this.#clock?.read(encoder, to, STATE_BYTES);
-    });
+    this.#ring.push(this.device, (encoder, to) => this.#readback.copy(encoder, to));
     this.#submitted += 1;
   }
 
@@ -382,13 +379,13 @@ export class Trainer {
     writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
   }
 
-  #record(state: StepState, gpuMs: number | null): void {
+  #record({ state, gpuMs, logZ }: StepFigures): void {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
+    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs, logZ));
   }
 
   #siteName(site: number): string {

@@ -52,9 +52,7 @@ test('the files of a folder are requested without cookies, the small ones first,
   });
   const { file, config, tokenizer, shards } = await load(new ModelDownload(FOLDER));
   expect(asked.map(({ url }) => url.slice(FOLDER.length))).toEqual([
-    'config.json',
-    'tokenizer.json',
-    'model.safetensors',
+    ...['config.json', 'tokenizer.json', 'generation_config.json', 'model.safetensors'],
   ]);
   expect([file.name, config?.name, tokenizer?.name, shards]).toEqual([
     ...['model.safetensors', 'config.json', 'tokenizer.json'],
@@ -115,8 +113,9 @@ test('a cancelled download is resumed, and finished files are not requested agai
   expect(await bytesOf(file)).toEqual(WEIGHTS);
   const requests = asked.map(({ url, range }) => `${url.slice(FOLDER.length)} ${range}`);
   expect(requests).toEqual([
-    ...['config.json bytes=0-', 'tokenizer.json bytes=0-', 'model.safetensors bytes=0-'],
-    ...['tokenizer.json bytes=0-', 'model.safetensors bytes=500-'],
+    ...['config.json bytes=0-', 'tokenizer.json bytes=0-', 'generation_config.json bytes=0-'],
+    'model.safetensors bytes=0-',
+    ...['tokenizer.json bytes=0-', 'generation_config.json bytes=0-', 'model.safetensors bytes=500-'],
   ]);
 });
 

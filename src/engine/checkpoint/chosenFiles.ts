@@ -1,18 +1,28 @@
 /** Finds the model and its companion files among files that were chosen or dropped together. */
-import { isShardIndex, shardCount } from '../engine/index.ts';
-import type { Problem } from './settings.ts';
+
+import type { CompanionFiles } from './beside.ts';
+import { blobSource } from './randomAccess.ts';
+import { isShardIndex, shardCount } from './shards.ts';
 
 export interface ChosenFiles {
   /** The weights, or the index of the shards that they are split into. */
   readonly weights: File;
   readonly config: File | null;
   readonly tokenizer: File | null;
+  readonly generation: File | null;
   readonly shards: readonly File[];
+}
+
+/** Why there is no model among files, and what to do. */
+export interface NoModel {
+  readonly message: string;
+  readonly hint: string;
 }
 
 /** Browsers name a second download "config (1).json". */
 const CONFIG = /^config ?(\(\d+\))?\.json$/i;
 const TOKENIZER = /^tokenizer ?(\(\d+\))?\.json$/i;
+const GENERATION = /^generation_config ?(\(\d+\))?\.json$/i;
 const WEIGHTS = /\.(safetensors|gguf)$/i;
 
 /**
@@ -22,15 +32,18 @@ const WEIGHTS = /\.(safetensors|gguf)$/i;
 export function isModel(files: readonly File[]): boolean {
   return (
     files.length > 1 ||
-    files.some(({ name }) => [WEIGHTS, CONFIG, TOKENIZER].some((one) => one.test(name)) || isShardIndex(name))
+    files.some(
+      ({ name }) =>
+        [WEIGHTS, CONFIG, TOKENIZER, GENERATION].some((one) => one.test(name)) || isShardIndex(name),
+    )
   );
 }
 
-/** Picks the weights, config and tokenizer of a model's folder, or says why there is no model. */
-export function modelFiles(files: readonly File[]): ChosenFiles | Problem {
+/** Picks the weights and companion files of a model's folder, or says why there is no model. */
+export function chosenFiles(files: readonly File[]): ChosenFiles | NoModel {
   const all = files.filter(({ name }) => WEIGHTS.test(name));
   const named = (pattern: RegExp) => files.find(({ name }) => pattern.test(name)) ?? null;
-  const beside = { config: named(CONFIG), tokenizer: named(TOKENIZER) };
+  const beside = { config: named(CONFIG), tokenizer: named(TOKENIZER), generation: named(GENERATION) };
   const whole = all.filter(({ name }) => shardCount(name) === 1);
   const index = files.find(({ name }) => isShardIndex(name));
   if (index && whole.length !== 1) return { weights: index, ...beside, shards: all };
@@ -60,7 +73,7 @@ export function modelFiles(files: readonly File[]): ChosenFiles | Problem {
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl)$/i;
 
 /** Says what is missing among files of which none has weights that are read. */
-function withoutWeights(files: readonly File[]): Problem {
+function withoutWeights(files: readonly File[]): NoModel {
   const [first] = files;
   const pickle = files.find(({ name }) => PICKLE.test(name));
   const what =
@@ -82,4 +95,27 @@ function withoutWeights(files: readonly File[]): Problem {
 function listed(files: readonly File[]): string {
   const names = files.slice(0, 3).map(({ name }) => `"${name}"`);
   return `${names.join(', ')}${files.length > 3 ? ` and ${files.length - 3} more` : ''}`;
+}
+
+/** The files that lie beside the weights, for `openModel`. */
+export function filesBeside({
+  config,
+  tokenizer,
+  generation,
+  shards,
+}: Omit<ChosenFiles, 'weights'>): CompanionFiles {
+  return {
+    config: config && blobSource('config.json', config),
+    tokenizer: tokenizer && blobSource('tokenizer.json', tokenizer),
+    generation: generation && blobSource('generation_config.json', generation),
+    shard: async (name) => {
+      const shard = shards.find((each) => nameOnDisk(each.name) === name);
+      return shard ? blobSource(name, shard) : null;
+    },
+  };
+}
+
+/** The name that a file had when it was downloaded: browsers name a second one "a (1).safetensors". */
+function nameOnDisk(name: string): string {
+  return name.replace(/ ?\(\d+\)(?=\.\w+$)/, '');
 }

@@ -1,12 +1,13 @@
 /** Files that are chosen or dropped together. */
 import { expect, test } from 'vitest';
-import { isModel, modelFiles } from '../../../src/store/modelFiles.ts';
+import { chosenFiles, isModel } from '../../../src/engine/checkpoint/chosenFiles.ts';
 
 const files = (...names: string[]) => names.map((name) => new File([], name));
 const chosen = (...names: string[]) => {
-  const found = modelFiles(files(...names));
+  const found = chosenFiles(files(...names));
   if ('message' in found) return found.message;
-  return [found.weights.name, found.config?.name ?? null, found.tokenizer?.name ?? null];
+  const { config, tokenizer, generation } = found;
+  return [found.weights.name, ...[config, tokenizer, generation].map((file) => file?.name ?? null)];
 };
 
 test('the weights, configuration and tokenizer of a model’s folder are found in any order', () => {
@@ -17,17 +18,19 @@ test('the weights, configuration and tokenizer of a model’s folder are found i
     'tokenizer.json',
     'vocab.json',
   ];
-  const all = ['model.safetensors', 'config.json', 'tokenizer.json'];
+  const all = ['model.safetensors', 'config.json', 'tokenizer.json', 'generation_config.json'];
   expect(chosen(...folder)).toEqual(all);
   expect(chosen(...folder.reverse(), 'README.md', 'pytorch_model.bin')).toEqual(all);
-  expect(chosen('generation_config.json', 'M.SAFETENSORS')).toEqual(['M.SAFETENSORS', null, null]);
+  expect(chosen('generation_config.json', 'M.SAFETENSORS')).toEqual([
+    ...['M.SAFETENSORS', null, null, 'generation_config.json'],
+  ]);
   expect(chosen('a.safetensors', 'config (2).json', 'tokenizer(1).json')).toEqual([
-    ...['a.safetensors', 'config (2).json', 'tokenizer(1).json'],
+    ...['a.safetensors', 'config (2).json', 'tokenizer(1).json', null],
   ]);
 });
 
 test('a single file with another name is left to the reader; two models are refused here', () => {
-  expect(chosen('pytorch_model.bin')).toEqual(['pytorch_model.bin', null, null]);
+  expect(chosen('pytorch_model.bin')).toEqual(['pytorch_model.bin', null, null, null]);
   expect(chosen('a.safetensors', 'b.safetensors', 'c.safetensors')).toBe(
     'There are 3 files of weights: "a.safetensors", "b.safetensors" and 1 more.',
   );
