@@ -166,7 +166,7 @@ const BLOCK_STEPS = 10;
 async function otherBlocks(name, options, mode, bound, isWritten) {
   const saved = join(folder, 'blocks.safetensors');
   const out = join(folder, 'blocks-out.safetensors');
-  const given = `--preset smoke --warmup 4 --accum 2 --eval-every 0 --precision ${mode} --steps 2 ${options}`;
+  const given = `--preset smoke --warmup 2 --accum 2 --eval-every 0 --precision ${mode} --steps 2 ${options}`;
   await trained(...given.split(' '), '--save', saved);
   const steps = ['--steps', String(2 + BLOCK_STEPS)];
   const here = await trained('--resume', saved, ...steps);

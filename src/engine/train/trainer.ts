@@ -281,6 +281,7 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#sampling.forget();
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
