@@ -120,7 +120,6 @@ export {
   hasFreeContext,
   isModelKind,
   modelKinds,
-  NORMS,
   otherKinds,
   usualHeads,
   VOCABULARY_PADDING,
@@ -211,19 +210,17 @@ export {
   type WeightsShape,
 } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
+export { isRun, openRun, writerOf } from './checkpoint/openRun.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {
   checkFingerprint,
   checkText,
   describeRun,
-  isRun,
-  openRun,
   type RunDescription,
   type RunFile,
   type RunProgress,
   writeRun,
-  writerOf,
 } from './checkpoint/runFile.ts';
 export { isShardIndex, shardCount } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';

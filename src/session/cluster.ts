@@ -1,14 +1,15 @@
 /** The files that are added to a model's folder so that its run can continue in PyTorch, on many GPUs. */
 import {
   EngineError,
+  exportedFamily,
   FIELDS,
   type FileToWrite,
-  NORMS,
   piecesOf,
   type RunDescription,
   type RunFile,
   rowOf,
   type TextStream,
+  type TrainConfig,
   textFile,
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
@@ -28,8 +29,18 @@ export function checkCluster({ config }: Pick<RunDescription, 'config'>): void {
   throw new EngineError(
     'BAD_VALUE',
     `train_ddp.py does not continue a run with ${has}.`,
-    `It continues ${takes}. Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
+    `It continues ${takes}. Take the run file${isExported(config) ? ' or the model' : ''} instead.`,
   );
+}
+
+function isExported(config: TrainConfig): boolean {
+  try {
+    exportedFamily(config);
+    return true;
+  } catch (cause) {
+    if (cause instanceof EngineError) return false;
+    throw cause;
+  }
 }
 
 /**

@@ -5,8 +5,8 @@ import { openInitialModel, overridesOfModel } from '../../src/cli/initialModel.t
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { readModel } from '../../src/engine/checkpoint/modelFile.ts';
+import { openRun } from '../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
 import { readSweep, writeSweep } from '../../src/engine/experiments/sweepFile.ts';

@@ -1,7 +1,7 @@
 /** Runs that an earlier version saved are restored to the bit, and continue within the rounding errors of sums in another order. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { RunControl, runTraining, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { PRESETS, presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { exportObstacle } from '../../../src/store/exportObstacle.ts';
 
@@ -13,6 +13,7 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
     /norm rmsnorm.*Take the run file instead/,
   ],
   [{ mlp: 'relu2' }, null, /mlp relu2.*Take the run file or the model instead/],
+  [presetOf('llama-tiny').config, null, /norm rmsnorm.*Take the run file or the model instead/],
   [{ norm: 'rmsnorm', mlp: 'relu2' }, /has norm rmsnorm, which/, /norm rmsnorm and mlp relu2/],
   [{ precision: 'fp8' }, null, /precision fp8.*It continues precision fp32, tf32, fp16, bf16/],
   [{ tokenizer: 'bpe:512' }, null, /tokenizer bpe:512.*It continues tokenizer char, byte/],
