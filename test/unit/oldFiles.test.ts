@@ -32,6 +32,7 @@ describe.each(RUN_NAMES)('the run %s', (name) => {
     expect({ ...description, progress }).toMatchObject(known);
     // Newer than the file: it means what every run had.
     expect(description.config.lrSchedule).toBe('cosine');
+    expect(description.modeRevision).toBeUndefined();
     expect(await tensorsIn(run.file)).toEqual(tensors);
   });
 

@@ -10,8 +10,8 @@ import {
   KNOWN,
   type KnownRun,
   type PrintedStep,
-  RUN_NAMES,
   type RunName,
+  SAME_NUMBERS,
   tensorsIn,
   textOf,
 } from '../../unit/oldFiles.ts';
@@ -58,7 +58,7 @@ async function resume(name: RunName, features?: GPUFeatureName[]) {
   );
 }
 
-test.each(RUN_NAMES)(
+test.each(SAME_NUMBERS)(
   '%s is restored to the bit, and continues as recorded where it was saved',
   async (name) => {
     const { restored, result } = await resume(name);
