@@ -24,6 +24,8 @@ export interface UpdateRule {
   readonly moments: MomentFormats;
   /** Learning rate of the group, divided by the run's. */
   readonly rateFactor: number;
+  /** Weight decay of the group, which is multiplied by its learning rate, divided by the run's. */
+  readonly decayFactor: number;
 }
 
 export interface Chunk {

@@ -53,9 +53,10 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
       momentsFull: momentsFull ?? undefined,
     }),
     ...updates.flatMap((update) => {
-      const { optimizer, ...ofRule } = update.rule;
+      const { optimizer, decayFactor, ...ofRule } = update.rule;
+      const weightDecay = config.weightDecay * decayFactor;
       const placed = placedUpdate(update, chunks, scratch, seedOf);
-      return optimizer.update(target, placed, { ...settings, ...ofRule }, MODEL_KERNELS);
+      return optimizer.update(target, placed, { ...settings, ...ofRule, weightDecay }, MODEL_KERNELS);
     }),
     ...followWeights(target, tensors, config.emaDecay),
   ];
