@@ -18,7 +18,8 @@ export function normPartials(elements: number, target?: Pick<Target, 'splitSums'
 }
 
 /**
- * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
+ * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32. With `groups`
+ * the gradient is a tensor's: so many sums are stored, and a sum of -1 marks what is not finite instead of the flag.
  * Halves are always read as words, so that the check reads the stored bits.
  */
 export function gradientNorm(
@@ -30,16 +31,21 @@ export function gradientNorm(
     found: Operand;
     elements: number;
     first: number;
+    groups?: number;
+    /** Whether elements that are not finite become zero instead. */
+    zeroMask?: boolean;
   },
 ): Dispatch {
-  const { gradient, state, partials, found, elements, first } = args;
-  const groups = normPartials(elements, target);
+  const { gradient, state, partials, found, elements, first, zeroMask = false } = args;
+  const perTensor = args.groups !== undefined;
+  const groups = args.groups ?? normPartials(elements, target);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
     operands: { gradient },
     tensors: { state, partials },
-    writes: ['partials'],
-    found,
+    writes: zeroMask ? ['gradient', 'partials'] : ['partials'],
+    ...(!perTensor && { found }),
     uniforms: { vectors: elements / 4, groups, first },
+    conditions: { perTensor, zeroMask },
     grid: [groups, 1, 1],
     label: 'parameter gradients',
   });
@@ -57,12 +63,16 @@ export interface StepDecideArgs {
   readonly clip: number;
   readonly floor: number;
   readonly ceiling: number;
+  /** Whether `partials` has one sum for each tensor, -1 where its gradient is not finite. The step is skipped only if all are. */
+  readonly perTensor?: boolean;
+  /** Whether overflows are ignored, because gradients that are not finite were set to zero. */
+  readonly zeroMask?: boolean;
 }
 
 /** Decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
   const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
-  const { dynamicScale, clip, floor, ceiling } = args;
+  const { dynamicScale, clip, floor, ceiling, perTensor = false, zeroMask = false } = args;
   return dispatch(null, 'step_decide', {
     tensors: { partials, schedule, state },
     writes: ['state'],
@@ -76,6 +86,7 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
       floor,
       ceiling,
     },
+    conditions: { perTensor, zeroMask },
     grid: [1, 1, 1],
     label: 'gradient norm',
   });

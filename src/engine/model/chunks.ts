@@ -24,6 +24,8 @@ export interface UpdateRule {
   readonly moments: MomentFormats;
   /** Learning rate of the group, divided by the run's. */
   readonly rateFactor: number;
+  /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
+  readonly apart: boolean;
 }
 
 export interface Chunk {
@@ -70,6 +72,8 @@ export interface ComputeWeight {
   readonly name: string;
   readonly master: TensorSlice;
   readonly weight: TensorSlice;
+  /** Of the matrix. */
+  readonly columns: number;
 }
 
 export interface Parameter {
@@ -284,9 +288,10 @@ export function withComputeWeights(
       const weights = weightsOf(own, spec, part.master.elements);
       if (!weights) return part;
       const { weight, backwardWeight } = weights;
-      computeWeights.push({ name: own, master: part.master, weight });
+      const { columns } = spec;
+      computeWeights.push({ name: own, master: part.master, weight, columns });
       if (backwardWeight !== weight) {
-        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight });
+        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight, columns });
       }
       return { ...part, ...weights };
     });

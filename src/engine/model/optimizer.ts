@@ -8,39 +8,50 @@ import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts'
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
 import { followWeights } from './average.ts';
+import { stageOperations } from './levels.ts';
+import { decideTensors, stateOfTensor, tensorNorms } from './tensorSteps.ts';
 import type { RunTensors } from './tensors.ts';
 import { placedUpdate } from './updates.ts';
 
 export function optimizer(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
   const { chunks, gradients, state, found, normPartials: partials, updates, scratch, recipe } = tensors;
+  const { tensorSteps, schedule } = tensors;
   const scaling = scalingOf(config, recipe);
   const { rounding: masterRounding = 'nearest' } = recipe.storage('master');
   const settings = { ...hyperparametersOf(config), masterRounding, state, found };
   const seedOf = (chunk: number) => randomBits(chunk, config.seed);
+  const zeroMask = config.overflow === 'zero';
   let partialCount = 0;
-  const norms = gradients.map((gradient) => {
-    const { elements } = gradient;
-    const first = partialCount;
-    partialCount += normPartials(elements, target);
-    return gradientNorm(target, { gradient, state, partials, found, elements, first });
-  });
+  const norms = tensorSteps
+    ? tensorNorms(target, tensorSteps, updates, chunks, { state, partials, found })
+    : gradients.map((gradient) => {
+        const { elements } = gradient;
+        const first = partialCount;
+        partialCount += normPartials(elements, target);
+        return gradientNorm(target, { gradient, state, partials, found, elements, first, zeroMask });
+      });
+  const scheduleLength = Math.max(1, config.steps);
   return [
     ...norms,
     stepDecide({
-      ...{ partials, state, found },
-      schedule: tensors.schedule,
-      partialCount,
-      scheduleLength: Math.max(1, config.steps),
+      ...{ state, found, schedule, scheduleLength },
+      partials: tensorSteps?.squares ?? partials,
+      partialCount: tensorSteps?.names.length ?? partialCount,
+      perTensor: tensorSteps !== null,
+      zeroMask,
       dynamicScale: scaling.kind === 'dynamic',
       growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : 1,
       clip: config.clip,
       floor: SCALE_FLOOR,
       ceiling: SCALE_CEILING,
     }),
-    ...updates.flatMap((update) => {
+    ...stageOperations(tensors, config),
+    ...(tensorSteps ? [decideTensors(tensorSteps, { state, schedule, scheduleLength })] : []),
+    ...updates.flatMap((update, index) => {
       const { optimizer, ...ofRule } = update.rule;
       const placed = placedUpdate(update, chunks, scratch, seedOf);
-      return optimizer.update(target, placed, { ...settings, ...ofRule }, MODEL_KERNELS);
+      const own = tensorSteps && { state: stateOfTensor(tensorSteps, index) };
+      return optimizer.update(target, placed, { ...settings, ...ofRule, ...own }, MODEL_KERNELS);
     }),
     ...followWeights(target, tensors, config.emaDecay),
   ];

@@ -22,7 +22,8 @@ export interface PlannedUpdate extends Pick<Update, 'label' | 'learned' | 'shape
 
 /** Plans all updates of a step, in their order. Frozen parameters have none. */
 export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpdate[] {
-  const takesWhole = ({ optimizer, moments }: UpdateRule) => optimizer.takesWholeParameters(moments);
+  const takesWhole = ({ optimizer, moments, apart }: UpdateRule) =>
+    apart || optimizer.takesWholeParameters(moments);
   const ofChunks = chunks.flatMap(({ rule, master, elements, decayedElements }, chunk): PlannedUpdate[] => {
     if (!rule || takesWhole(rule)) return [];
     const part = { chunk, first: 0, elements, decayedElements };

@@ -1,5 +1,6 @@
 /** A storage describes how the numbers of a tensor are stored. A recipe gives one for each role and place in the model. */
 import type { FormatId } from './formats.ts';
+import type { LevelRole } from './levels.ts';
 import type { AmaxAlgorithm } from './quantization.ts';
 
 /** Roles whose storage may differ between places. */
@@ -71,7 +72,9 @@ export interface Storage {
   readonly rounding?: MasterRounding;
   /** If present, the tensor is a copy that quantise kernels make; otherwise, kernels store it directly. */
   readonly scales?: readonly Scale[];
-  /** If there are scales, the format of the tensor from which the copy is made. */
+  /** If present, the tensor is a copy that is rounded to the levels of this operand in the run's table; see levels.ts. */
+  readonly levels?: LevelRole;
+  /** If there are scales or levels, the format of the tensor from which the copy is made. */
   readonly from?: FormatId;
 }
 
@@ -91,8 +94,8 @@ export const PLACES = {
 } as const satisfies Readonly<Record<string, (site: StorageSite) => boolean>>;
 export type Place = keyof typeof PLACES;
 
-export function isQuantized({ scales }: Storage): boolean {
-  return scales !== undefined;
+export function isQuantized({ scales, levels }: Storage): boolean {
+  return scales !== undefined || levels !== undefined;
 }
 
 /** The format in which kernels store the tensor: that of the storage, or of the tensor that is quantised afterwards. */

@@ -18,18 +18,16 @@ import { type Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
-import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
-import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { type SubmitPace, submitPaced } from '../gpu/submitPace.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
 import { Numerics } from '../inspect/numerics.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
-import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
+import { readStepState, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
 import { frozenNames } from '../model/runState.ts';
@@ -41,12 +39,11 @@ import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
 import { type Sampling, samplingOf } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { stashState } from './stateAside.ts';
+import { StepReadback, type StepResult } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
-
-const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /**
  * Trains one model on one device. It holds the buffers and compiled programs, and after construction creates nothing but
@@ -83,8 +80,7 @@ export class Trainer {
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
-  readonly #clock: GpuClock | null;
-  readonly #ring: ReadbackRing;
+  readonly #ring: StepReadback;
   readonly #evaluation: Evaluation;
   readonly #sampling: Sampling;
   readonly #trainingBatch: (index: number) => Batch;
@@ -123,9 +119,9 @@ export class Trainer {
     this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
     this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
-    this.#clock = GpuClock.of(parts.device);
-    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
-      this.#record(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
+    const { device, arena, plan, config } = parts;
+    this.#ring = new StepReadback(device, arena, plan.tensors, config.updateRms, (result) =>
+      this.#record(result),
     );
   }
 
@@ -186,16 +182,12 @@ export class Trainer {
   step(): void {
     if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
     const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
-    this.#runMicroBatches(microBatch, this.#clock?.start);
-    this.#submit(this.#programs.optimizer, this.#clock?.end);
+    this.#runMicroBatches(microBatch, this.#ring.clock?.start);
+    this.#submit(this.#programs.optimizer, this.#ring.clock?.end);
     this.#sampling.forget();
     this.numerics.endStep();
     this.pace.stepSubmitted();
-    const state = this.arena.buffer(this.plan.tensors.state);
-    this.#ring.push(this.device, (encoder, to) => {
-      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
-      this.#clock?.read(encoder, to, STATE_BYTES);
-    });
+    this.#ring.pushStep();
     this.#submitted += 1;
   }
 
@@ -342,7 +334,6 @@ export class Trainer {
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
     this.#ring.destroy();
-    this.#clock?.destroy();
     this.numerics.destroy();
     this.#snapshots?.destroy();
     this.#sampling.destroy();
@@ -381,13 +372,14 @@ export class Trainer {
     writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
   }
 
-  #record(state: StepState, gpuMs: number | null): void {
+  #record(result: StepResult): void {
+    const { state, gpuMs } = result;
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
+    this.arrived.push(metricsOf(result, (site) => this.#siteName(site)));
   }
 
   #siteName(site: number): string {

@@ -5,6 +5,7 @@ import { Arena } from '../gpu/arena.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
+import { levelTable } from '../kernels/levels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { angleTable } from '../model/angles.ts';
@@ -14,7 +15,10 @@ import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
 /** What the weights that matmuls read are made from. */
-type MadeWeights = Pick<RunTensors, 'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales'>;
+type MadeWeights = Pick<
+  RunTensors,
+  'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales' | 'levels'
+>;
 
 /**
  * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it.
@@ -100,6 +104,7 @@ export function writeInitialState(
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
   writeAngles(device, arena, tensors);
   writeInitialScales(device, arena, tensors);
+  writeLevels(device, arena, tensors, 'first');
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(
@@ -116,6 +121,16 @@ export function writeInitialScales(
   { scales }: Pick<RunTensors, 'scales'>,
 ): void {
   if (scales) queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
+}
+
+/** Writes the table of levels, at the first stage of a run or at the last, which a finished model has. */
+export function writeLevels(
+  { queue }: GPUDevice,
+  arena: Arena,
+  { levels, recipe }: Pick<RunTensors, 'levels' | 'recipe'>,
+  at: 'first' | 'last',
+): void {
+  if (levels) queue.writeBuffer(arena.buffer(levels), 0, levelTable(recipe.stages, at));
 }
 
 /** Clears the found-inf flag, as the optimizer does after each step. */

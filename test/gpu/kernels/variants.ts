@@ -74,6 +74,11 @@ const STORED: readonly Stored[] = distinctBy(
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },
+    { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
+    { precision: 'fp16', skip: 'tensor' },
+    { precision: 'fp16-noscale', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'zero' },
   ],
   ({ precision, ...more }) => {
     const { storages, sites, scaling } = recipeOf(precision);

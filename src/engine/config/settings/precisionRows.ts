@@ -10,6 +10,7 @@ import {
   recipeOf,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
+import { LEVEL_ROWS } from './levelRows.ts';
 import { choice, flag, name, number } from './row.ts';
 
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
@@ -41,6 +42,7 @@ export const PRECISION_ROWS = {
     takenBy: { modes: isSimulatedMode, others: 'rounds to nearest even' },
     compared: ['rne', 'rz'],
   }),
+  ...LEVEL_ROWS,
   /** The LM head's matmuls on quantised operands too. */
   quantizeHead: flag({
     planned: true,

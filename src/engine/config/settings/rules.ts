@@ -1,6 +1,7 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
 import { optimizerRow } from '../../kernels/optimizers/table.ts';
+import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../precision/levels.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
@@ -24,7 +25,7 @@ export function checkTaken(field: Field, value: unknown, mode: PrecisionMode): v
   throw new EngineError(
     'BAD_VALUE',
     `Mode ${mode} ${takenBy.others}, but ${option}${kind === 'flag' ? '' : ` ${value}`} was given.`,
-    `Use ${takers.length > 0 ? listed(takers) : SIMULATED_EXAMPLE}, or leave ${option} out.`,
+    `Use ${takers.length > 0 ? listed(takers) : (takenBy.instead ?? SIMULATED_EXAMPLE)}, or leave ${option} out.`,
   );
 }
 
@@ -70,6 +71,8 @@ export function checkTogether(config: TrainConfig): void {
   momentsOf(recipeOf(config.precision), config.optimState);
   optimizerRow(config.optimizer, config.optimState);
   checkMuon(config);
+  checkSkip(config);
+  checkStages(config);
 }
 
 function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): void {
@@ -78,6 +81,34 @@ function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): 
     'BAD_VALUE',
     `muon-lr is ${muonLearningRate}, but lr is 0.`,
     "Muon's learning rate rises and falls in proportion to lr: use an lr above 0, or a muon-lr of 0.",
+  );
+}
+
+function checkStages({ precisionSchedule: schedule, precision, steps }: TrainConfig): void {
+  if (schedule === 'none') return;
+  const modes: readonly string[] = SCHEDULES[schedule].modes;
+  const last = modes.at(-1)!;
+  if (precision !== last) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `precision-schedule ${schedule} ends at ${last}, but the mode is ${precision}.`,
+      `Use precision ${last}, or another schedule.`,
+    );
+  }
+  if (steps >= LEAST_SCHEDULED_STEPS) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
+    `Use at least ${LEAST_SCHEDULED_STEPS} steps, or precision ${last} without a schedule.`,
+  );
+}
+
+function checkSkip({ skip, overflow }: TrainConfig): void {
+  if (skip === 'step' || overflow !== 'zero') return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `skip is ${skip}, but overflow is zero: no gradient is left that is not finite.`,
+    'Use skip step, or overflow skip or clamp.',
   );
 }
 

@@ -102,6 +102,11 @@ export interface OptimizerRule {
   readonly optimStates: readonly OptimState[];
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
+  /**
+   * Where an update leaves the root mean square of g / max(sqrt(v), epsilon), f32: in the scratch of this name, where a record
+   * of a parameter has so many words, at this word. Absent for rules without a second moment.
+   */
+  readonly rms?: { readonly scratch: string; readonly record: number; readonly word: number };
   /** The scratch that the update of one parameter needs. */
   scratch(parts: readonly Pick<UpdatePart, 'elements'>[], shape: UpdateShape): readonly ScratchSpec[];
   /** Unscales and clips the gradient by the step state's factor, and changes nothing on a skipped step. */

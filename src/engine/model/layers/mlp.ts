@@ -53,8 +53,8 @@ export class Mlp implements Layer {
   }
 
   /**
-   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if the pre-activation
-   * has a scale or the MLP is gated.
+   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if it is quantised or
+   * the MLP is gated.
    */
   #activation(pass: Pass, x: Value): Value {
     const { site: inputSite, outputs } = this.#input;
@@ -64,7 +64,7 @@ export class Mlp implements Layer {
     const pre = pass.place(inputSite, 'preActivation', rows * outputs);
     const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu');
     const between = { kind, preActivation: pre.operand };
-    const isQuantized = isScaled(pre.operand);
+    const isQuantized = isScaled(place.operand);
     const gradient: GradientPlace = {
       site: inputSite,
       // With quantisation it shares the tensor that is quantised next, which holds nothing else at that time.
@@ -77,11 +77,11 @@ export class Mlp implements Layer {
     };
     const storedPre = (slot: string) => activation(inputSite, pre.operand, slot);
     const stored = activation(site, place.operand);
-    if (isQuantized) {
+    if (isScaled(pre.operand)) {
       const wide = pass.wide('preActivation', inputSite, rows * outputs);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, storedPre('out'));
-    } else if (gated) {
+    } else if (gated || isQuantized) {
       this.#input.forward(pass, x, pre.operand, gradient, {}, storedPre('out'));
     } else {
       this.#input.forward(
