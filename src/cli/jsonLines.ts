@@ -10,8 +10,9 @@ import type {
 } from '../engine/index.ts';
 
 export function stepLine(metrics: StepMetrics): string {
-  const { step, loss, lossScale, skipped, gradNorm, lr, rms, skippedTensors, stage } = metrics;
+  const { step, loss, lossScale, skipped, gradNorm, logZ, lr, rms, skippedTensors, stage } = metrics;
   const measured = {
+    ...(logZ !== undefined && { logZ }),
     ...(rms && { rms: rms.byTensor }),
     ...(skippedTensors && { skippedTensors }),
     ...(stage && { stage: stage.mode, cost: stage.cost }),

@@ -1,6 +1,8 @@
 /** Writes a model as a GGUF file, which llama.cpp and the programs built on it open. */
 import { type GptConfig, headSize, keyValueHeads, mlpWidth } from '../config/gptConfig.ts';
 import { readRopeScaling } from '../config/ropeScaling.ts';
+import { rowOf } from '../config/settings/table.ts';
+import { EngineError } from '../core/errors.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { exportedFamily, FAMILIES, type FamilyName } from './families.ts';
 import { extract, type FamilyTensor, familyTensors } from './familyTensors.ts';
@@ -31,10 +33,24 @@ export function ggufPieces(
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): () => AsyncGenerator<Uint8Array> {
   const family = exportedFamily(gpt);
+  refuseOthers(gpt, family);
   const vocabulary = ggufVocabulary(tokenizer, gpt.vocabulary);
   const metadata = new Map([...modelValues(gpt, family, type, vocabulary.rows), ...vocabulary.metadata]);
   const tensors = tensorsOf(gpt, family, type, vocabulary, valuesOf);
   return () => writeGguf(metadata, tensors);
+}
+
+/** What llama.cpp computes for a family whatever a file says: another model would be computed as that. */
+function refuseOthers(gpt: GptConfig, family: FamilyName): void {
+  const { mlp, scaled } = GGUF_FAMILIES[family];
+  const refuse = (field: 'mlp' | 'ropeScaling', has: string): EngineError =>
+    new EngineError(
+      'BAD_VALUE',
+      `The model has ${rowOf(field).option} ${gpt[field]}; llama.cpp computes ${has} for ${FAMILIES[family].title}.`,
+      'Export for Hugging Face instead.',
+    );
+  if (gpt.mlp !== mlp) throw refuse('mlp', mlp);
+  if (gpt.position === 'rope' && gpt.ropeScaling !== 'none' && !scaled) throw refuse('ropeScaling', 'none');
 }
 
 function modelValues(

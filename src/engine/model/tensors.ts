@@ -117,6 +117,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+    logZ:
+      config.zLoss > 0
+        ? {
+            sums: plan.add('state', 'log Z sums', 'u32', LOSS_SUM_WORDS),
+            mean: plan.add('state', 'log Z', 'f32', 4),
+          }
+        : null,
   };
   const training = new Pass(run, { trains: true, windows, found });
   const { logits, losses } = decoder.train(training);

@@ -34,6 +34,8 @@ export interface StepResult {
   readonly skippedTensors: readonly string[] | null;
   /** Null in runs without a precision schedule. */
   readonly stage: StageMetrics | null;
+  /** Mean of log Z; undefined without z-loss. */
+  readonly logZ: number | undefined;
 }
 
 export class StepReadback extends ReadbackRing {
@@ -49,7 +51,7 @@ export class StepReadback extends ReadbackRing {
     measures: boolean,
     deliver: (result: StepResult) => void,
   ) {
-    const { state, tensorSteps, levels, recipe } = tensors;
+    const { state, tensorSteps, levels, logZ, recipe } = tensors;
     const { stages } = recipe;
     const clock = GpuClock.of(device);
     const rms = measures ? updateRmsOf(tensors) : null;
@@ -60,6 +62,7 @@ export class StepReadback extends ReadbackRing {
       ...(rms?.tensors ?? []),
       ...(tensorSteps ? [tensorSteps.squares] : []),
       ...(isScheduled ? [levels] : []),
+      ...(logZ ? [logZ.mean] : []),
     ]) {
       offsets.set(tensor, size);
       size += byteLength(tensor);
@@ -74,6 +77,7 @@ export class StepReadback extends ReadbackRing {
         rms: rms?.read(numbers) ?? null,
         skippedTensors: squares && tensorSteps.names.filter((_, index) => squares[index]! < 0),
         stage: table && stageMetrics(table),
+        logZ: logZ ? numbers(logZ.mean)[0] : undefined,
       });
     });
     const stageMetrics = (table: Uint32Array): StageMetrics => {

@@ -36,7 +36,7 @@ import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
-import { type Sampling, samplingOf } from './sampling.ts';
+import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { stashState } from './stateAside.ts';
 import { StepReadback, type StepResult } from './stepReadback.ts';
@@ -82,7 +82,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #ring: StepReadback;
   readonly #evaluation: Evaluation;
-  readonly #sampling: Sampling;
+  readonly #sampling: RunSampling;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
@@ -109,7 +109,7 @@ export class Trainer {
       submit: (program) => this.#submit(program),
     });
     this.#evaluation = new Evaluation(parts, (program) => this.#submit(parts.programs[program]));
-    this.#sampling = samplingOf(parts);
+    this.#sampling = new RunSampling(parts, (program) => this.#submit(parts.programs[program]));
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -230,7 +230,7 @@ export class Trainer {
    * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
    * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
+  evaluate(weights: WeightsOfRun = 'master'): Promise<number | null> {
     return this.#evaluation.loss(weights);
   }
 
@@ -276,6 +276,7 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#sampling.forget();
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
@@ -306,11 +307,12 @@ export class Trainer {
   /**
    * As {@link sample}, with the ids of the tokens and their rate. The first call allocates a cache of keys and values. In modes
    * with a scale per tensor, activations have one per row here.
+   * @param which `average` samples from the averages of a run with `emaDecay`, during which no step may be taken
    * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
    * vocabulary, OUT_OF_MEMORY when there is none for the cache, or DEVICE_LOST
    */
-  generate(options: SampleOptions, watch?: SampleWatch): Promise<Generated> {
-    return this.#sampling.generate(options, watch).catch(async (error: unknown) => {
+  generate(options: SampleOptions, watch?: SampleWatch, which: WeightsOfRun = 'master'): Promise<Generated> {
+    return this.#sampling.generate(options, watch, which).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
       throw consequence ? this.faults.explain(error) : error;
     });

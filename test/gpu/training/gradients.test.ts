@@ -68,6 +68,8 @@ function initialOf(kinds: Kinds): Parameters {
 interface Reference {
   readonly gradients: Parameters;
   readonly loss: number;
+  /** Mean of log Z. */
+  readonly logZ: number;
   /** Relative, for every gradient but those that are stored more often than in the reference. */
   readonly bound: number;
 }
@@ -102,7 +104,8 @@ function referenceOf(
     ...{ lossScale, headRows: HEAD_ROWS, zLoss: kinds.zLoss ?? 0 },
   });
   counting = false;
-  return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
+  const logZ = saved.lse.reduce((sum, each) => sum + each, 0) / saved.lse.length;
+  return { gradients, loss: saved.loss, logZ, bound: Math.sqrt(squares) };
 }
 
 function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
@@ -122,6 +125,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
       return {
         gradients: await parametersOf(trainer, 'gradient'),
         loss: metrics!.loss!,
+        logZ: metrics!.logZ,
         lossScale: scaleUsed,
         scales,
       };
@@ -255,6 +259,8 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
+  ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
@@ -267,8 +273,11 @@ describe.each<Case>([
   test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
-    const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
+    const { gradients, loss, logZ, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
+    // Only runs with z-loss report it.
+    if (settings.zLoss) expect(Math.abs(gpu.logZ! / logZ - 1)).toBeLessThan(bound);
+    else expect(gpu.logZ).toBeUndefined();
     const errors = new Map<string, number>();
     for (const [name, wanted] of gradients) errors.set(name, relativeError(gpu.gradients.get(name)!, wanted));
     const worst = [...errors].reduce((a, b) => (a[1] > b[1] ? a : b));

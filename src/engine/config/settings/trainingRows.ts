@@ -271,7 +271,6 @@ export const TRAINING_ROWS = {
     option: 'z-loss',
     label: 'Z-loss',
     help: 'adds so many times (log Z)^2 to the loss of a token, Z the sum of exp(logit), which keeps logits from drifting; 0 is off, PaLM has 1e-4. The reported loss stays the cross entropy',
-    inPyTorch: [0],
   }),
   ...STABILITY_ROWS,
   /** The families of kernels that compute the run, where no measurement is to choose; see docs/kernels.md. */
