@@ -56,6 +56,7 @@ const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
   ...{ 'precision-schedule': 'i8g8', 'integer-range': 'i4g6', overflow: 'fp16-static' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
+  ...{ master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };
 
 describe.each(shared)('--$name', (option) => {

@@ -14,7 +14,7 @@ import {
 import { mixed } from './mixedPrecision.ts';
 import { type NamedMode, ROWS } from './modes/families.ts';
 import { type OverflowPolicy, withClampedGradients } from './overflow.ts';
-import { delayedScaling, hasRuleFor, type QuantizeSettings, RecipeOf, UNSCALED } from './recipe.ts';
+import { delayedScaling, hasRuleFor, RecipeOf, type RecipeSettings, UNSCALED } from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -26,7 +26,7 @@ import {
 import type { Storage } from './storage.ts';
 
 export { MODE_FAMILIES, type ModeFamily } from './modes/families.ts';
-export { keepsMaster, type QuantizeSettings, type ScalingPolicy } from './recipe.ts';
+export { keepsMaster, type RecipeSettings, type ScalingPolicy } from './recipe.ts';
 export type { MasterRounding, Role } from './storage.ts';
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
@@ -94,7 +94,7 @@ export function recipeFor(
     readonly overflow?: OverflowPolicy | null;
     readonly precisionSchedule?: ScheduleName;
     readonly integerRange?: IntegerRange | null;
-  } & Partial<QuantizeSettings>,
+  } & Partial<RecipeSettings>,
 ): Recipe {
   const { precision, rounding, precisionSchedule: schedule = 'none' } = config;
   if (isIntegerMode(precision) || schedule !== 'none') return levelRecipe(precision, config);

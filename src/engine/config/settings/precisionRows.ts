@@ -1,6 +1,8 @@
 /** Settings of number formats: rows of the table in table.ts. */
 import { checkLossScale } from '../../precision/lossScale.ts';
+import { goesWithMaster, MASTER_TABLE, MASTERS } from '../../precision/masters.ts';
 import { DELAYED_SCALING } from '../../precision/quantization.ts';
+import { LOSS_SCALINGS, takesCompound } from '../../precision/recipe.ts';
 import {
   delaysScales,
   groupsActivations,
@@ -11,10 +13,11 @@ import {
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
 import { LEVEL_ROWS } from './levelRows.ts';
-import { choice, flag, name, number } from './row.ts';
+import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
 const scalingKind = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
+const mayBeCompound = (mode: PrecisionMode) => takesCompound(recipeOf(mode));
 
 export const PRECISION_ROWS = {
   precision: name({
@@ -43,6 +46,22 @@ export const PRECISION_ROWS = {
     compared: ['rne', 'rz'],
   }),
   ...LEVEL_ROWS,
+  /** How the weights that the optimizer updates are kept. */
+  master: choice({
+    planned: true,
+    default: 'f32',
+    option: 'master',
+    group: 'training',
+    label: 'Master weights',
+    help: `how the weights that the optimizer updates are kept: ${summariesOf(MASTER_TABLE)}`,
+    titles: titlesOf(MASTER_TABLE),
+    takenBy: {
+      modes: (mode) => MASTERS.some((one) => one !== 'f32' && goesWithMaster(recipeOf(mode), one)),
+      others: 'keeps its weights in one way alone',
+    },
+    compared: MASTERS,
+    inPyTorch: ['f32'],
+  }),
   /** The LM head's matmuls on quantised operands too. */
   quantizeHead: flag({
     planned: true,
@@ -114,6 +133,18 @@ export const PRECISION_ROWS = {
 
 /** What modes have by themselves. */
 export const SCALING_ROWS = {
+  /** Where gradients are kept in f16: whether moments are in units of the loss scale. */
+  lossScaling: choice({
+    planned: true,
+    default: 'mode',
+    option: 'loss-scaling',
+    group: 'scaling',
+    label: 'Loss scaling',
+    help: "of modes that keep parameter gradients in f16: the mode's own, or compound, in which gradients are never divided by the loss scale and AdamW's moments are kept in its units",
+    titles: { mode: "the mode's own", compound: 'compound' },
+    takenBy: { modes: mayBeCompound, others: 'does not keep parameter gradients in f16' },
+    compared: LOSS_SCALINGS,
+  }),
   /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
   lossScale: number({
     default: null,
@@ -125,7 +156,10 @@ export const SCALING_ROWS = {
     group: 'scaling',
     label: 'Initial loss scale',
     help: 'initial (dynamic) or fixed (static) loss scale: a power of two, written 65536 or 2^16',
-    takenBy: { modes: (mode) => scalingKind(mode) !== 'none', others: 'does not scale the loss' },
+    takenBy: {
+      modes: (mode) => scalingKind(mode) !== 'none' || mayBeCompound(mode),
+      others: 'does not scale the loss',
+    },
     compared: ['1', '2^8', '2^12', '2^16', '2^20'],
   }),
   /** Clean steps before the loss scale doubles; null takes the mode's default. */
@@ -140,7 +174,7 @@ export const SCALING_ROWS = {
     unit: 'steps',
     help: 'clean steps before a dynamic loss scale doubles',
     takenBy: {
-      modes: (mode) => scalingKind(mode) === 'dynamic',
+      modes: (mode) => scalingKind(mode) === 'dynamic' || mayBeCompound(mode),
       others: 'has no dynamic loss scale',
       givenByPresets: true,
     },
