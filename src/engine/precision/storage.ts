@@ -77,6 +77,11 @@ export interface Storage {
   readonly levels?: LevelRole;
   /** If there are scales or levels, the format of the tensor from which the copy is made. */
   readonly from?: FormatId;
+  /**
+   * If there are scales, what the weight gradient reads: with `source` the tensor from which the copy is made, which only the
+   * other product then reads. Absent for a copy.
+   */
+  readonly weightGradient?: 'source';
 }
 
 /** A place in the model. */
@@ -115,6 +120,11 @@ export type SumsAlong = 'rows' | 'columns';
 /** The copies of an operand are two, one for each product: each has scales that are constant along the sums of its own. */
 export function hasTwoCopies({ scales }: Storage): boolean {
   return scales?.some(({ per }) => per === 'contraction') ?? false;
+}
+
+/** Whether the weight gradient reads the tensor from which the copy is made. */
+export function keepsSource({ weightGradient }: Storage): boolean {
+  return weightGradient === 'source';
 }
 
 /** Scales that are smaller than the tensor's: of so many consecutive elements, or of each of so many columns. */

@@ -25,7 +25,7 @@ import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/en
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
+import { type Rounding, type StoreOptions, storeOf } from '../../../src/engine/reference/store.ts';
 import { windowPlace } from '../../../src/engine/train/writeBatch.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { described } from '../../unit/described.ts';
@@ -87,9 +87,9 @@ function referenceOf(
   let squares = 0;
   let counting = true;
   const longestSum = Math.max(4 * TINY.width, 2 * mlpWidth(gptOf(kinds)));
-  const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
+  const onStore: StoreOptions['onStore'] = (role, values, format, steps) => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format, longestSum);
+    squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
   const { dropout = 0 } = kinds;
   const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
@@ -156,7 +156,7 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
  * quantised role not quantised.
  */
 function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, lastBlock } = recipe;
+  const { roles, quantization, operands, lastBlock } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -188,6 +188,15 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
     const { scale: _, ...byTensor } = quantization;
     wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
   }
+  for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
+    const { [role]: own, ...others } = operands!;
+    wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    const per = own!.per === 'tensor' ? 'row' : 'tensor';
+    wider.push([
+      `${role} with a scale per ${per}`,
+      { ...recipe, operands: { ...operands, [role]: { ...own!, per } } },
+    ]);
+  }
   if (quantization?.head)
     wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
   if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
@@ -197,14 +206,31 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
 /** What the reference rounds. Where a mode names places, by hand. */
 function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
-  return sites ? LAST_BLOCK.rounding : rounding;
+  const byHand: Partial<Record<PrecisionMode, Rounding>> = BY_HAND;
+  expect(sites !== undefined).toBe(precision in byHand);
+  return byHand[precision] ?? rounding;
 }
 
 const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
   mode: 'bf16-last-fp32',
   rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
 };
+
+const CODES = { format: 'i8', per: 'row', weightGradient: 'source' } as const;
+const BOTH = { format: 'i8', per: 'contraction' } as const;
+const ONE = { format: 'i8', per: 'tensor' } as const;
+
+/** Modes that name places in the model, as the reference reads them. */
+const BY_HAND = {
+  [LAST_BLOCK.mode]: LAST_BLOCK.rounding,
+  int8: { ...described('bf16'), operands: { activation: CODES, weight: ONE, outputGradient: CODES } },
+  'int8-m': {
+    ...described('bf16'),
+    operands: { activation: { format: 'i8', per: 'row' }, weight: ONE, outputGradient: CODES },
+  },
+  'int8-q': { ...described('bf16'), operands: { activation: CODES, weight: BOTH, outputGradient: CODES } },
+  'int8-all': { ...described('bf16'), operands: { activation: BOTH, weight: BOTH, outputGradient: BOTH } },
+} satisfies Record<string, Rounding>;
 
 /** Kinds of scales that no mode of the table has. */
 const SCALES: readonly OperandScale[] = [
@@ -254,6 +280,11 @@ describe.each<Case>([
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
   ['fp8-row', 'auto'],
+  ['int8', 'auto'],
+  ['int8-m', 'auto'],
+  ['int8-q', 'auto'],
+  ['int8-all', 'auto'],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),

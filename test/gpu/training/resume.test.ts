@@ -63,6 +63,10 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   fp8: ['f32', 'adamw'],
   'fp8-delayed': ['f32', 'adamw'],
   'fp8-row': ['fp8', 'adamw'],
+  int8: ['fp8', 'adamw'],
+  'int8-m': ['f32', 'adamw'],
+  'int8-q': ['bf16', 'stable-adamw'],
+  'int8-all': ['fp8-lm', 'adamw'],
 };
 
 describe('three steps, a file, three more', () => {
