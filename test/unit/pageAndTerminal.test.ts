@@ -20,6 +20,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   precision: ['bf16', 'e5m2'],
   rounding: ['rne'],
   'precision-schedule': ['pfq'],
+  master: ['kahan'],
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
   'loss-scale': ['2^10', '1024'],
   intermediate: ['256'],

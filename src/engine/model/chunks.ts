@@ -5,6 +5,7 @@
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { fixedWords } from '../kernels/fixedMaster.ts';
 import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
@@ -41,6 +42,8 @@ export interface Chunk {
   readonly low: Tensor | undefined;
   /** What rounding added to a compensated master, in its format. */
   readonly compensation: Tensor | undefined;
+  /** Fixed-point weights, of which the master is the nearest f32; see kernels/fixedMaster.ts. */
+  readonly fixed: Tensor | undefined;
   readonly gradient: Tensor | undefined;
   /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
@@ -255,6 +258,7 @@ function makeChunk(
     low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
     // Frozen weights are never rounded again.
     compensation: rule && rounding === 'compensated' ? tensor('compensation', master) : undefined,
+    fixed: rule && rounding === 'fixed' ? tensor('fixed', 'u32', fixedWords(elements)) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
     average: rule && averaged ? tensor('average', 'f32') : undefined,

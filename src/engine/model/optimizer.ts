@@ -3,6 +3,7 @@
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
+import { fixedRange } from '../kernels/fixedMaster.ts';
 import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
@@ -70,6 +71,7 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
       const own = tensorSteps && { state: stateOfTensor(tensorSteps, index) };
       return optimizer.update(target, placed, { ...settings, ...ofRule, ...own }, MODEL_KERNELS);
     }),
+    ...chunks.flatMap(({ fixed, elements }) => (fixed ? [fixedRange(target, { fixed, elements })] : [])),
     ...followWeights(target, tensors, config.emaDecay),
   ];
 }

@@ -174,6 +174,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
     plan.include('masterWeights', chunk.compensation);
+    plan.include('masterWeights', chunk.fixed);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);

@@ -85,6 +85,7 @@ export function placedUpdate(
         compute: chunk.compute && part(chunk.compute),
         low: chunk.low && slice(chunk.low, first / 2, elements / 2),
         compensation: chunk.compensation && part(chunk.compensation),
+        fixed: chunk.fixed,
         groups: chunk.groups,
         seed: seedOf(index),
         ...{ first, elements, decayedElements },

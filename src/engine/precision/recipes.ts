@@ -98,7 +98,9 @@ export function recipeFor(
 ): Recipe {
   const { precision, rounding, precisionSchedule: schedule = 'none' } = config;
   if (isIntegerMode(precision) || schedule !== 'none') return levelRecipe(precision, config);
-  if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
+  if (isSimulatedMode(precision)) {
+    return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING).given(config);
+  }
   const recipe = recipeOf(precision);
   if (config.overflow !== 'clamp') return recipe.given(config);
   return new RecipeOf(recipe.id, withClampedGradients(recipe.row), config);
@@ -146,7 +148,7 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
 /** The operands of the blocks' matmuls rounded to levels; everything else, the LM head included, in f32. */
 function levelRecipe(
   id: PrecisionMode,
-  settings: {
+  settings: Partial<RecipeSettings> & {
     readonly precisionSchedule?: ScheduleName;
     readonly integerRange?: IntegerRange | null;
     readonly rounding?: Rounding | null;
@@ -161,22 +163,26 @@ function levelRecipe(
     summary: `Matmul operands of the blocks rounded to ${integers.bits}-bit integers, output gradients at random to ${integers.gradientBits}-bit ones, each in the range of its tensor (stored in 4 bytes).`,
   };
   const { title, summary } = own ?? recipeOf(id);
-  return new RecipeOf(id, {
-    title,
-    summary,
-    storages: mixed('f32'),
-    sites: [
-      {
-        in: 'blocks',
-        storages: {
-          activation: of('activation'),
-          weight: of('weight'),
-          outputGradient: of('outputGradient'),
+  return new RecipeOf(
+    id,
+    {
+      title,
+      summary,
+      storages: mixed('f32'),
+      sites: [
+        {
+          in: 'blocks',
+          storages: {
+            activation: of('activation'),
+            weight: of('weight'),
+            outputGradient: of('outputGradient'),
+          },
         },
-      },
-    ],
-    scaling: UNSCALED,
-    stages,
-    unsound: false,
-  });
+      ],
+      scaling: UNSCALED,
+      stages,
+      unsound: false,
+    },
+    settings,
+  );
 }

@@ -5,6 +5,7 @@ import { Arena } from '../gpu/arena.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
+import { fixedRange } from '../kernels/fixedMaster.ts';
 import { levelTable } from '../kernels/levels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
@@ -48,10 +49,11 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, low, compensation, average } = chunk;
+    const { elements, master, low, compensation, fixed, average } = chunk;
     const upload = { inp: staging, elements, label: 'upload' };
     const operations: Operation[] = [
       convertFormat(target, { ...upload, out: master, low }),
+      ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
       ...(compensation ? [{ kind: 'clear', target: compensation } as const] : []),
       ...(average ? [convertFormat(target, { ...upload, out: average })] : []),
     ];

@@ -80,6 +80,7 @@ export function checkTogether(config: TrainConfig): void {
   optimizerRow(config.optimizer, config.optimState);
   checkLossScaling(config);
   checkMuon(config);
+  checkFixed(config);
   checkSkip(config);
   checkStages(config);
 }
@@ -126,6 +127,15 @@ function checkStages({ precisionSchedule: schedule, precision, steps }: TrainCon
     'BAD_VALUE',
     `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
     `Use at least ${LEAST_SCHEDULED_STEPS} steps, or precision ${last} without a schedule.`,
+  );
+}
+
+function checkFixed({ master, optimState }: TrainConfig): void {
+  if (master !== 'fx64' || optimState !== 'fp8') return;
+  throw new EngineError(
+    'BAD_VALUE',
+    'master fx64 with optim-state fp8 binds more buffers in one kernel than WebGPU guarantees.',
+    'Use optim-state f32, bf16 or fp8-lm, or master f32.',
   );
 }
 

@@ -39,6 +39,8 @@ export interface UpdatePart {
   readonly low: Operand | undefined;
   /** What rounding added to a compensated master, in the master's format. */
   readonly compensation?: Operand | undefined;
+  /** Fixed-point weights of the whole chunk, if the run keeps some. */
+  readonly fixed?: Operand | undefined;
   /** Records of all groups of the chunk, if states are scaled by group. */
   readonly groups: Operand | undefined;
   /** Element of the chunk at which the operands begin. */
