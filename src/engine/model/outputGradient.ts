@@ -1,11 +1,11 @@
 /** The output gradient of a linear layer as the matmuls of its backward pass read it. */
 import type { Operand } from '../gpu/tensor.ts';
-import { blockScale, hasTwoCopies, isQuantized, type SumsAlong } from '../precision/storage.ts';
+import { blockScale, hasTwoCopies, isQuantized, keepsSource, type SumsAlong } from '../precision/storage.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
 import type { GradientPlace } from './value.ts';
 
-/** The operands of both products: one operand, or two copies. */
+/** The operands of both products: one operand, two copies, or a copy and the tensor from which it was made. */
 interface OutputGradient {
   readonly forInput: Operand;
   readonly forWeight: Operand;
@@ -37,6 +37,7 @@ export function outputGradient(
     return operand;
   };
   const forInput = copy('rows');
+  if (keepsSource(storage)) return { forInput, forWeight: inp };
   const second = trains && hasTwoCopies(storage);
   return { forInput, forWeight: second ? copy('columns') : forInput };
 }

@@ -21,6 +21,7 @@ import {
   blockScale,
   hasTwoCopies,
   isQuantized,
+  keepsSource,
   type Role,
   type RunRole,
   type SiteRole,
@@ -33,6 +34,7 @@ import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
 import type { Continuation, PassOptions } from './passOptions.ts';
+import type { Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
 import { Tape } from './tape.ts';
@@ -43,16 +45,6 @@ import type { Value } from './value.ts';
  * below the named one.
  */
 type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
-
-/** An operand that a layer stores. */
-export interface Place {
-  /** What the forward pass reads. */
-  readonly operand: Operand;
-  /** What the backward pass reads: the same operand, or its second copy. */
-  readonly saved: Operand;
-  /** Whether the backward pass must recompute `saved` alone. */
-  readonly dropped: boolean;
-}
 
 /** Scratch for sums and largest magnitudes that are found in two passes. */
 export const PARTIALS = 'partial sums';
@@ -201,20 +193,24 @@ export class Pass {
     const two = hasTwoCopies(storage);
     const scalesAlong = (sums: SumsAlong) => blockScale(storage, elements / this.rows, sums);
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
+    if (keepsSource(storage)) {
+      const source = this.save(at, writtenFormat(storage), elements, lifetime);
+      return { operand: this.#forwardOperand(site, role, elements, storage), saved: source, dropped };
+    }
     // The weight gradient sums over tokens, the forward pass along each of them.
     const tensor = this.save(at, storage.format, elements, lifetime, scalesAlong(two ? 'columns' : 'rows'));
     if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
     const saved = this.scaled(site.name, role, site, tensor, elements);
     if (!two) return { operand: saved, saved, dropped };
-    // The next matmul reads it, and nothing after that.
-    const shared = this.run.tensorPlan.shared(
-      'activations',
-      'forward operand',
-      storage.format,
-      elements,
-      scalesAlong('rows'),
-    );
-    return { operand: this.scaled(site.name, role, site, shared, elements), saved, dropped };
+    return { operand: this.#forwardOperand(site, role, elements, storage), saved, dropped };
+  }
+
+  /** The copy that the next matmul reads, and nothing after that. All sites share its tensor. */
+  #forwardOperand(site: Site, role: SiteRole, elements: number, storage: Storage): Operand {
+    const scales = blockScale(storage, elements / this.rows, 'rows');
+    const { tensorPlan } = this.run;
+    const shared = tensorPlan.shared('activations', 'forward operand', storage.format, elements, scales);
+    return this.scaled(site.name, role, site, shared, elements);
   }
 
   /**
@@ -230,8 +226,11 @@ export class Pass {
     elements: number,
     lifetime?: Lifetime,
   ): Pick<Value, 'operand' | 'saved' | 'remake'> {
-    if (!isQuantized(this.storage(role, site))) return { operand: inp };
-    const place = this.place(site, role, elements, lifetime, at);
+    const storage = this.storage(role, site);
+    if (!isQuantized(storage)) return { operand: inp };
+    const place = keepsSource(storage)
+      ? { operand: this.#forwardOperand(site, role, elements, storage), saved: inp, dropped: false }
+      : this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
     const make = (place: Place) => this.#quantizeCopies(site, inp, place, elements, stored);
     make(place);
@@ -317,12 +316,12 @@ export class Pass {
     kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
     ...stores: Stored[]
   ): void {
-    const { operand } = place;
+    const { operand, saved } = place;
     if (!isScaled(operand)) {
       this.emit((target, kernels) => kernel(target, kernels, operand), ...stores);
       return;
     }
-    const wide = this.wide(role, site, elements);
+    const wide = isScaled(saved) ? this.wide(role, site, elements) : saved;
     this.emit((target, kernels) => kernel(target, kernels, wide));
     this.#quantizeCopies(site, wide, place, elements, ...stores);
   }
@@ -342,7 +341,7 @@ export class Pass {
     this.quantize(site.name, inp, operand, elements, ...stores);
     const isRemade =
       this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#tape.recomputes;
-    if (saved === operand || dropped || isRemade || !this.trains) return;
+    if (saved === operand || !isScaled(saved) || dropped || isRemade || !this.trains) return;
     this.quantize(site.name, inp, saved, elements);
   }
 

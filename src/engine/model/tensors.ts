@@ -7,7 +7,7 @@ import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
+import { delayedScaling, isCompound, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
@@ -49,6 +49,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
+  /** Whether moments leave no room for a larger loss scale; null without compound scaling. */
+  readonly momentsFull: Tensor | null;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
 }
@@ -112,6 +114,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+    logZ:
+      config.zLoss > 0
+        ? {
+            sums: plan.add('state', 'log Z sums', 'u32', LOSS_SUM_WORDS),
+            mean: plan.add('state', 'log Z', 'f32', 4),
+          }
+        : null,
   };
   const training = new Pass(run, { trains: true, windows, found });
   const { logits, losses } = decoder.train(training);
@@ -143,6 +152,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       'f32',
       gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
     ),
+    momentsFull: isCompound(recipe) ? plan.add('state', 'moments full', 'u32', 4) : null,
     histogram: plan.add('state', 'exponent counts', 'u32', words),
     // Engines are faster at adding many fields to a literal than at extending a copy.
     ...run,
@@ -155,6 +165,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
   for (const chunk of chunks) {
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
+    plan.include('masterWeights', chunk.compensation);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);

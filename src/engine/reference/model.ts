@@ -110,7 +110,7 @@ export function computeWeight(
   const { heads, width } = config;
   const inputs =
     { 'mlp.c_proj': mlpWidth(config), 'attn.c_proj': heads * headSize(config) }[part as string] ?? width;
-  return recipe.quantization
+  return recipe.quantization || recipe.operands
     ? quantizeOf(recipe, options)('weight', name, master, inputs, sumsAlong)
     : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
 }

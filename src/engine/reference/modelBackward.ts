@@ -130,7 +130,7 @@ export function modelBackward(
       dres = dbranch;
     }
     dres = throughDropout(name, dres);
-    if (model.recipe.quantization) return quantised(name, dres);
+    if (model.recipe.quantization || model.recipe.operands) return quantised(name, dres);
     const rounded = store('outputGradient', dres.slice());
     return { values: dres, forInput: rounded, forWeight: rounded };
   };

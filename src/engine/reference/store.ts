@@ -2,7 +2,14 @@ import type { DescribedRole, ModeDescription, Quantization } from '../precision/
 import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
 import { roundTo } from './rounding.ts';
-import { currentScale, quantized, quantizedByColumn, quantizedInGroups } from './tensorScale.ts';
+import {
+  currentScale,
+  quantized,
+  quantizedByColumn,
+  quantizedInGroups,
+  stepsByColumn,
+  stepsInGroups,
+} from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
@@ -12,8 +19,19 @@ export interface Rounding
   extends Pick<ModeDescription<string>, 'roles'>,
     Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
   readonly quantization?: Quantization;
+  /** Of a mode whose operands have scales of different kinds: what it quantises in the blocks. */
+  readonly operands?: Partial<Record<QuantizedRole, OperandRounding>>;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
+}
+
+/** How an operand is quantised, at a scale of amax over the format's largest value. */
+export interface OperandRounding {
+  readonly format: FormatId;
+  /** What shares a scale: the tensor, a row, or the elements that a sum runs over, for which there are two copies. */
+  readonly per: 'tensor' | 'row' | 'contraction';
+  /** Whether the weight gradient reads the operand as it was before. */
+  readonly weightGradient?: 'source';
 }
 
 /** What a block rounds. */
@@ -27,8 +45,16 @@ export type Store = (role: DescribedRole, values: Float64Array) => Float64Array;
 export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
-  /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
-  readonly onStore?: (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId) => void;
+  /**
+   * Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later.
+   * @param steps the distance between neighbouring values at each, where the format does not say it
+   */
+  readonly onStore?: (
+    role: DescribedRole | QuantizedRole,
+    values: Float64Array,
+    format: FormatId,
+    steps?: Float64Array,
+  ) => void;
   /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
   readonly scales?: ReadonlyMap<string, number>;
 }
@@ -53,13 +79,15 @@ export interface Copies {
 
 /** {@link quantizeOf} for both products of an operand. */
 export function quantizeBothOf(
-  recipe: Pick<Rounding, 'quantization'>,
+  recipe: Pick<Rounding, 'quantization' | 'operands'>,
   options: StoreOptions = {},
 ): (...args: Parameters<Quantize>) => Copies {
   const quantize = quantizeOf(recipe, options);
   return (role, name, values, count) => {
     const rows = quantize(role, name, values, count, 'rows');
-    const two = recipe.quantization?.scale?.per === 'contraction';
+    const { per = recipe.quantization?.scale?.per, weightGradient } = recipe.operands?.[role] ?? {};
+    if (weightGradient === 'source') return { rows, columns: values };
+    const two = per === 'contraction';
     return { rows, columns: two ? quantize(role, name, values, count, 'columns') : rows };
   };
 }
@@ -68,9 +96,10 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization }: Pick<Rounding, 'quantization'>,
+  { quantization, operands }: Pick<Rounding, 'quantization' | 'operands'>,
   { onStore, scales }: StoreOptions = {},
 ): Quantize {
+  if (operands) return quantizeOperands(operands, onStore);
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
   const { per, as } = quantization.scale ?? { per: 'tensor', as: 'pow2' };
@@ -101,6 +130,26 @@ export function quantizeOf(
       copy.map((x) => x * scale),
       format,
     );
+    return copy;
+  };
+}
+
+function quantizeOperands(
+  operands: NonNullable<Rounding['operands']>,
+  onStore: StoreOptions['onStore'],
+): Quantize {
+  return (role, _name, values, rows, sumsAlong = 'rows') => {
+    const operand = operands[role];
+    if (!operand) return values;
+    const { format, per } = operand;
+    const columns = values.length / rows;
+    const byColumn = per === 'contraction' && sumsAlong === 'columns';
+    const length = per === 'tensor' ? values.length : columns;
+    const copy = byColumn
+      ? quantizedByColumn(values, format, columns, 'f32')
+      : quantizedInGroups(values, format, length, 'f32');
+    const steps = byColumn ? stepsByColumn(values, format, columns) : stepsInGroups(values, format, length);
+    onStore?.(role, copy.slice(), format, steps);
     return copy;
   };
 }

@@ -1,29 +1,29 @@
 /** Submits the micro-batches and the update of each step, and queues the readback of its state. */
 import { microBatchesPerStep } from '../config/trainConfig.ts';
-import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
+import { GpuClock } from '../gpu/gpuClock.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { submitPaced } from '../gpu/submitPace.ts';
-import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import { stashState } from './stateAside.ts';
+import { type StepFigures, StepReadback } from './stepReadback.ts';
 import type { TrainerParts } from './trainerParts.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
-
-const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 export class StepQueue {
   /** Steps submitted since the run began, whether or not their state has arrived. */
   submitted = 0;
   readonly #parts: TrainerParts;
   readonly #clock: GpuClock | null;
+  readonly #readback: StepReadback;
   readonly #ring: ReadbackRing;
 
-  /** @param onState is given the state of each step when it arrives, and the milliseconds that the GPU took, if known */
-  constructor(parts: TrainerParts, onState: (state: StepState, gpuMs: number | null) => void) {
+  /** @param onStep is given what each step has computed when it arrives */
+  constructor(parts: TrainerParts, onStep: (figures: StepFigures) => void) {
     this.#parts = parts;
     this.#clock = GpuClock.of(parts.device);
-    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
-      onState(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
+    this.#readback = new StepReadback(parts.arena, parts.plan.tensors, this.#clock);
+    this.#ring = new ReadbackRing(parts.device, this.#readback.size, (bytes) =>
+      onStep(this.#readback.read(bytes)),
     );
   }
 
@@ -60,13 +60,9 @@ export class StepQueue {
 
   /** Queues the readback of the state after the step that was submitted last. */
   endStep(): void {
-    const { device, arena, plan, pace } = this.#parts;
+    const { device, pace } = this.#parts;
     pace.stepSubmitted();
-    const state = arena.buffer(plan.tensors.state);
-    this.#ring.push(device, (encoder, to) => {
-      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
-      this.#clock?.read(encoder, to, STATE_BYTES);
-    });
+    this.#ring.push(device, (encoder, to) => this.#readback.copy(encoder, to));
     this.submitted += 1;
   }
 

@@ -34,9 +34,10 @@ import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
-import { type Sampling, samplingOf } from './sampling.ts';
+import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { StepQueue } from './stepQueue.ts';
+import type { StepFigures } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
@@ -78,7 +79,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #steps: StepQueue;
   readonly #evaluation: Evaluation;
-  readonly #sampling: Sampling;
+  readonly #sampling: RunSampling;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
   #longestSkips = 0;
@@ -97,14 +98,14 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
-    this.#steps = new StepQueue(parts, (state, gpuMs) => this.#record(state, gpuMs));
+    this.#steps = new StepQueue(parts, (figures) => this.#record(figures));
     this.numerics = new Numerics({
       ...parts,
       tensors: parts.plan.tensors,
       submit: (program) => this.#steps.submit(program),
     });
     this.#evaluation = new Evaluation(parts, (program) => this.#steps.submit(parts.programs[program]));
-    this.#sampling = samplingOf(parts);
+    this.#sampling = new RunSampling(parts, (program) => this.#steps.submit(parts.programs[program]));
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -208,7 +209,7 @@ export class Trainer {
    * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
    * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
+  evaluate(weights: WeightsOfRun = 'master'): Promise<number | null> {
     return this.#evaluation.loss(weights);
   }
 
@@ -254,6 +255,7 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#sampling.forget();
     this.#steps.submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
@@ -284,11 +286,12 @@ export class Trainer {
   /**
    * As {@link sample}, with the ids of the tokens and their rate. The first call allocates a cache of keys and values. In modes
    * with a scale per tensor, activations have one per row here.
+   * @param which `average` samples from the averages of a run with `emaDecay`, during which no step may be taken
    * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
    * vocabulary, OUT_OF_MEMORY when there is none for the cache, or DEVICE_LOST
    */
-  generate(options: SampleOptions, watch?: SampleWatch): Promise<Generated> {
-    return this.#sampling.generate(options, watch).catch(async (error: unknown) => {
+  generate(options: SampleOptions, watch?: SampleWatch, which: WeightsOfRun = 'master'): Promise<Generated> {
+    return this.#sampling.generate(options, watch, which).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
       throw consequence ? this.faults.explain(error) : error;
     });
@@ -328,13 +331,13 @@ export class Trainer {
     if (this.submittedSteps === 0 && this.plan.tensors.scales?.history) this.#steps.calibrate();
   }
 
-  #record(state: StepState, gpuMs: number | null): void {
+  #record({ state, gpuMs, logZ }: StepFigures): void {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
+    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs, logZ));
   }
 
   #siteName(site: number): string {

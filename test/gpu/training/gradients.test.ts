@@ -21,11 +21,11 @@ import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { PRECISION_MODES, type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
+import { type Rounding, type StoreOptions, storeOf } from '../../../src/engine/reference/store.ts';
 import { windowPlace } from '../../../src/engine/train/writeBatch.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { described } from '../../unit/described.ts';
@@ -68,6 +68,8 @@ function initialOf(kinds: Kinds): Parameters {
 interface Reference {
   readonly gradients: Parameters;
   readonly loss: number;
+  /** Mean of log Z. */
+  readonly logZ: number;
   /** Relative, for every gradient but those that are stored more often than in the reference. */
   readonly bound: number;
 }
@@ -85,9 +87,9 @@ function referenceOf(
   let squares = 0;
   let counting = true;
   const longestSum = Math.max(4 * TINY.width, 2 * mlpWidth(gptOf(kinds)));
-  const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
+  const onStore: StoreOptions['onStore'] = (role, values, format, steps) => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format, longestSum);
+    squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
   const { dropout = 0 } = kinds;
   const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
@@ -102,7 +104,8 @@ function referenceOf(
     ...{ lossScale, headRows: HEAD_ROWS, zLoss: kinds.zLoss ?? 0 },
   });
   counting = false;
-  return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
+  const logZ = saved.lse.reduce((sum, each) => sum + each, 0) / saved.lse.length;
+  return { gradients, loss: saved.loss, logZ, bound: Math.sqrt(squares) };
 }
 
 function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
@@ -122,6 +125,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
       return {
         gradients: await parametersOf(trainer, 'gradient'),
         loss: metrics!.loss!,
+        logZ: metrics!.logZ,
         lossScale: scaleUsed,
         scales,
       };
@@ -152,7 +156,7 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
  * quantised role not quantised.
  */
 function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, lastBlock } = recipe;
+  const { roles, quantization, operands, lastBlock } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -184,6 +188,15 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
     const { scale: _, ...byTensor } = quantization;
     wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
   }
+  for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
+    const { [role]: own, ...others } = operands!;
+    wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    const per = own!.per === 'tensor' ? 'row' : 'tensor';
+    wider.push([
+      `${role} with a scale per ${per}`,
+      { ...recipe, operands: { ...operands, [role]: { ...own!, per } } },
+    ]);
+  }
   if (quantization?.head)
     wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
   if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
@@ -191,16 +204,33 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
 }
 
 /** What the reference rounds. Where a mode names places, by hand. */
-function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
+function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
-  return sites ? LAST_BLOCK.rounding : rounding;
+  const byHand: Partial<Record<PrecisionMode, Rounding>> = BY_HAND;
+  expect(sites !== undefined).toBe(precision in byHand);
+  return byHand[precision] ?? rounding;
 }
 
 const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
   mode: 'bf16-last-fp32',
   rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
 };
+
+const CODES = { format: 'i8', per: 'row', weightGradient: 'source' } as const;
+const BOTH = { format: 'i8', per: 'contraction' } as const;
+const ONE = { format: 'i8', per: 'tensor' } as const;
+
+/** Modes that name places in the model, as the reference reads them. */
+const BY_HAND = {
+  [LAST_BLOCK.mode]: LAST_BLOCK.rounding,
+  int8: { ...described('bf16'), operands: { activation: CODES, weight: ONE, outputGradient: CODES } },
+  'int8-m': {
+    ...described('bf16'),
+    operands: { activation: { format: 'i8', per: 'row' }, weight: ONE, outputGradient: CODES },
+  },
+  'int8-q': { ...described('bf16'), operands: { activation: CODES, weight: BOTH, outputGradient: CODES } },
+  'int8-all': { ...described('bf16'), operands: { activation: BOTH, weight: BOTH, outputGradient: BOTH } },
+} satisfies Record<string, Rounding>;
 
 /** Kinds of scales that no mode of the table has. */
 const SCALES: readonly OperandScale[] = [
@@ -218,7 +248,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
+  (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
 /** Llama's blocks. */
@@ -244,17 +274,25 @@ describe.each<Case>([
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
+  ['bf16-pure', 'auto'],
   ['bf16-last-fp32', 'auto'],
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
   ['fp8-row', 'auto'],
+  ['int8', 'auto'],
+  ['int8-m', 'auto'],
+  ['int8-q', 'auto'],
+  ['int8-all', 'auto'],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
+  ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
@@ -267,8 +305,11 @@ describe.each<Case>([
   test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
-    const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
+    const { gradients, loss, logZ, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
+    // Only runs with z-loss report it.
+    if (settings.zLoss) expect(Math.abs(gpu.logZ! / logZ - 1)).toBeLessThan(bound);
+    else expect(gpu.logZ).toBeUndefined();
     const errors = new Map<string, number>();
     for (const [name, wanted] of gradients) errors.set(name, relativeError(gpu.gradients.get(name)!, wanted));
     const worst = [...errors].reduce((a, b) => (a[1] > b[1] ? a : b));

@@ -2,7 +2,8 @@ import { MLPS, type MlpKind } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
 import { activation, type Stored } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
-import type { Pass, Place } from '../pass.ts';
+import type { Pass } from '../pass.ts';
+import type { Place } from '../place.ts';
 import type { Site } from '../site.ts';
 import type { GradientPlace, Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -53,8 +54,8 @@ export class Mlp implements Layer {
   }
 
   /**
-   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if the pre-activation
-   * has a scale or the MLP is gated.
+   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if it or the
+   * pre-activation has a scale, or the MLP is gated.
    */
   #activation(pass: Pass, x: Value): Value {
     const { site: inputSite, outputs } = this.#input;
@@ -65,6 +66,7 @@ export class Mlp implements Layer {
     const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu');
     const between = { kind, preActivation: pre.operand };
     const isQuantized = isScaled(pre.operand);
+    const isApart = isQuantized || gated || isScaled(place.operand);
     const gradient: GradientPlace = {
       site: inputSite,
       // With quantisation it shares the tensor that is quantised next, which holds nothing else at that time.
@@ -81,7 +83,7 @@ export class Mlp implements Layer {
       const wide = pass.wide('preActivation', inputSite, rows * outputs);
       this.#input.forward(pass, x, wide, gradient);
       pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, storedPre('out'));
-    } else if (gated) {
+    } else if (isApart) {
       this.#input.forward(pass, x, pre.operand, gradient, {}, storedPre('out'));
     } else {
       this.#input.forward(
@@ -101,7 +103,7 @@ export class Mlp implements Layer {
         },
         ...stores,
       );
-    if (isQuantized || gated) activate(place, { found }, stored);
+    if (isApart) activate(place, { found }, stored);
     const { operand, saved } = place;
     return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place, {})) };
   }

@@ -4,11 +4,16 @@ import { BF16_MODES } from './bf16Modes.ts';
 import { FLOAT_MODES } from './floatModes.ts';
 import { FP8_MODES } from './fp8Modes.ts';
 import { HALF_MODES } from './halfModes.ts';
+import { INT8_MODES } from './int8Modes.ts';
 
 /** The one table of precision modes. Nothing else in the project branches on the name of a mode. */
-export const ROWS = { ...FLOAT_MODES, ...HALF_MODES, ...BF16_MODES, ...FP8_MODES } satisfies Readonly<
-  Record<string, RecipeRow>
->;
+export const ROWS = {
+  ...FLOAT_MODES,
+  ...HALF_MODES,
+  ...BF16_MODES,
+  ...FP8_MODES,
+  ...INT8_MODES,
+} satisfies Readonly<Record<string, RecipeRow>>;
 export type NamedMode = keyof typeof ROWS;
 
 export interface ModeFamily {
@@ -33,4 +38,9 @@ export const MODE_FAMILIES: readonly ModeFamily[] = [
   },
   { title: 'bf16', summary: '2 bytes, the range of FP32, 7 mantissa bits.', modes: namesOf(BF16_MODES) },
   { title: 'FP8', summary: 'One byte with 2 or 3 mantissa bits, and scales.', modes: namesOf(FP8_MODES) },
+  {
+    title: 'INT8',
+    summary: 'One byte, 8-bit integers under scales: sums of products are exact.',
+    modes: namesOf(INT8_MODES),
+  },
 ];
