@@ -79,6 +79,8 @@ const DTYPES: Readonly<Partial<Record<ElementType, Dtype>>> = {
   tf32: 'F32',
   f16: 'F16',
   'f16-flush': 'F16',
+  'f16-clamp': 'F16',
+  'f16-flush-clamp': 'F16',
   bf16: 'BF16',
   e4m3fn: 'F8_E4M3',
   e5m2: 'F8_E5M2',

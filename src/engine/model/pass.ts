@@ -14,6 +14,7 @@ import {
   type Tensor,
   tensorOf,
 } from '../gpu/tensor.ts';
+import { levelScratch } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
@@ -257,6 +258,7 @@ export class Pass {
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
     const storage = this.storage(role, site);
+    if (storage.levels) return { ...part, levels: storage.levels };
     if (!tensorScale(storage)) {
       if (blockScalesOf(tensor)) return part;
       throw new RangeError(`${name} was planned without scales of rows or blocks`);
@@ -328,10 +330,10 @@ export class Pass {
 
   /** Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
-    const { scales } = this.run;
-    const scratch = columnScratch(out, elements);
+    const { scales, levels, state } = this.run;
+    const scratch = columnScratch(out, elements) + levelScratch(out);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials };
+    const args = { label, inp, out, elements, partials, levels, state };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 

@@ -9,7 +9,7 @@ import type { ParameterSpec } from './parameters.ts';
 
 export type RuleSettings = Pick<
   TrainConfig,
-  'optimizer' | 'optimState' | 'learningRate' | 'muonLearningRate' | 'muonScale'
+  'optimizer' | 'optimState' | 'learningRate' | 'muonLearningRate' | 'muonScale' | 'updateRms' | 'skip'
 >;
 
 /** Whether it is a matrix of a linear layer in a block, or several of them side by side. */
@@ -25,11 +25,12 @@ export function updateRules(config: RuleSettings, recipe: Recipe): (spec: Parame
   const { optimizer, optimState, learningRate, muonLearningRate, muonScale } = config;
   const { rule, ofBlockMatrices } = optimizerRow(optimizer, optimState);
   const moments = momentsOf(recipe, optimState);
-  const others = byFactor({ optimizer: rule, moments, rateFactor: 1, decayFactor: 1 });
+  const apart = config.updateRms || config.skip === 'tensor';
+  const others = byFactor({ optimizer: rule, moments, rateFactor: 1, decayFactor: 1, apart });
   if (!ofBlockMatrices) return ({ rateFactor }) => others(rateFactor);
   const rate = muonRate(muonLearningRate, muonScale, learningRate);
   const matrices = byFactor({
-    ...{ optimizer: ofBlockMatrices, moments },
+    ...{ optimizer: ofBlockMatrices, moments, apart },
     rateFactor: learningRate === 0 ? 0 : rate / learningRate,
     decayFactor: 1,
   });

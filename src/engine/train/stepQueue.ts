@@ -1,11 +1,9 @@
 /** Submits the micro-batches and the update of each step, and queues the readback of its state. */
 import { microBatchesPerStep } from '../config/trainConfig.ts';
-import { GpuClock } from '../gpu/gpuClock.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
-import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { submitPaced } from '../gpu/submitPace.ts';
 import { stashState } from './stateAside.ts';
-import { type StepFigures, StepReadback } from './stepReadback.ts';
+import { StepReadback, type StepResult } from './stepReadback.ts';
 import type { TrainerParts } from './trainerParts.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
 
@@ -13,18 +11,13 @@ export class StepQueue {
   /** Steps submitted since the run began, whether or not their state has arrived. */
   submitted = 0;
   readonly #parts: TrainerParts;
-  readonly #clock: GpuClock | null;
-  readonly #readback: StepReadback;
-  readonly #ring: ReadbackRing;
+  readonly #ring: StepReadback;
 
   /** @param onStep is given what each step has computed when it arrives */
-  constructor(parts: TrainerParts, onStep: (figures: StepFigures) => void) {
+  constructor(parts: TrainerParts, onStep: (result: StepResult) => void) {
+    const { device, arena, plan, config } = parts;
     this.#parts = parts;
-    this.#clock = GpuClock.of(parts.device);
-    this.#readback = new StepReadback(parts.arena, parts.plan.tensors, this.#clock);
-    this.#ring = new ReadbackRing(parts.device, this.#readback.size, (bytes) =>
-      onStep(this.#readback.read(bytes)),
-    );
+    this.#ring = new StepReadback(device, arena, plan.tensors, config.updateRms, onStep);
   }
 
   /** Number of readbacks in flight, at most the depth of the ring. */
@@ -54,15 +47,14 @@ export class StepQueue {
 
   /** Submits all micro-batches of the next step and its update. @param microBatch another program than the usual one */
   submitStep(microBatch: Program | undefined): void {
-    this.#runMicroBatches(microBatch ?? this.#parts.programs.microBatch, this.#clock?.start);
-    this.submit(this.#parts.programs.optimizer, this.#clock?.end);
+    this.#runMicroBatches(microBatch ?? this.#parts.programs.microBatch, this.#ring.clock?.start);
+    this.submit(this.#parts.programs.optimizer, this.#ring.clock?.end);
   }
 
   /** Queues the readback of the state after the step that was submitted last. */
   endStep(): void {
-    const { device, pace } = this.#parts;
-    pace.stepSubmitted();
-    this.#ring.push(device, (encoder, to) => this.#readback.copy(encoder, to));
+    this.#parts.pace.stepSubmitted();
+    this.#ring.pushStep();
     this.submitted += 1;
   }
 
@@ -92,7 +84,6 @@ export class StepQueue {
 
   destroy(): void {
     this.#ring.destroy();
-    this.#clock?.destroy();
   }
 
   #stash(): () => void {

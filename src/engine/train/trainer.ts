@@ -37,7 +37,7 @@ import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
 import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { StepQueue } from './stepQueue.ts';
-import type { StepFigures } from './stepReadback.ts';
+import type { StepResult } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
@@ -98,7 +98,7 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
-    this.#steps = new StepQueue(parts, (figures) => this.#record(figures));
+    this.#steps = new StepQueue(parts, (result) => this.#record(result));
     this.numerics = new Numerics({
       ...parts,
       tensors: parts.plan.tensors,
@@ -331,13 +331,14 @@ export class Trainer {
     if (this.submittedSteps === 0 && this.plan.tensors.scales?.history) this.#steps.calibrate();
   }
 
-  #record({ state, gpuMs, logZ }: StepFigures): void {
+  #record(result: StepResult): void {
+    const { state, gpuMs } = result;
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs, logZ));
+    this.arrived.push(metricsOf(result, (site) => this.#siteName(site)));
   }
 
   #siteName(site: number): string {

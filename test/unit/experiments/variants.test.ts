@@ -58,7 +58,7 @@ describe('a variant', () => {
     ['fp17', 'no precision mode "fp17"', 'Did you mean "fp16"'],
     ['fp17+optim-state=fp8', 'no precision mode "fp17"', 'Did you mean "fp16"'],
     ['fp16+optimstate=fp8', 'no setting "optimstate"', 'Did you mean "optim-state"'],
-    ['fp16+', 'no setting ""', 'Choose one of'],
+    ['fp16+', 'no setting ""', 'lists all of them'],
     ['fp16+optim-state=fp9', 'There is no optim-state "fp9"', 'Did you mean "fp8"'],
     ['fp16+optim-state', 'There is no optim-state ""', 'Choose one of'],
     ['fp16+optim-state=fp8+optim-state=fp8', 'gives optim-state twice', 'Leave one'],
