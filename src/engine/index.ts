@@ -204,7 +204,8 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
 export { chosenFiles, filesBeside, isModel } from './checkpoint/chosenFiles.ts';
 export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
-export { exportedFamily } from './checkpoint/families.ts';
+export { exportedFamily, FAMILIES } from './checkpoint/families.ts';
+export { ggufFamily } from './checkpoint/ggufFile.ts';
 export { checkModelConfig } from './checkpoint/modelConfig.ts';
 export {
   checkVocabulary,

@@ -77,6 +77,8 @@ export class PartialFile {
   }
 
   #begin(response: Response, from: number): void {
+    // The answer to a range that begins at the end of a file or behind it.
+    if (response.status === 416 && from === 0) this.#discard(EMPTY, IN_A_TAB);
     if (response.status === 416) this.#discard('it has fewer bytes than had arrived', AGAIN);
     if (!response.ok) this.#refuse(`the server answers HTTP ${response.status}`, IN_A_TAB);
     const { headers } = response;
@@ -125,7 +127,7 @@ export class PartialFile {
   }
 
   async #check(file: File): Promise<void> {
-    if (file.size === 0) this.#discard('it is empty', IN_A_TAB);
+    if (file.size === 0) this.#discard(EMPTY, IN_A_TAB);
     const begin = await file.slice(0, 100).text();
     if (begin.startsWith('version https://git-lfs')) {
       this.#discard(
@@ -168,6 +170,7 @@ export class PartialFile {
   }
 }
 
+const EMPTY = 'it is empty';
 const WEB_PAGE = 'the server answers with a web page in its place';
 const NOT_A_PAGE = 'Enter the address of the folder that has the files, or of a .gguf file.';
 const IN_A_TAB = 'Open the address in a new tab to check it.';

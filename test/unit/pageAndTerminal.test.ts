@@ -54,6 +54,7 @@ const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
+  ...{ master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };
 
 describe.each(shared)('--$name', (option) => {

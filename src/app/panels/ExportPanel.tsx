@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { EXPORT_FORMATS, type ExportFormat, isGgufFormat, type WeightsOfRun } from '../../engine/index.ts';
-import { exportObstacle } from '../../store/exportObstacle.ts';
+import { exportedClass, exportObstacle } from '../../store/exportObstacle.ts';
 import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -24,7 +24,7 @@ export default function ExportPanel() {
   const averages = config.emaDecay > 0;
   const weights = averages ? chosen : 'master';
   const gguf = isGgufFormat(dtype);
-  const [noModel, noCluster] = [exportObstacle('model', config), exportObstacle('cluster', config)];
+  const [noModel, noCluster] = [exportObstacle('model', config, dtype), exportObstacle('cluster', config)];
   return (
     <section className={styles.panel} data-testid="export-panel">
       <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
@@ -54,7 +54,7 @@ export default function ExportPanel() {
             {noModel ??
               (gguf
                 ? 'One GGUF file for llama.cpp, with its tokenizer.'
-                : "A ZIP archive of the folder that Hugging Face's libraries read, with its tokenizer and a model card.")}
+                : `A ZIP archive of the folder that Hugging Face's libraries read (${exportedClass(config)}), with its tokenizer and a model card.`)}
           </dd>
         </div>
         <div>

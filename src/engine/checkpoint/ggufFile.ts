@@ -32,25 +32,34 @@ export function ggufPieces(
   type: GgufType,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): () => AsyncGenerator<Uint8Array> {
-  const family = exportedFamily(gpt);
-  refuseOthers(gpt, family);
+  const family = ggufFamily(gpt);
   const vocabulary = ggufVocabulary(tokenizer, gpt.vocabulary);
   const metadata = new Map([...modelValues(gpt, family, type, vocabulary.rows), ...vocabulary.metadata]);
   const tensors = tensorsOf(gpt, family, type, vocabulary, valuesOf);
   return () => writeGguf(metadata, tensors);
 }
 
-/** What llama.cpp computes for a family whatever a file says: another model would be computed as that. */
-function refuseOthers(gpt: GptConfig, family: FamilyName): void {
+/**
+ * Refuses what llama.cpp computes otherwise: it has one MLP for each family whatever a file says, and would compute another
+ * model as that.
+ * @returns the family that a GGUF file takes
+ * @throws EngineError BAD_VALUE naming the setting, or as `exportedFamily`
+ */
+export function ggufFamily(
+  model: Parameters<typeof exportedFamily>[0] & Pick<GptConfig, 'ropeScaling'>,
+): FamilyName {
+  const family = exportedFamily(model);
   const { mlp, scaled } = GGUF_FAMILIES[family];
   const refuse = (field: 'mlp' | 'ropeScaling', has: string): EngineError =>
     new EngineError(
       'BAD_VALUE',
-      `The model has ${rowOf(field).option} ${gpt[field]}; llama.cpp computes ${has} for ${FAMILIES[family].title}.`,
+      `The model has ${rowOf(field).option} ${model[field]}; llama.cpp computes ${has} for ${FAMILIES[family].title}.`,
       'Export for Hugging Face instead.',
     );
-  if (gpt.mlp !== mlp) throw refuse('mlp', mlp);
-  if (gpt.position === 'rope' && gpt.ropeScaling !== 'none' && !scaled) throw refuse('ropeScaling', 'none');
+  if (model.mlp !== mlp) throw refuse('mlp', mlp);
+  if (model.position === 'rope' && model.ropeScaling !== 'none' && !scaled)
+    throw refuse('ropeScaling', 'none');
+  return family;
 }
 
 function modelValues(

@@ -7,7 +7,7 @@ import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { delayedScaling, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
+import { delayedScaling, isCompound, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import { blockScale, hasTwoCopies, type SumsAlong, tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
@@ -49,6 +49,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
+  /** Whether moments leave no room for a larger loss scale; null without compound scaling. */
+  readonly momentsFull: Tensor | null;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
 }
@@ -151,6 +153,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       'f32',
       gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
     ),
+    momentsFull: isCompound(recipe) ? plan.add('state', 'moments full', 'u32', 4) : null,
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
   plan.complete();
@@ -161,6 +164,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
   for (const chunk of chunks) {
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
+    plan.include('masterWeights', chunk.compensation);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);

@@ -3,7 +3,7 @@ import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
 import { mixed } from './mixedPrecision.ts';
 import { type NamedMode, ROWS } from './modes/families.ts';
-import { delayedScaling, hasRuleFor, type QuantizeSettings, RecipeOf, UNSCALED } from './recipe.ts';
+import { delayedScaling, hasRuleFor, RecipeOf, type RecipeSettings, UNSCALED } from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -14,7 +14,7 @@ import {
 } from './simulated.ts';
 
 export { MODE_FAMILIES, type ModeFamily } from './modes/families.ts';
-export { keepsMaster, type QuantizeSettings, type ScalingPolicy } from './recipe.ts';
+export { keepsMaster, type RecipeSettings, type ScalingPolicy } from './recipe.ts';
 export type { MasterRounding, Role } from './storage.ts';
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */
@@ -75,7 +75,7 @@ export function recipeFor(
   config: {
     readonly precision: PrecisionMode;
     readonly rounding?: Rounding | null;
-  } & Partial<QuantizeSettings>,
+  } & Partial<RecipeSettings>,
 ): Recipe {
   const { precision, rounding } = config;
   if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);

@@ -34,9 +34,10 @@ export type Role = SiteRole | RunRole;
 /**
  * How master weights are rounded when they are stored. `nearest`: to nearest, ties to even. `stochastic`: up or down at random,
  * so that updates below half a rounding step count on average. `split`: into two halves, of which the model reads the upper,
- * and the lower holds the remaining bits.
+ * and the lower holds the remaining bits. `compensated`: to nearest, with what rounding added kept in a second tensor of the same
+ * format and taken away from the next update (Kahan summation).
  */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+export type MasterRounding = 'nearest' | 'stochastic' | 'split' | 'compensated';
 
 /** How a scale is computed from the largest magnitudes of earlier steps, so that the tensor is read only once. */
 export interface DelayedScaling {

@@ -27,12 +27,17 @@ import {
 } from '../../../src/engine/kernels/attentionOptions.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { OPTIMIZERS, optimStatesOf } from '../../../src/engine/kernels/optimizers/table.ts';
+import {
+  COMPOUND_OPTIMIZERS,
+  OPTIMIZERS,
+  optimStatesOf,
+} from '../../../src/engine/kernels/optimizers/table.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
+import { goesWithState } from '../../../src/engine/precision/optimStates.ts';
 import { storesHalves } from '../../../src/engine/precision/recipe.ts';
-import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 import { coverOf, pairsOf } from './variantCover.ts';
 
@@ -210,18 +215,24 @@ function microBatch(target: Target, stored: Stored, model: Model): readonly Oper
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
-const MASTERS = ['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const;
+const MASTERS: readonly Stored[] = [
+  ...(['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const).map((precision) => ({ precision })),
+  { precision: 'bf16-pure', master: 'kahan' },
+  { precision: 'fp16-pure', master: 'kahan' },
+];
+/** Optimizers whose moments are kept in units of the loss scale. */
+const COMPOUND: Stored = { precision: 'fp16-pure', lossScaling: 'compound' };
 
 function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
-  for (const precision of MASTERS) {
-    for (const optimizer of OPTIMIZERS) {
+  for (const stored of [...MASTERS, COMPOUND]) {
+    for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
       for (const optimState of optimStatesOf(optimizer)) {
-        if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
+        if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
         const config = {
           ...presetOf('smoke').config,
           batch: 1,
-          precision,
+          ...stored,
           optimizer,
           optimState,
           emaDecay: 0.9,

@@ -21,7 +21,7 @@ import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
 import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { PRECISION_MODES, type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
@@ -205,7 +205,7 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
 }
 
 /** What the reference rounds. Where a mode names places, by hand. */
-function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
+function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
   expect(sites !== undefined).toBe(precision in BY_HAND);
   return BY_HAND[precision] ?? rounding;
@@ -227,7 +227,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
+  (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
 /** Llama's blocks. */
@@ -253,6 +253,7 @@ describe.each<Case>([
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
+  ['bf16-pure', 'auto'],
   ['bf16-last-fp32', 'auto'],
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],

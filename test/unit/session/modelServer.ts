@@ -35,7 +35,7 @@ function answer(
   range: string | null,
 ): Response {
   const from = ranges ? Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0) : 0;
-  if (ranges && from > bytes.length) return new Response(null, { status: 416 });
+  if (ranges && from >= bytes.length) return new Response(null, { status: 416 });
   const rest = bytes.subarray(from);
   const sent = breaks ? rest.subarray(0, breaks.after) : rest;
   const body = new ReadableStream<Uint8Array>({

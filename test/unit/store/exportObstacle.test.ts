@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
-import { exportObstacle } from '../../../src/store/exportObstacle.ts';
+import { exportedClass, exportObstacle } from '../../../src/store/exportObstacle.ts';
 
 const config = (changes: Partial<TrainConfig>): TrainConfig => ({ ...PRESETS.smoke.config, ...changes });
 
@@ -30,3 +30,12 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
     expect(exportObstacle('run', config(changes))).toBeNull();
   },
 );
+
+test('what llama.cpp computes otherwise is known in advance too, and so is the class that a folder has', () => {
+  expect(exportObstacle('model', config({}), 'gguf-q8_0')).toBeNull();
+  expect(exportObstacle('model', config({ mlp: 'relu2' }), 'BF16')).toBeNull();
+  expect(exportObstacle('model', config({ mlp: 'relu2' }), 'gguf-f16')).toMatch(
+    /mlp relu2; llama\.cpp computes/,
+  );
+  expect(exportedClass(config({}))).toBe('GPT2LMHeadModel');
+});

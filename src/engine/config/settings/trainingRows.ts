@@ -103,7 +103,7 @@ export const TRAINING_ROWS = {
     default: 'f32',
     option: 'optim-state',
     label: 'Optimizer state',
-    help: "how the optimizer's states are stored between steps: AdamW's two moments take 8 bytes per parameter in FP32, otherwise 4, 2.13 or 3",
+    help: "how the optimizer's states are stored between steps: AdamW's two moments take 8 bytes per parameter in FP32, otherwise 2 to 4",
     titles: titlesOf(OPTIM_STATE_TABLE),
     compared: OPTIM_STATES,
     inPyTorch: ['f32'],
