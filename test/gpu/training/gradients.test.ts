@@ -263,7 +263,7 @@ describe.each<Case>([
   ['int8-m', 'auto'],
   ['int8-q', 'auto'],
   ['int8-all', 'auto'],
-  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2, position: 'rope' }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
