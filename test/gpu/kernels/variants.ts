@@ -34,6 +34,7 @@ import {
   OPTIMIZER_TABLE,
   OPTIMIZERS,
 } from '../../../src/engine/kernels/optimizers/table.ts';
+import { splitOutliers } from '../../../src/engine/kernels/outliers.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
@@ -156,6 +157,7 @@ export function dispatchesOf(
     attentionVariants(target).forEach(add);
     muonMatmuls(target).forEach(add);
     integerMatmuls(target).forEach(add);
+    outlierSplits(target).forEach(add);
   }
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
@@ -263,6 +265,18 @@ function muonMatmuls(target: Target): Operation[] {
   const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
   const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
   return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
+}
+
+/** Of evaluation with columns in a wider format. */
+function outlierSplits(target: Target): Operation[] {
+  const [rows, columns] = [8, 16];
+  const tensor = (name: string, type: Tensor['type']): Tensor => ({ name, type, elements: rows * columns });
+  const halves = [tensor('inp', 'bf16'), tensor('regular', 'bf16'), tensor('outliers', 'bf16')] as const;
+  const [inp, regular, outliers] = halves;
+  const partials = tensor('partials', 'f32');
+  return splitOutliers(target, {
+    ...{ label: 'outliers', inp, regular, outliers, partials, rows, columns, threshold: 6 },
+  });
 }
 
 /** Products of 8-bit integers in every layout, whose sums f32 holds and does not hold, and four at a time. */
