@@ -31,8 +31,8 @@ import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import {
   COMPOUND_OPTIMIZERS,
+  OPTIMIZER_TABLE,
   OPTIMIZERS,
-  optimStatesOf,
 } from '../../../src/engine/kernels/optimizers/table.ts';
 import { splitOutliers } from '../../../src/engine/kernels/outliers.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
@@ -240,7 +240,7 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const stored of [...MASTERS, COMPOUND]) {
     for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
-      for (const optimState of optimStatesOf(optimizer)) {
+      for (const optimState of OPTIMIZER_TABLE[optimizer].optimStates) {
         if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
         if (stored.master === 'fx64' && optimState === 'fp8') continue;
         const config = {
