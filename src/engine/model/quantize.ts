@@ -3,7 +3,13 @@ import type { Operation, Target } from '../gpu/operation.ts';
 import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeBlocks, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
+import {
+  delayedScales,
+  isSmoothed,
+  quantizeBlocks,
+  quantizeColumns,
+  quantizeCurrent,
+} from '../kernels/quantize.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
@@ -22,7 +28,8 @@ export function quantize(
 ): Operation[] {
   const label = quantizedLabel(args.label);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
-  if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
+  if (blockScalesOf(args.out) && !isSmoothed(args.out))
+    return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
   const { delayed, amax, scales } = table!;
   const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });
