@@ -34,9 +34,7 @@ function randomSettings(seed: number): Settings {
   const choices = Object.fromEntries(
     PRESET_SETTINGS.filter((key) => !isNumber(key)).map((key) => [
       key,
-      draw(
-        rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) || CONDITIONAL.has(fieldOf(key)) ? 10 : 2,
-      ) === 0
+      draw(rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) || RARE.has(fieldOf(key)) ? 10 : 2) === 0
         ? one(choicesOf(key))
         : null,
     ]),
@@ -71,7 +69,9 @@ function randomSettings(seed: number): Settings {
 }
 
 /** What has an effect only beside some values of another setting. */
-const CONDITIONAL = new Set(FIELDS.flatMap((field) => Object.values(rowOf(field).disables ?? {}).flat()));
+const CONDITIONAL = FIELDS.flatMap((field) => Object.values(rowOf(field).disables ?? {}).flat());
+/** Those, and what few modes or other settings go with. */
+const RARE = new Set([...CONDITIONAL, 'master', 'skip']);
 
 test('a link restores the settings it was made from and starts nothing', () => {
   let sound = 0;
