@@ -129,6 +129,7 @@ describe('a rule for matrices and another for the rest', () => {
     moments: momentsOf(recipe, args[1]),
     rateFactor: 1,
     apart: false,
+    decayFactor: 1,
   });
   const [matrices, others] = [rule('adamw', 'bf16'), rule('stable-adamw', 'fp8')];
   const specs = parameterSpecs({ ...CONFIG, vocabulary: 65 });

@@ -9,8 +9,8 @@ import { GROUPS, helpOf, settingsIn, testIdOf } from '../../src/app/panels/setti
 import { helpText } from '../../src/cli/help.ts';
 import { parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
+import { openRun } from '../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { configure } from '../../src/engine/config/configure.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';

@@ -27,6 +27,8 @@ export interface UpdateRule {
   readonly rateFactor: number;
   /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
   readonly apart: boolean;
+  /** Weight decay of the group, which is multiplied by its learning rate, divided by the run's. */
+  readonly decayFactor: number;
 }
 
 export interface Chunk {

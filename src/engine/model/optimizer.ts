@@ -66,9 +66,10 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
     ...stageOperations(tensors, config),
     ...(tensorSteps ? [decideTensors(tensorSteps, { state, schedule, scheduleLength })] : []),
     ...updates.flatMap((update, index) => {
-      const { optimizer, ...ofRule } = update.rule;
+      const { optimizer, decayFactor, ...ofRule } = update.rule;
+      const weightDecay = config.weightDecay * decayFactor;
       const placed = placedUpdate(update, chunks, scratch, seedOf);
-      const own = tensorSteps && { state: stateOfTensor(tensorSteps, index) };
+      const own = { weightDecay, ...(tensorSteps && { state: stateOfTensor(tensorSteps, index) }) };
       return optimizer.update(target, placed, { ...settings, ...ofRule, ...own }, MODEL_KERNELS);
     }),
     ...chunks.flatMap(({ fixed, elements }) => (fixed ? [fixedRange(target, { fixed, elements })] : [])),

@@ -1,7 +1,7 @@
 /** Runs whose master weights are fixed-point integers. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
 import { differences, fileOf, parametersOf, snapshot, takeSteps, withTrainer } from './helper.ts';
 

@@ -1,7 +1,7 @@
 /** Steps that skip single tensors, gradients that overflow without a scaler, and the measured RMS of updates. */
 import { describe, expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { readStepState } from '../../../src/engine/kernels/stepState.ts';
 import { TENSOR_STATE_WORDS } from '../../../src/engine/kernels/tensorSteps.ts';
