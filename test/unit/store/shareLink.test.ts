@@ -62,8 +62,8 @@ function randomSettings(seed: number): Settings {
     seed: number(draw(2 ** 32 - 10)),
     'amax-history': draw(10) === 0 ? 1 + draw(1024) : null,
     'scale-margin': draw(10) === 0 ? draw(17) : null,
-    'loss-scale': number(2 ** draw(30)),
-    'growth-interval': number(1 + draw(5000)),
+    'loss-scale': draw(10) === 0 ? 2 ** draw(30) : null,
+    'growth-interval': draw(10) === 0 ? 1 + draw(5000) : null,
     sample: number(draw(500)),
   };
 }
