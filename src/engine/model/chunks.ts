@@ -25,10 +25,10 @@ export interface UpdateRule {
   readonly moments: MomentFormats;
   /** Learning rate of the group, divided by the run's. */
   readonly rateFactor: number;
-  /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
-  readonly apart: boolean;
   /** Weight decay of the group, which is multiplied by its learning rate, divided by the run's. */
   readonly decayFactor: number;
+  /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
+  readonly apart: boolean;
 }
 
 export interface Chunk {

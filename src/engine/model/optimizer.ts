@@ -69,8 +69,9 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
       const { optimizer, decayFactor, ...ofRule } = update.rule;
       const weightDecay = config.weightDecay * decayFactor;
       const placed = placedUpdate(update, chunks, scratch, seedOf);
-      const own = { weightDecay, ...(tensorSteps && { state: stateOfTensor(tensorSteps, index) }) };
-      return optimizer.update(target, placed, { ...settings, ...ofRule, ...own }, MODEL_KERNELS);
+      const own = tensorSteps && { state: stateOfTensor(tensorSteps, index) };
+      const all = { ...settings, ...ofRule, weightDecay, ...own };
+      return optimizer.update(target, placed, all, MODEL_KERNELS);
     }),
     ...chunks.flatMap(({ fixed, elements }) => (fixed ? [fixedRange(target, { fixed, elements })] : [])),
     ...followWeights(target, tensors, config.emaDecay),

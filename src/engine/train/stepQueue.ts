@@ -15,8 +15,8 @@ export class StepQueue {
 
   /** @param onStep is given what each step has computed when it arrives */
   constructor(parts: TrainerParts, onStep: (result: StepResult) => void) {
-    this.#parts = parts;
     const { device, arena, plan, config } = parts;
+    this.#parts = parts;
     this.#ring = new StepReadback(device, arena, plan.tensors, config.updateRms, onStep);
   }
 
