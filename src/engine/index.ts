@@ -223,19 +223,17 @@ export {
   settingsOfModel,
   tokenizerOfFiles,
 } from './checkpoint/modelSettings.ts';
+export { isRun, openRun, writerOf } from './checkpoint/openRun.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {
   checkFingerprint,
   checkText,
   describeRun,
-  isRun,
-  openRun,
   type RunDescription,
   type RunFile,
   type RunProgress,
   writeRun,
-  writerOf,
 } from './checkpoint/runFile.ts';
 export { isShardIndex, shardCount, shardNames } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
@@ -244,7 +242,12 @@ export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export { NEVER, type Reported } from './train/due.ts';
-export { type ForwardModel, openForwardModel, openModelOfRun } from './train/forwardModel.ts';
+export {
+  type ForwardModel,
+  type ForwardModelOptions,
+  openForwardModel,
+  openModelOfRun,
+} from './train/forwardModel.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';

@@ -5,6 +5,7 @@
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { fixedWords } from '../kernels/fixedMaster.ts';
 import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
@@ -24,6 +25,10 @@ export interface UpdateRule {
   readonly moments: MomentFormats;
   /** Learning rate of the group, divided by the run's. */
   readonly rateFactor: number;
+  /** Weight decay of the group, which is multiplied by its learning rate, divided by the run's. */
+  readonly decayFactor: number;
+  /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
+  readonly apart: boolean;
 }
 
 export interface Chunk {
@@ -39,6 +44,8 @@ export interface Chunk {
   readonly low: Tensor | undefined;
   /** What rounding added to a compensated master, in its format. */
   readonly compensation: Tensor | undefined;
+  /** Fixed-point weights, of which the master is the nearest f32; see kernels/fixedMaster.ts. */
+  readonly fixed: Tensor | undefined;
   readonly gradient: Tensor | undefined;
   /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
@@ -72,6 +79,8 @@ export interface ComputeWeight {
   readonly name: string;
   readonly master: TensorSlice;
   readonly weight: TensorSlice;
+  /** Of the matrix. */
+  readonly columns: number;
 }
 
 export interface Parameter {
@@ -251,6 +260,7 @@ function makeChunk(
     low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
     // Frozen weights are never rounded again.
     compensation: rule && rounding === 'compensated' ? tensor('compensation', master) : undefined,
+    fixed: rule && rounding === 'fixed' ? tensor('fixed', 'u32', fixedWords(elements)) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
     average: rule && averaged ? tensor('average', 'f32') : undefined,
@@ -288,9 +298,10 @@ export function withComputeWeights(
       const weights = weightsOf(own, spec, part.master.elements);
       if (!weights) return part;
       const { weight, backwardWeight } = weights;
-      computeWeights.push({ name: own, master: part.master, weight });
+      const { columns } = spec;
+      computeWeights.push({ name: own, master: part.master, weight, columns });
       if (backwardWeight !== weight) {
-        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight });
+        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight, columns });
       }
       return { ...part, ...weights };
     });

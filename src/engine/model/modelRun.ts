@@ -17,6 +17,8 @@ export interface ModelRun {
   readonly tensorPlan: TensorPlan;
   /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
+  /** The table of levels, in modes that round operands to levels that are data. */
+  readonly levels: Tensor | null;
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
   readonly vocabularyRows: number;
@@ -28,6 +30,8 @@ export interface ModelRun {
   readonly lossTokens: number;
   /** z of the z-loss; 0 for none. */
   readonly zLoss: number;
+  /** Inputs of integer products are multiplied in a wider format where a column has such a magnitude; absent for none. */
+  readonly outliers?: number | undefined;
   /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
   /** (rows) u32 */

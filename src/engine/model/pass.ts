@@ -14,10 +14,10 @@ import {
   type Tensor,
   tensorOf,
 } from '../gpu/tensor.ts';
+import { levelScratch } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
-import { roundsResidualGradient } from '../precision/recipe.ts';
 import {
   blockScale,
   hasTwoCopies,
@@ -38,7 +38,8 @@ import type { Continuation, PassOptions } from './passOptions.ts';
 import type { Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
-import type { GradientPlace, Value } from './value.ts';
+import { Tape } from './tape.ts';
+import type { Value } from './value.ts';
 
 /**
  * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
@@ -59,10 +60,8 @@ export class Pass {
   readonly calibrates: boolean;
   readonly continuation: Continuation | undefined;
   readonly #emissions = new EmissionList();
-  #tape: (() => void)[] = [];
+  readonly #tape = new Tape();
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
-  /** True while a forward pass is built for the second time, to recompute dropped tensors. */
-  #recomputing = false;
   /** Tensors that still hold their values when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
@@ -83,7 +82,7 @@ export class Pass {
    * all kept, so an omitted one would be lost
    */
   emit(emit: Emit, ...stores: Stored[]): void {
-    if (!this.#recomputing) {
+    if (!this.#tape.recomputes) {
       this.#emissions.add(emit, stores);
       return;
     }
@@ -107,8 +106,7 @@ export class Pass {
   /** Runs the tape, which emits the backward pass. */
   backward(): void {
     this.phase = 'backward';
-    for (const part of this.#tape.toReversed()) part();
-    this.#tape = [];
+    this.#tape.run();
   }
 
   /** Makes the operations for an adapter, in their order. The plan must be complete. */
@@ -144,28 +142,14 @@ export class Pass {
     };
     const out = inBlock();
     if (this.run.recompute === 'block' && !last) {
-      this.onBackward(() => {
-        const tape = this.#tape;
-        this.#tape = [];
-        this.#recompute(inBlock);
-        this.#tape = tape;
-      });
+      this.onBackward(() => this.#tape.recompute(inBlock));
     }
     return out;
   }
 
   /** Returns a function that recomputes what the backward pass reads of a dropped operand; undefined if it was not dropped. */
   remakerOf({ saved, dropped }: Place, make: (place: Place) => void): (() => void) | undefined {
-    return dropped ? () => this.#recompute(() => make({ operand: saved, saved, dropped })) : undefined;
-  }
-
-  #recompute(make: () => void): void {
-    this.#recomputing = true;
-    try {
-      make();
-    } finally {
-      this.#recomputing = false;
-    }
+    return dropped ? () => this.#tape.recompute(() => make({ operand: saved, saved, dropped })) : undefined;
   }
 
   // --- tensors
@@ -274,6 +258,7 @@ export class Pass {
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
     const storage = this.storage(role, site);
+    if (storage.levels) return { ...part, levels: storage.levels };
     if (!tensorScale(storage)) {
       if (blockScalesOf(tensor)) return part;
       throw new RangeError(`${name} was planned without scales of rows or blocks`);
@@ -311,32 +296,6 @@ export class Pass {
     return this.run.tensorPlan.shared('logits', name, type, elements);
   }
 
-  /**
-   * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
-   * @param earlier the gradient of an earlier value of the stream. Both share one tensor, since an addition passes its gradient
-   * on unchanged
-   * @param isRead whether matmuls read it, and not only a copy that the layer makes
-   */
-  residualGradient(site: Site, earlier?: GradientPlace, isRead = true): GradientPlace {
-    const { recipe, gpt } = this.run;
-    const elements = this.rows * gpt.width;
-    // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
-    const reader = { block: site.block ?? 0, blocks: gpt.layers };
-    const rounded =
-      isRead && roundsResidualGradient(recipe, reader)
-        ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
-        : undefined;
-    const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
-    return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
-  }
-
-  /** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
-  accumulates({ collected }: GradientPlace): boolean {
-    const { written } = collected;
-    collected.written = true;
-    return written;
-  }
-
   parts(site: Site): readonly ParameterPart[] {
     const parameter = this.run.parameters.get(site.name);
     if (!parameter) throw new RangeError(`There is no parameter ${site.name}`);
@@ -371,10 +330,10 @@ export class Pass {
 
   /** Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns. */
   quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
-    const { scales } = this.run;
-    const scratch = columnScratch(out, elements);
+    const { scales, levels, state } = this.run;
+    const scratch = columnScratch(out, elements) + levelScratch(out);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials };
+    const args = { label, inp, out, elements, partials, levels, state };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 
@@ -383,7 +342,7 @@ export class Pass {
     const { operand, saved, dropped } = place;
     this.quantize(site.name, inp, operand, elements, ...stores);
     const isRemade =
-      this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#recomputing;
+      this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#tape.recomputes;
     if (saved === operand || !isScaled(saved) || dropped || isRemade || !this.trains) return;
     this.quantize(site.name, inp, saved, elements);
   }

@@ -1,5 +1,6 @@
 /** A precision mode as data. The built-in modes are in modes/. */
 import type { FormatId } from './formats.ts';
+import type { Stage } from './levels.ts';
 import { type Master, withMaster } from './masters.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
@@ -81,6 +82,8 @@ export interface RecipeRow {
   /** If several rules match, the last one wins. */
   readonly sites?: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
+  /** The levels of operands that have some, in the order in which a run goes through them; none if absent. */
+  readonly stages?: readonly Stage[];
   /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
   /** Whether public/train_ddp.py resumes its runs; false if absent. */
@@ -97,6 +100,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly storages: RecipeRow['storages'];
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
+  readonly stages: readonly Stage[];
   readonly unsound: boolean;
   readonly inPyTorch: boolean;
   readonly revision: number;
@@ -112,6 +116,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
       .filter((rule) => isGiven(rule, settings))
       .map((rule) => withDelays(rule, settings));
     this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
+    this.stages = row.stages ?? [];
     this.unsound = row.unsound && !isMended(this);
     this.inPyTorch = row.inPyTorch ?? false;
     this.revision = row.revision ?? 1;

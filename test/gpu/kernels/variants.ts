@@ -25,13 +25,16 @@ import {
   type AttentionShape,
   windowElements,
 } from '../../../src/engine/kernels/attentionOptions.ts';
+import { fixedRange } from '../../../src/engine/kernels/fixedMaster.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
+
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import {
   COMPOUND_OPTIMIZERS,
+  OPTIMIZER_TABLE,
   OPTIMIZERS,
-  optimStatesOf,
 } from '../../../src/engine/kernels/optimizers/table.ts';
+import { splitOutliers } from '../../../src/engine/kernels/outliers.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
@@ -80,6 +83,12 @@ const STORED: readonly Stored[] = distinctBy(
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },
+    { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
+    { precision: 'fp16', skip: 'tensor' },
+    { precision: 'fp16', master: 'fx64' },
+    { precision: 'fp16-noscale', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'zero' },
   ],
   ({ precision, ...more }) => {
     const { storages, sites, scaling } = recipeOf(precision);
@@ -148,6 +157,7 @@ export function dispatchesOf(
     attentionVariants(target).forEach(add);
     muonMatmuls(target).forEach(add);
     integerMatmuls(target).forEach(add);
+    outlierSplits(target).forEach(add);
   }
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
@@ -190,7 +200,8 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
     const schedule = buildSchedule(target, tensors, config);
     const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
     const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-    const uploads = tensors.chunks.flatMap(({ master, compute, low }) => [
+    const uploads = tensors.chunks.flatMap(({ master, compute, low, fixed, elements }) => [
+      ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
       convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
       ...(compute
         ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
@@ -219,6 +230,8 @@ const MASTERS: readonly Stored[] = [
   ...(['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const).map((precision) => ({ precision })),
   { precision: 'bf16-pure', master: 'kahan' },
   { precision: 'fp16-pure', master: 'kahan' },
+  { precision: 'fp32', master: 'fx64' },
+  { precision: 'fp16', master: 'fx64' },
 ];
 /** Optimizers whose moments are kept in units of the loss scale. */
 const COMPOUND: Stored = { precision: 'fp16-pure', lossScaling: 'compound' };
@@ -227,8 +240,9 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const stored of [...MASTERS, COMPOUND]) {
     for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
-      for (const optimState of optimStatesOf(optimizer)) {
+      for (const optimState of OPTIMIZER_TABLE[optimizer].optimStates) {
         if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
+        if (stored.master === 'fx64' && optimState === 'fp8') continue;
         const config = {
           ...presetOf('smoke').config,
           batch: 1,
@@ -251,6 +265,18 @@ function muonMatmuls(target: Target): Operation[] {
   const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
   const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
   return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
+}
+
+/** Of evaluation with columns in a wider format. */
+function outlierSplits(target: Target): Operation[] {
+  const [rows, columns] = [8, 16];
+  const tensor = (name: string, type: Tensor['type']): Tensor => ({ name, type, elements: rows * columns });
+  const halves = [tensor('inp', 'bf16'), tensor('regular', 'bf16'), tensor('outliers', 'bf16')] as const;
+  const [inp, regular, outliers] = halves;
+  const partials = tensor('partials', 'f32');
+  return splitOutliers(target, {
+    ...{ label: 'outliers', inp, regular, outliers, partials, rows, columns, threshold: 6 },
+  });
 }
 
 /** Products of 8-bit integers in every layout, whose sums f32 holds and does not hold, and four at a time. */

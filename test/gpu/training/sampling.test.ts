@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileSource } from '../../../src/cli/fileSource.ts';
 import { openGivenModel } from '../../../src/cli/givenModel.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { reportOf, type TrainConfig } from '../../../src/engine/index.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
@@ -55,6 +55,7 @@ const CASES: readonly Pick<TrainConfig, 'precision'>[] = [
   { precision: 'fp8' },
   { precision: 'fp8-delayed', ...LONG },
   { precision: 'fp8-row', ...LLAMA },
+  { precision: 'int8-m', ...LLAMA },
 ];
 
 describe('with and without the cache, the same logits to the bit', () => {

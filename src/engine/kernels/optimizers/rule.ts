@@ -1,7 +1,7 @@
 /** The interface of an optimizer: its states, its scratch, and the operations of an update. */
 import type { Operation, Target } from '../../gpu/operation.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
-import type { MomentFormats, OptimState } from '../../precision/optimStates.ts';
+import type { MomentFormats } from '../../precision/optimStates.ts';
 import type { MasterRounding } from '../../precision/recipes.ts';
 import type { ModelKernels } from '../modelKernels.ts';
 import type { MuonCoefficients, MuonScale } from './muonChoices.ts';
@@ -39,6 +39,8 @@ export interface UpdatePart {
   readonly low: Operand | undefined;
   /** What rounding added to a compensated master, in the master's format. */
   readonly compensation?: Operand | undefined;
+  /** Fixed-point weights of the whole chunk, if the run keeps some. */
+  readonly fixed?: Operand | undefined;
   /** Records of all groups of the chunk, if states are scaled by group. */
   readonly groups: Operand | undefined;
   /** Element of the chunk at which the operands begin. */
@@ -102,12 +104,13 @@ export type UpdateKernels = Pick<ModelKernels, 'matmul'>;
 export interface OptimizerRule {
   /** The states, in the order of the plan and of run files. */
   readonly states: readonly OptimizerState[];
-  /** Values of `--optim-state` that it accepts. */
-  readonly optimStates: readonly OptimState[];
-  /** Whether its states can be kept in units of the loss scale; see compound.ts. */
-  readonly takesCompound?: true;
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
+  /**
+   * Where an update leaves the root mean square of g / max(sqrt(v), epsilon), f32: in the scratch of this name, where a record
+   * of a parameter has so many words, at this word. Absent for rules without a second moment.
+   */
+  readonly rms?: { readonly scratch: string; readonly record: number; readonly word: number };
   /** The scratch that the update of one parameter needs. */
   scratch(parts: readonly Pick<UpdatePart, 'elements'>[], shape: UpdateShape): readonly ScratchSpec[];
   /** Unscales and clips the gradient by the step state's factor, and changes nothing on a skipped step. */
