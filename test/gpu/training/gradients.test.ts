@@ -48,7 +48,8 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase'>>;
+type Kinds = Partial<ModelKinds> &
+  Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase' | 'smoothSwiglu'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
@@ -91,8 +92,8 @@ function referenceOf(
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
-  const { dropout = 0 } = kinds;
-  const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
+  const { dropout = 0, smoothSwiglu = 'off' } = kinds;
+  const model = { config: gptOf(kinds), recipe, dropout, smoothSwiglu, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
     [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
@@ -269,6 +270,8 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp8', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'token' }],
+  ['fp8-delayed', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'channel' }],
   ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
