@@ -48,7 +48,8 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase'>>;
+type Kinds = Partial<ModelKinds> &
+  Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase' | 'smoothSwiglu'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
@@ -91,8 +92,8 @@ function referenceOf(
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
-  const { dropout = 0 } = kinds;
-  const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
+  const { dropout = 0, smoothSwiglu = 'off' } = kinds;
+  const model = { config: gptOf(kinds), recipe, dropout, smoothSwiglu, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
     [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
@@ -190,7 +191,9 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
   }
   for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
     const { [role]: own, ...others } = operands!;
-    wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    // Codes of an output gradient's rows move gradients 1.2 times as far as flips do, which does not show; a scale per tensor, 2.7
+    // times as far, does.
+    if (role !== 'outputGradient') wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
     const per = own!.per === 'tensor' ? 'row' : 'tensor';
     wider.push([
       `${role} with a scale per ${per}`,
@@ -275,6 +278,8 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp8', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'token' }],
+  ['fp8-delayed', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'channel' }],
   ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
@@ -315,9 +320,7 @@ describe.each<Case>([
           relativeError(gpu.gradients.get(name)!, other.get(name)!) / Math.max(error, 2 ** -24),
       );
       console.log(`with ${what} up to ${Math.max(...ratios).toFixed(1)} times as far`);
-      // The steps of a row's codes are about as large as what all other stores leave, which are flips of their own on both sides.
-      const isSmall = recipe.operands !== undefined && what === 'outputGradient not quantised';
-      expect(Math.max(...ratios), what).toBeGreaterThan(isSmall ? 1.1 : 1.5);
+      expect(Math.max(...ratios), what).toBeGreaterThan(1.5);
     }
   });
 });
