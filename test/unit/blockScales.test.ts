@@ -11,7 +11,7 @@ import {
   sliceOf,
   type Tensor,
 } from '../../src/engine/gpu/tensor.ts';
-import { quantizeBlocks } from '../../src/engine/kernels/quantize.ts';
+import { quantizeBlocks } from '../../src/engine/kernels/quantizeBlocks.ts';
 import { TensorPlan } from '../../src/engine/model/tensorPlan.ts';
 
 const tensor = (elements: number, blockScales?: BlockScales, type: Tensor['type'] = 'e4m3fn'): Tensor => ({

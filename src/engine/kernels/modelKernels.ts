@@ -5,7 +5,8 @@ import { cachedAttention } from './cachedAttention.ts';
 import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
-import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { quantizeBlocks } from './quantizeBlocks.ts';
 import { queryKeyBackward, queryKeyForward, queryKeyGains } from './queryKey.ts';
 import {
   columnSum,

@@ -2,7 +2,7 @@
  * One pass through the model while it is built. Layers plan their tensors and emit their operations here, and push their
  * backward pass onto a tape, which exists only while the program is built. Building needs no device.
  */
-import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
+import { RECOMPUTE_LEVELS } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
   type BlockScales,
@@ -17,9 +17,9 @@ import {
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
-import { roundsResidualGradient } from '../precision/recipe.ts';
 import {
   blockScale,
+  contractedRows,
   hasTwoCopies,
   isQuantized,
   type Role,
@@ -31,28 +31,14 @@ import {
   writtenFormat,
 } from '../precision/storage.ts';
 import type { ParameterPart } from './chunks.ts';
+import { type CopyRounding, copyRounding, secondCopy } from './copyRounding.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
 import type { Continuation, PassOptions } from './passOptions.ts';
+import type { Lifetime, Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
 import type { GradientPlace, Value } from './value.ts';
-
-/**
- * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
- * below the named one.
- */
-type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
-
-/** An operand that a layer stores. */
-export interface Place {
-  /** What the forward pass reads. */
-  readonly operand: Operand;
-  /** What the backward pass reads: the same operand, or its second copy. */
-  readonly saved: Operand;
-  /** Whether the backward pass must recompute `saved` alone. */
-  readonly dropped: boolean;
-}
 
 /** Scratch for sums and largest magnitudes that are found in two passes. */
 export const PARTIALS = 'partial sums';
@@ -216,12 +202,16 @@ export class Pass {
   place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
     const storage = this.storage(role, site);
     const two = hasTwoCopies(storage);
-    const scalesAlong = (sums: SumsAlong) => blockScale(storage, elements / this.rows, sums);
+    const width = elements / this.rows;
+    const scalesAlong = (sums: SumsAlong) => blockScale(storage, width, sums);
+    const savedElements = two ? contractedRows(storage, this.rows) * width : elements;
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     // The weight gradient sums over tokens, the forward pass along each of them.
-    const tensor = this.save(at, storage.format, elements, lifetime, scalesAlong(two ? 'columns' : 'rows'));
+    const scales = scalesAlong(two ? 'columns' : 'rows');
+    const tensor = this.save(at, storage.format, savedElements, lifetime, scales);
     if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
-    const saved = this.scaled(site.name, role, site, tensor, elements);
+    const name = two ? secondCopy(site.name) : site.name;
+    const saved = this.scaled(name, role, site, tensor, savedElements);
     if (!two) return { operand: saved, saved, dropped };
     // The next matmul reads it, and nothing after that.
     const shared = this.run.tensorPlan.shared(
@@ -250,7 +240,7 @@ export class Pass {
     if (!isQuantized(this.storage(role, site))) return { operand: inp };
     const place = this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
-    const make = (place: Place) => this.#quantizeCopies(site, inp, place, elements, stored);
+    const make = (place: Place) => this.#quantizeCopies(role, site, inp, place, elements, stored);
     make(place);
     const { operand, saved } = place;
     return { operand, saved, remake: this.remakerOf(place, make) };
@@ -312,25 +302,6 @@ export class Pass {
     return this.run.tensorPlan.shared('logits', name, type, elements);
   }
 
-  /**
-   * Where the gradient of the residual stream is collected, in the form read by the layer that produced the value.
-   * @param earlier the gradient of an earlier value of the stream. Both share one tensor, since an addition passes its gradient
-   * on unchanged
-   * @param isRead whether matmuls read it, and not only a copy that the layer makes
-   */
-  residualGradient(site: Site, earlier?: GradientPlace, isRead = true): GradientPlace {
-    const { recipe, gpt } = this.run;
-    const elements = this.rows * gpt.width;
-    // No matmul reads the gradient of the embedding. It is rounded as in the first block, so that an overflow is found there too.
-    const reader = { block: site.block ?? 0, blocks: gpt.layers };
-    const rounded =
-      isRead && roundsResidualGradient(recipe, reader)
-        ? this.scratch('residual gradient operand', this.storage('outputGradient', reader).format, elements)
-        : undefined;
-    const tensor = this.scratch('residual gradient', this.format('residualGradient'), elements);
-    return { site, tensor, rounded, collected: earlier?.collected ?? { written: false } };
-  }
-
   /** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
   accumulates({ collected }: GradientPlace): boolean {
     const { written } = collected;
@@ -367,26 +338,53 @@ export class Pass {
     }
     const wide = this.wide(role, site, elements);
     this.emit((target, kernels) => kernel(target, kernels, wide));
-    this.#quantizeCopies(site, wide, place, elements, ...stores);
+    this.#quantizeCopies(role, site, wide, place, elements, ...stores);
   }
 
-  /** Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns. */
-  quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
+  /**
+   * Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns.
+   * @param elements of inp
+   */
+  quantize(
+    label: string,
+    inp: Operand,
+    out: Operand,
+    elements: number,
+    rounding: CopyRounding,
+    ...stores: Stored[]
+  ): void {
     const { scales } = this.run;
     const scratch = columnScratch(out, elements);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials };
+    const args = { label, inp, out, elements, partials, ...rounding };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 
   /** The copies of an operand, each from `inp`. A second one is left out where the backward pass makes it, or there is none. */
-  #quantizeCopies(site: Site, inp: Operand, place: Place, elements: number, ...stores: Stored[]): void {
+  #quantizeCopies(
+    role: SiteRole,
+    site: Site,
+    inp: Operand,
+    place: Place,
+    elements: number,
+    ...stores: Stored[]
+  ): void {
     const { operand, saved, dropped } = place;
-    this.quantize(site.name, inp, operand, elements, ...stores);
+    const storage = this.storage(role, site);
+    // A dropped operand is made again as the one that the backward pass reads.
+    const along = hasTwoCopies(storage) && saved === operand ? 'columns' : 'rows';
+    this.quantize(
+      site.name,
+      inp,
+      operand,
+      elements,
+      copyRounding(this, site.name, storage, along),
+      ...stores,
+    );
     const isRemade =
       this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#recomputing;
     if (saved === operand || dropped || isRemade || !this.trains) return;
-    this.quantize(site.name, inp, saved, elements);
+    this.quantize(site.name, inp, saved, elements, copyRounding(this, site.name, storage, 'columns'));
   }
 
   #isKept(lifetime: Lifetime): boolean {

@@ -1,9 +1,18 @@
 /** Operations that quantise operands, and that compute the scales for it. */
 import type { Operation, Target } from '../gpu/operation.ts';
-import { blockScalesOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
+import {
+  blockScalesOf,
+  bytesPerElement,
+  formatOf,
+  type Operand,
+  recordOf,
+  slice,
+  type Tensor,
+} from '../gpu/tensor.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeBlocks, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
+import { delayedScales, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
+import { type QuantizeBlocksArgs, quantizeBlocks } from '../kernels/quantizeBlocks.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
@@ -11,16 +20,18 @@ import type { ScaleTable } from './scales.ts';
  * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale, or scales of blocks or columns.
  * @param table the run's scales; needed only for a tensor scale
  * @param calibrates computes delayed scales from the tensor itself, as current ones
- * @param args `partials` is scratch, which scales of columns need
+ * @param args `partials` is scratch, which scales of columns need; `rounding` and `random` are of blocks
  */
 export function quantize(
   target: Target,
   { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed }: ModelKernels,
   table: ScaleTable | undefined,
   calibrates: boolean,
-  args: { label: string; inp: Operand; out: Operand; elements: number; partials: Tensor | null },
+  args: Pick<QuantizeBlocksArgs, 'label' | 'inp' | 'out' | 'elements' | 'rounding' | 'random'> & {
+    readonly partials: Tensor | null;
+  },
 ): Operation[] {
-  const label = quantizedLabel(args.label);
+  const label = quantizedLabel(args.label, args.out);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
   if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
   const { delayed, amax, scales } = table!;
@@ -33,8 +44,8 @@ function magnitudesOf(table: ScaleTable | undefined): Partial<Pick<ScaleTable, '
   return table ? { amax: table.amax, scales: table.scales } : {};
 }
 
-function quantizedLabel(name: string): string {
-  return `${name} in 8 bits`;
+function quantizedLabel(name: string, out: Operand): string {
+  return `${name} in ${8 * bytesPerElement(formatOf(out))} bits`;
 }
 
 /**
@@ -78,11 +89,12 @@ export function quantizeWeights(
     table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
   return [
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
-    ...computeWeights.flatMap(({ name, master, weight }): Operation[] => {
-      const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
+    ...computeWeights.flatMap(({ name, master, weight, rounding }): Operation[] => {
+      const label = quantizedLabel(name, weight);
+      const args = { label, inp: master, out: weight, elements: master.elements };
       const blockScales = blockScalesOf(weight);
       if (blockScales?.columns) return quantizeColumns(target, { ...args, partials: partials! });
-      if (blockScales) return quantizeBlocks(target, { ...args, ...magnitudesOf(table) });
+      if (blockScales) return quantizeBlocks(target, { ...args, rounding, ...magnitudesOf(table) });
       return weight.scale
         ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];

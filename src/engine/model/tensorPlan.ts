@@ -69,9 +69,18 @@ export class TensorPlan {
 }
 
 function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boolean {
-  return a?.block === b?.block && a?.columns === b?.columns && a?.as === b?.as && a?.part === b?.part;
+  return (
+    a?.block === b?.block &&
+    a?.columns === b?.columns &&
+    a?.tile?.rows === b?.tile?.rows &&
+    a?.tile?.columns === b?.tile?.columns &&
+    a?.tile?.width === b?.tile?.width &&
+    a?.as === b?.as &&
+    a?.part === b?.part
+  );
 }
 
-function inWords({ block, columns }: BlockScales): string {
+function inWords({ block, columns, tile }: BlockScales): string {
+  if (tile) return ` with a scale for each ${tile.rows} x ${tile.columns} of ${tile.width}`;
   return columns === undefined ? ` with a scale for each ${block}` : ` with scales of ${columns} columns`;
 }

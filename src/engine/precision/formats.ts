@@ -11,7 +11,7 @@ import {
 } from './simulated.ts';
 
 /** The formats in the table. */
-export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2';
+export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2' | 'e2m1fn';
 /** A format in the table, or one that is computed from its name. */
 export type FormatId = NamedFormat | SimulatedFormat;
 
@@ -101,6 +101,15 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
     flushSubnormals: false,
     saturates: true,
   },
+  e2m1fn: {
+    id: 'e2m1fn',
+    bytes: 0.5,
+    exponentBits: 2,
+    mantissaBits: 1,
+    overflowBits: 0x40e00000,
+    flushSubnormals: false,
+    saturates: true,
+  },
 };
 
 /**
@@ -131,9 +140,10 @@ export function formatInfo(id: FormatId): NumberFormat {
   return Object.hasOwn(FORMATS, id) ? FORMATS[id as NamedFormat] : simulatedFormat(id as SimulatedFormat);
 }
 
-/** The largest finite value of a format. All but e4m3fn reserve the top exponent for infinity and NaN. */
+/** The largest finite value of a format. All but e4m3fn and e2m1fn reserve the top exponent for infinity and NaN. */
 export function largestFinite(format: FormatId): number {
   if (format === 'e4m3fn') return 448;
+  if (format === 'e2m1fn') return 6;
   const { exponentBits, mantissaBits } = formatInfo(format);
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
 }
@@ -149,6 +159,7 @@ export type Prelude =
   | 'bf16'
   | 'e4m3fn'
   | 'e5m2'
+  | 'e2m1fn'
   | SimulatedFormat;
 
 /** The storage prelude of a format. @param half how the run stores half-precision values */

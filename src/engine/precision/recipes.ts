@@ -3,7 +3,15 @@ import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
 import { mixed } from './mixedPrecision.ts';
 import { type NamedMode, ROWS } from './modes/families.ts';
-import { delayedScaling, hasRuleFor, type QuantizeSettings, RecipeOf, UNSCALED } from './recipe.ts';
+import {
+  delayedScaling,
+  hasRuleFor,
+  hasScaleRule,
+  type QuantizeSettings,
+  RecipeOf,
+  type RecipeSettings,
+  UNSCALED,
+} from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -75,7 +83,7 @@ export function recipeFor(
   config: {
     readonly precision: PrecisionMode;
     readonly rounding?: Rounding | null;
-  } & Partial<QuantizeSettings>,
+  } & Partial<RecipeSettings>,
 ): Recipe {
   const { precision, rounding } = config;
   if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
@@ -90,6 +98,21 @@ export function quantizesHead(mode: PrecisionMode): boolean {
 /** Whether a mode can store the inputs of GELU and layer norm with block scales. */
 export function groupsActivations(mode: PrecisionMode): boolean {
   return hasRuleFor(recipeOf(mode).row, 'quantizeActivations');
+}
+
+/** Whether a mode has powers of two for blocks, and the rule for them can be set. */
+export function rulesScales(mode: PrecisionMode): boolean {
+  return hasScaleRule(recipeOf(mode).row);
+}
+
+/** The modes with a part that the setting switches off. */
+export function switches(setting: keyof QuantizeSettings): (mode: PrecisionMode) => boolean {
+  return (mode) => hasRuleFor(recipeOf(mode).row, setting);
+}
+
+/** Whether a mode keeps a number of last blocks in bf16, which can be set. */
+export function keepsBlocks(mode: PrecisionMode): boolean {
+  return recipeOf(mode).row.lastBlocks !== undefined;
 }
 
 /** Whether a mode has delayed scales, whose options can then be set. */

@@ -1,6 +1,15 @@
+import { streamOf } from '../core/rng.ts';
 import type { DescribedRole, ModeDescription, Quantization } from '../precision/description.ts';
 import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
+import type { ScaleRule } from '../precision/storage.ts';
+import {
+  type BlockFormat,
+  type StoredBlocks,
+  storedInBlocks,
+  transformedRows,
+  windowBits,
+} from './blockScales.ts';
 import { roundTo } from './rounding.ts';
 import { currentScale, quantized, quantizedByColumn, quantizedInGroups } from './tensorScale.ts';
 
@@ -12,13 +21,40 @@ export interface Rounding
   extends Pick<ModeDescription<string>, 'roles'>,
     Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
   readonly quantization?: Quantization;
+  /** In place of `quantization`. */
+  readonly blocks?: BlockQuantization;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
 
-/** What a block rounds. */
-export function roundingOfBlock(recipe: Rounding, isLast: boolean): Rounding {
-  return isLast ? { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } } : recipe;
+/** Operands with a scale for each block along the sums of a product. */
+export interface BlockQuantization {
+  readonly formats: Readonly<Record<'activation' | 'weight' | 'outputGradient', FormatId>>;
+  /** Elements of a block, and rows and columns of the squares of weights where they have squares. */
+  readonly length: number;
+  readonly squares: boolean;
+  readonly scale: BlockFormat['scale'];
+  /** What no matmul reads, in E4M3. */
+  readonly preActivation: { readonly length: number; readonly rule: ScaleRule | null } | null;
+  /** Of both operands of dW. */
+  readonly transform: boolean;
+  /** Of output gradients. */
+  readonly stochastic: boolean;
+  /** Last blocks of the model whose operands are not quantised. */
+  readonly kept: number;
+}
+
+/** What block `layer` of `layers` rounds. */
+export function roundingOfBlock(recipe: Rounding, layer: number, layers: number): Rounding {
+  const { blocks, ...unquantised } = recipe;
+  if (blocks && layer >= layers - blocks.kept) return unquantised;
+  if (layer < layers - 1) return recipe;
+  return { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } };
+}
+
+/** Whether matmuls read quantised operands. */
+export function quantizes({ quantization, blocks }: Pick<Rounding, 'quantization' | 'blocks'>): boolean {
+  return quantization !== undefined || blocks !== undefined;
 }
 
 /** Rounds `values` in place as a kernel that stores a tensor of this role does, and returns them. */
@@ -28,7 +64,16 @@ export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
   /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
-  readonly onStore?: (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId) => void;
+  readonly onStore?: (
+    role: DescribedRole | QuantizedRole,
+    values: Float64Array,
+    format: FormatId,
+    /** What the codes of blocks were multiplied by. */
+    inverses?: Float64Array,
+  ) => void;
+  /** Windows of the batch, and rows of each: what is rounded stochastically follows from them. */
+  readonly windows?: Parameters<typeof windowBits>[0];
+  readonly context?: number;
   /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
   readonly scales?: ReadonlyMap<string, number>;
 }
@@ -53,13 +98,13 @@ export interface Copies {
 
 /** {@link quantizeOf} for both products of an operand. */
 export function quantizeBothOf(
-  recipe: Pick<Rounding, 'quantization'>,
+  recipe: Pick<Rounding, 'quantization' | 'blocks'>,
   options: StoreOptions = {},
 ): (...args: Parameters<Quantize>) => Copies {
   const quantize = quantizeOf(recipe, options);
   return (role, name, values, count) => {
     const rows = quantize(role, name, values, count, 'rows');
-    const two = recipe.quantization?.scale?.per === 'contraction';
+    const two = recipe.blocks !== undefined || recipe.quantization?.scale?.per === 'contraction';
     return { rows, columns: two ? quantize(role, name, values, count, 'columns') : rows };
   };
 }
@@ -68,9 +113,11 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization }: Pick<Rounding, 'quantization'>,
-  { onStore, scales }: StoreOptions = {},
+  { quantization, blocks }: Pick<Rounding, 'quantization' | 'blocks'>,
+  options: StoreOptions = {},
 ): Quantize {
+  if (blocks) return quantizeBlocksOf(blocks, options);
+  const { onStore, scales } = options;
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
   const { per, as } = quantization.scale ?? { per: 'tensor', as: 'pow2' };
@@ -102,6 +149,48 @@ export function quantizeOf(
       format,
     );
     return copy;
+  };
+}
+
+function quantizeBlocksOf(
+  blocks: BlockQuantization,
+  { onStore, windows, context = 0 }: StoreOptions,
+): Quantize {
+  const { length, squares, scale, transform, stochastic } = blocks;
+  return (role, name, values, rows, sumsAlong = 'rows') => {
+    if (role === 'normInput') return values;
+    const width = values.length / rows;
+    const along = sumsAlong === 'columns';
+    const pre = blocks.preActivation;
+    if (role === 'preActivation') {
+      if (!pre) return values;
+      const e4m3 = {
+        format: 'e4m3fn',
+        rows: 1,
+        columns: pre.length,
+        scale: { as: 'e8m0', rule: pre.rule },
+      } as const;
+      return stored(storedInBlocks(values, width, e4m3), 'e4m3fn');
+    }
+    const format = blocks.formats[role];
+    if (format === 'f32') return values;
+    const isSquare = squares && role === 'weight';
+    const shape = {
+      rows: along || isSquare ? length : 1,
+      columns: along && !isSquare ? 1 : length,
+    };
+    const isMixed = transform && along && role !== 'weight';
+    const source = isMixed ? transformedRows(values, width) : values;
+    const isRandom = stochastic && role === 'outputGradient' && windows !== undefined;
+    const random = isRandom
+      ? windowBits(windows, context, width, streamOf(along ? `${name} for dW` : name))
+      : undefined;
+    return stored(storedInBlocks(source, width, { format, scale, ...shape }, random), format);
+
+    function stored({ values: read, inverses }: StoredBlocks, format: FormatId): Float64Array {
+      onStore?.(role, read.slice(), format, inverses);
+      return read;
+    }
   };
 }
 

@@ -41,6 +41,7 @@ import {
   takeSteps,
   withTrainer,
 } from './helper.ts';
+import { alternatives, LAST_BLOCK, roundingOf } from './roundings.ts';
 import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
@@ -85,9 +86,14 @@ function referenceOf(
   let squares = 0;
   let counting = true;
   const longestSum = Math.max(4 * TINY.width, 2 * mlpWidth(gptOf(kinds)));
-  const onStore = (role: DescribedRole | QuantizedRole, values: Float64Array, format: FormatId): void => {
+  const onStore = (
+    role: DescribedRole | QuantizedRole,
+    values: Float64Array,
+    format: FormatId,
+    inverses?: Float64Array,
+  ): void => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format, longestSum);
+    squares = afterStore(Math.sqrt(squares), values, format, longestSum, inverses);
   };
   const { dropout = 0 } = kinds;
   const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
@@ -147,61 +153,6 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
 
-/**
- * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
- * quantised role not quantised.
- */
-function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, lastBlock } = recipe;
-  const seen: DescribedRole[] = [
-    'activation',
-    'outputGradient',
-    'residual',
-    'residualGradient',
-    'attention',
-    'preActivation',
-    'gradient',
-  ];
-  // With the head quantised too, no matmul reads a weight in the role's own format.
-  if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
-  const changed = (role: DescribedRole, format: FormatId): [string, Rounding] => [
-    `${role} in ${format}`,
-    { ...recipe, roles: { ...roles, [role]: format } },
-  ];
-  const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
-  if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
-  for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
-    if (role === 'normInput' && quantization!.activations === 'tensor') continue;
-    const formats = { ...quantization!.formats, [role]: 'f32' as const };
-    wider.push([`${role} not quantised`, { ...recipe, quantization: { ...quantization!, formats } }]);
-  }
-  if (quantization?.activations === '1x16')
-    wider.push([
-      'one scale a tensor',
-      { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
-    ]);
-  if (quantization?.scale?.per === 'contraction') {
-    const { scale: _, ...byTensor } = quantization;
-    wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
-  }
-  if (quantization?.head)
-    wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
-  if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
-  return wider;
-}
-
-/** What the reference rounds. Where a mode names places, by hand. */
-function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
-  const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode);
-  return sites ? LAST_BLOCK.rounding : rounding;
-}
-
-const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
-  mode: 'bf16-last-fp32',
-  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
-};
-
 /** Kinds of scales that no mode of the table has. */
 const SCALES: readonly OperandScale[] = [
   { per: 'contraction', as: 'f32' },
@@ -258,6 +209,11 @@ describe.each<Case>([
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
+  ['mxfp8', 'auto', undefined, { scaleRule: 'floor' }],
+  ['mxfp4', 'auto', undefined, { ...OTHER_KINDS[0] }],
+  ['nvfp4', 'auto'],
+  ['nvfp4', 'auto', undefined, { keepBf16: 0, fp4Rht: 'off', fp4TwoD: 'off' }],
+  ['nvfp4', 'auto', undefined, { ...OTHER_KINDS[1], fp4Sr: 'off', dropout: 0.2 }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
   ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],

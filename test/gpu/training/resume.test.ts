@@ -61,6 +61,10 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   'bf16-last-fp32': ['fp8', 'stable-adamw'],
   fp8: ['f32', 'adamw'],
   'fp8-delayed': ['f32', 'adamw'],
+  mxfp8: ['f32', 'adamw'],
+  'fp8-block': ['bf16', 'adamw'],
+  mxfp4: ['fp8', 'adamw'],
+  nvfp4: ['f32', 'adamw'],
   'fp8-row': ['fp8', 'adamw'],
 };
 

@@ -22,8 +22,15 @@ import { type FormatId, formatInfo } from '../../../src/engine/precision/formats
 /**
  * What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared.
  * @param longestSum products of the longest f32 sum, K above
+ * @param inverses what the codes of blocks were multiplied by; 1 where left out
  */
-export function afterStore(d: number, values: Float64Array, format: FormatId, longestSum: number): number {
+export function afterStore(
+  d: number,
+  values: Float64Array,
+  format: FormatId,
+  longestSum: number,
+  inverses?: Float64Array,
+): number {
   const { mantissaBits, exponentBits, flushSubnormals } = formatInfo(format);
   const before = d * d + longestSum * 2 ** -46;
   const norm = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
@@ -31,9 +38,11 @@ export function afterStore(d: number, values: Float64Array, format: FormatId, lo
   const smallest = 2 ** (2 - 2 ** (exponentBits - 1));
   let ulps = 0;
   let lowest = 0;
-  for (const value of values) {
-    const magnitude = Math.max(smallest, Math.abs(value));
-    ulps += (2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
+  for (const [i, value] of values.entries()) {
+    const inverse = inverses?.[i] ?? 1;
+    if (inverse === 0) continue;
+    const magnitude = Math.max(smallest, Math.abs(value) / inverse);
+    ulps += (inverse * 2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
     if (value !== 0 && magnitude < 2 * smallest) lowest++;
   }
   const U = Math.sqrt(ulps) / norm;

@@ -4,6 +4,7 @@ import { dropoutAt, droppedGradient } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
+import { residualGradient } from '../residualGradient.ts';
 import { Site } from '../site.ts';
 import type { Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -61,7 +62,7 @@ export class Embedding implements Layer {
         ),
       activation(site, out),
     );
-    const gradient = pass.residualGradient(site, undefined, dropout === undefined);
+    const gradient = residualGradient(pass, site, undefined, dropout === undefined);
     pass.onBackward(() => {
       this.#backward(pass, dropout ? droppedGradient(pass, gradient, dropout, width) : gradient);
     });

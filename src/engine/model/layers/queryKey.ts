@@ -4,7 +4,8 @@ import type { AttentionShape } from '../../kernels/attentionOptions.ts';
 import { gainPartials } from '../../kernels/queryKey.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
-import type { Pass, Place } from '../pass.ts';
+import type { Pass } from '../pass.ts';
+import type { Place } from '../place.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores } from '../value.ts';
 

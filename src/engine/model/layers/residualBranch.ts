@@ -4,6 +4,7 @@ import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
+import { residualGradient } from '../residualGradient.ts';
 import type { Site } from '../site.ts';
 import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
@@ -51,7 +52,7 @@ export class ResidualBranch implements Layer {
     const dropout = dropoutAt(pass, projection);
     // Else matmuls read what is scaled or dropped of it, which is rounded then.
     const isRead = this.#scale === null && dropout === undefined;
-    const gradient = pass.residualGradient(projection, residual.gradient, isRead);
+    const gradient = residualGradient(pass, projection, residual.gradient, isRead);
     const stored = activation(site, sum, 'out', `residual after ${site.name}`);
     if (!this.#scale) {
       this.#projection.forward(pass, x, sum, gradient, { residual: residual.operand, dropout }, stored);
