@@ -70,6 +70,7 @@ export default defineConfig({
         test: {
           name: 'llama-cpp',
           include: ['test/llamaCpp/*.test.ts'],
+          env: gpuEnv(),
           testTimeout: TEST_MS,
           hookTimeout: TEST_MS,
           sequence: { groupOrder: 7 },

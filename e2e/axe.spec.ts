@@ -15,15 +15,24 @@ async function expectAccessible(page: Page, where: string): Promise<void> {
   }
 }
 
-test('axe finds no accessibility violations on the Train and Runs screens, in both themes, before and after a run', async ({
+test('axe finds no accessibility violations on the Train, Sweep and Runs screens, in both themes, before and after a run', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&modes=fp16,fp16-noscale');
   await expect(page.getByTestId('adapter')).toBeVisible();
+  for (const fold of ['mode-guide', 'group-blocks', 'from-file', 'largest-batch', 'device']) {
+    await page.getByTestId(fold).click();
+  }
+  for (const inside of ['guide-fp32', 'model-url', 'budget-mode-fp32', 'device-modes']) {
+    await expect(page.getByTestId(inside)).toBeVisible();
+  }
   await expectAccessible(page, 'Train, idle');
   await page.getByTestId('train').click();
   await reach(page, 'done');
   await expectAccessible(page, 'Train, after a run');
+  await page.getByTestId('tab-sweep').click();
+  await expect(page.getByTestId('sweep-rates')).toBeVisible();
+  await expectAccessible(page, 'Sweep');
   await page.getByTestId('tab-runs').click();
   await expect(page.getByTestId('choose-run')).toHaveCount(2); // the screen is a separate chunk
   for (const index of [0, 1]) await page.getByTestId('choose-run').nth(index).check();

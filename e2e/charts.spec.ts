@@ -142,6 +142,13 @@ test('every chart option works', async ({ page }) => {
     expect(png.content.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
     expect(png.content.readUInt32BE(16)).toBeGreaterThan(600); // width
     expect(png.content.length).toBeGreaterThan(5000);
+
+    const svg = await saved(page, 'svg-loss');
+    expect(svg.name).toBe('halfstep-loss.svg');
+    // It stands alone: the title and colours are in it.
+    expect(svg.content.toString('utf8')).toMatch(
+      /^<svg xmlns="[^"]+"[\s\S]*>Loss[^<]*<\/text>[\s\S]*<path [^>]*stroke="rgb/,
+    );
   });
 
   await test.step('nothing is cut off at 375 px with table and menu open, and the options survive a reload', async () => {

@@ -132,7 +132,7 @@ test('a run moves from the page to the command line and back with identical bits
   ).toEqual(
     [
       ...['README.md', 'README.txt', 'config.json', 'model.safetensors', 'run.safetensors', 'text.txt'],
-      ...['tokenizer.json', 'tokenizer_config.json', 'train_ddp.py'],
+      ...['tokenizer.json', 'tokenizer_config.json', 'train_ddp.py', 'halfstep_model.py'],
     ].sort(),
   );
   expect(JSON.parse(new TextDecoder().decode(inside('config.json')))).toMatchObject({

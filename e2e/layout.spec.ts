@@ -56,3 +56,15 @@ test('the theme follows the system until one is chosen, and the choice survives 
   await expect(page.getByLabel('Dark')).toBeChecked();
   expect(await background()).toBe(dark);
 });
+
+test('settings survive a reload, and an address has its own', async ({ page }) => {
+  await page.goto('/?preset=smoke&precision=fp32');
+  await page.getByTestId('precision').selectOption('bf16');
+  await page.getByTestId('steps').fill('123');
+  await page.reload();
+  await expect(page.getByTestId('precision')).toHaveValue('bf16');
+  await expect(page.getByTestId('steps')).toHaveValue('123');
+  await page.goto('/?preset=smoke&precision=fp16');
+  await expect(page.getByTestId('precision')).toHaveValue('fp16');
+  await expect(page.getByTestId('steps')).not.toHaveValue('123');
+});

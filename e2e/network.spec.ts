@@ -54,7 +54,12 @@ test('a complete session requests nothing from other hosts but the text whose ad
   const others = requested.filter((url) => !own.includes(url) && !/^(data|blob):/.test(url));
   expect(others).toEqual(['https://texts.example/verse.txt']);
   // The worker's requests are among those observed.
-  for (const file of [/\/texts\/moby-dick\.txt$/, /\/train_ddp\.py$/, /\/r50k_base-[^/]+\.js$/]) {
+  for (const file of [
+    /\/texts\/moby-dick\.txt$/,
+    /\/train_ddp\.py$/,
+    /\/halfstep_model\.py$/,
+    /\/r50k_base-[^/]+\.js$/,
+  ]) {
     expect(own.some((url) => file.test(url))).toBe(true);
   }
 });

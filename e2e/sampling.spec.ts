@@ -21,8 +21,14 @@ test('samples appear during the run, each with its step and loss, and a token sh
     }
   }
   await expect(page.getByTestId('sample-fp32-1')).toBeVisible();
-  await page.getByTestId('sample-fp32').locator('[data-token="5"]').hover();
+  const token = (index: number) => page.getByTestId('sample-fp32').locator(`[data-token="${index}"]`);
   const chances = page.getByTestId('token-chances');
+  // Pointing alone moves nothing on the page.
+  await token(5).hover();
+  await expect(chances).toHaveCount(0);
+  await token(4).click();
+  await expect(chances).toContainText('Token 5 of 12');
+  await token(5).hover();
   await expect(chances).toContainText('Token 6 of 12');
   await expect(chances.getByRole('listitem')).toHaveCount(10);
   // By keyboard, from token to token.

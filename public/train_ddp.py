@@ -5,9 +5,10 @@
 Weights, Adam's moments, loss scale, schedule and batches go on where they were: every process takes its share of each
 micro-batch's windows. Started without torchrun, one process trains alone. Modes fp32, tf32, bf16 and fp16 (autocast; fp16
 needs CUDA). As in Halfstep, a step whose gradients are not finite is skipped in every mode: weights, moments and schedule
-stay as they are. In fp16 the loss scale then halves; the other modes end after ten skips in a row. The result is for
-`npm run train -- --init`, and for other tools that read GPT-2's names. Needs PyTorch 1.13 or later, nothing else.
-`npm run test:ddp` holds it against Halfstep with two processes.
+stay as they are. In fp16 the loss scale then halves; the other modes end after ten skips in a row. Models are GPT-2's,
+Llama's and Qwen's; a setting that is not computed here is refused by its name. The result, under the names of the model's
+family in Hugging Face's libraries, is for `npm run train -- --init`. Needs PyTorch 1.13 or later and
+halfstep_model.py beside it, nothing else. `npm run test:ddp` compares it with Halfstep, with two processes.
 """
 
 import argparse
@@ -20,15 +21,11 @@ import sys
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-MODES = ("fp32", "tf32", "bf16", "fp16")
+from halfstep_model import OLDER, Gpt, Refused, family_of, refuse_settings, write_model
+
 TOKENIZERS = ("char", "byte")
-# Options of the model and of its loss, each with the only value that is computed here.
-OTHER_OPTIONS = dict(normEpsilon=1e-5, intermediate=None, position="learned", keyValueHeads=None, headSize=None,
-                     qkNorm=False, biases="all", attentionSoftCap=0, logitSoftCap=0, layerScale=None, zLoss=0)
 U32 = 0xFFFFFFFF
 SCALE_FLOOR, SCALE_CEILING = 1.0, 2.0**24
 MAX_SKIPS_WITHOUT_SCALER = 10
@@ -61,24 +58,9 @@ def read_run(path):
         fail(f"{path} is no run of Halfstep: give a file that was written with --save.")
     if run.get("version") != 1:
         fail(f"the run has format version {run.get('version')}, and only 1 is read.")
-    config, kind = run["config"], run["tokenizer"]["kind"]
-    if config["precision"] not in MODES or config["optimState"] != "f32" or config["optimizer"] != "adamw":
-        fail(f"mode {config['precision']} with {config['optimizer']} in {config['optimState']}: "
-             f"only {', '.join(MODES)} with adamw in f32 can go on here.")
-    norm, mlp = config.get("norm", "layernorm"), config.get("mlp", "gelu")
-    if (norm, mlp) != ("layernorm", "gelu"):
-        fail(f"the model has norm {norm} and mlp {mlp}: only layernorm with gelu can go on here.")
-    for name, only in OTHER_OPTIONS.items():
-        if config.get(name, only) != only:
-            fail(f"the run has {name} {config[name]}: only {only} can go on here.")
-    if config.get("lrSchedule", "cosine") != "cosine":
-        fail(f"the learning rate schedule is {config['lrSchedule']}: only cosine can go on here.")
-    if config.get("dropout", 0) != 0:
-        fail(f"the run has dropout {config['dropout']}, which drops what Halfstep's own random bits say: only 0 can go on here.")
-    if config.get("mupBase") is not None:
-        fail(f"the run was initialised with muP (mup {config['mupBase']}), whose learning rates differ by tensor: only runs without it can go on here.")
-    if config.get("emaDecay", 0) != 0:
-        fail(f"the run averages its weights (ema-decay {config['emaDecay']}): only runs without an average can go on here.")
+    run["config"] = config = {**OLDER, **run["config"]}
+    refuse_settings(config)
+    kind = run["tokenizer"]["kind"]
     if kind not in TOKENIZERS:
         fail(f"the tokenizer is {kind}: only {' and '.join(TOKENIZERS)} can go on here.")
     tensors = {}
@@ -91,21 +73,6 @@ def read_run(path):
         elif name == "step_state":
             (skips,) = struct.unpack_from("<I", data, 8 + size + start + 4 * CONSECUTIVE_SKIPS)
     return tensors, run, skips
-
-
-def write_weights(path, tensors, metadata):
-    header, offset = {"__metadata__": metadata}, 0
-    for name, tensor in tensors.items():
-        end = offset + 4 * tensor.numel()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path + ".tmp", "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for tensor in tensors.values():
-            file.write(tensor.contiguous().numpy().tobytes())
-    os.replace(path + ".tmp", path)
 
 
 def fingerprint(data):
@@ -166,43 +133,6 @@ def batch_at(tokens, index, config, rank, world):
     context, batch = config["context"], config["batch"]
     starts = [window_start(index * batch + i, config, len(tokens) - context) for i in range(rank, batch, world)]
     return tuple(torch.stack([tokens[s + shift : s + shift + context] for s in starts]) for shift in (0, 1))
-
-
-class Gpt(nn.Module):
-    """GPT-2 under its checkpoint's names, matrices (in, out); vocabulary matrices keep their padding rows."""
-
-    def __init__(self, tensors, config, vocabulary):
-        super().__init__()
-        self.config, self.vocabulary = config, vocabulary
-        self.names = [name for name in tensors if not name.startswith("adam.") and f"adam.m.{name}" in tensors]
-        for name in self.names:
-            self.register_parameter(name.replace(".", "/"), nn.Parameter(tensors[name].clone()))
-
-    def of(self, name):
-        return self._parameters[name.replace(".", "/")]
-
-    def norm(self, x, name):
-        return F.layer_norm(x, x.shape[-1:], self.of(f"{name}.weight"), self.of(f"{name}.bias"), 1e-5)
-
-    def linear(self, x, name):
-        return F.linear(x, self.of(f"{name}.weight").T, self.of(f"{name}.bias"))
-
-    def forward(self, tokens, targets):
-        (B, T), H = tokens.shape, self.config["heads"]
-        x = F.embedding(tokens, self.of("wte.weight")) + self.of("wpe.weight")[:T]
-        causal = torch.ones(T, T, dtype=torch.bool, device=x.device).tril()
-        for layer in range(self.config["layers"]):
-            h = f"h.{layer}"
-            qkv = self.linear(self.norm(x, f"{h}.ln_1"), f"{h}.attn.c_attn")
-            q, k, v = qkv.view(B, T, 3, H, -1).permute(2, 0, 3, 1, 4)
-            scores = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~causal, float("-inf"))
-            attended = (scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(B, T, -1)
-            x = x + self.linear(attended, f"{h}.attn.c_proj")
-            hidden = F.gelu(self.linear(self.norm(x, f"{h}.ln_2"), f"{h}.mlp.c_fc"), approximate="tanh")
-            x = x + self.linear(hidden, f"{h}.mlp.c_proj")
-        head = self.of("wte.weight" if self.config["tied"] else "lm_head.weight")[: self.vocabulary]
-        logits = F.linear(self.norm(x, "ln_f"), head)
-        return F.cross_entropy(logits.view(B * T, -1).float(), targets.reshape(-1))
 
 
 def adamw_of(model, tensors, config, applied):
@@ -300,6 +230,8 @@ def main():
     cuda = torch.cuda.is_available()
     if config["precision"] == "fp16" and not cuda:
         fail("fp16 needs CUDA; the run's mode cannot be computed on this CPU.")
+    if args.out:
+        family_of(config)  # refuses models of no family before they are trained
     tokens, vocabulary = read_tokens(args.data, run)
 
     rank, world = begin_processes("nccl" if cuda else "gloo")
@@ -330,9 +262,9 @@ def main():
             last = i == accumulation - 1
             with contextlib.nullcontext() if last else replica.no_sync():
                 with torch.autocast(device.type, dtype=half or torch.bfloat16, enabled=half is not None):
-                    loss = replica(*(part.to(device) for part in batch)) / accumulation
-                (loss * scale).backward()
-            total += loss.detach()
+                    loss, optimised = replica(*(part.to(device) for part in batch))
+                (optimised / accumulation * scale).backward()
+            total += loss.detach() / accumulation
         dist.all_reduce(total)
         norm = unscaled_norm(parameters, scale)
         # What one process finds, all skip: their weights stay the same.
@@ -359,8 +291,7 @@ def main():
         for name in ("wte.weight", "lm_head.weight"):
             if name in weights:
                 weights[name] = weights[name][:vocabulary]
-        tokenizer = json.dumps(run["tokenizer"])
-        write_weights(args.out, weights, {"format": "pt", "n_head": str(config["heads"]), "halfstep.tokenizer": tokenizer})
+        write_model(args.out, weights, config, vocabulary, run["tokenizer"])
     dist.destroy_process_group()
     if not dynamic and skips >= MAX_SKIPS_WITHOUT_SCALER:
         where = f" They are in {args.out}." if args.out else ""
@@ -369,4 +300,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Refused as refusal:
+        fail(refusal)

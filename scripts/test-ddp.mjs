@@ -146,6 +146,54 @@ async function resumes(mode, bound) {
   return saved;
 }
 
+/** Blocks of other models: every option that the program computes is in one of them, and not with its usual value. */
+const BLOCKS = {
+  llama:
+    '--norm rmsnorm --norm-epsilon 1e-6 --position rope --rope-base 500 --rope-scaling llama3:8:1:4:16 --mlp swiglu --biases none --kv-heads 1 --intermediate 80 --untied --z-loss 0.01',
+  'qwen 2': '--norm rmsnorm --position rope --mlp geglu --biases qkv --kv-heads 1',
+  'qwen 3': '--norm rmsnorm --position rope --mlp swiglu --biases none --qk-norm --head-size 24',
+  'llama with biases': '--norm rmsnorm --position rope --mlp swiglu --biases all',
+  'gpt2 with ReLU²': '--mlp relu2 --norm-epsilon 1e-3 --intermediate 96',
+};
+/** No family of models has them, so that the weights cannot be written as a model. */
+const UNWRITTEN = {
+  'soft caps and layer scale':
+    '--attention-soft-cap 1.5 --logit-soft-cap 2 --layer-scale 0.5 --z-loss 0.01 --norm rmsnorm --qk-norm --biases qkv',
+};
+const BLOCK_STEPS = 10;
+
+/** Checks ten steps of a run with other blocks, and that the model that PyTorch wrote predicts as it did. */
+async function otherBlocks(name, options, mode, bound, isWritten) {
+  const saved = join(folder, 'blocks.safetensors');
+  const out = join(folder, 'blocks-out.safetensors');
+  const given = `--preset smoke --warmup 2 --accum 2 --eval-every 0 --precision ${mode} --steps 2 ${options}`;
+  await trained(...given.split(' '), '--save', saved);
+  const steps = ['--steps', String(2 + BLOCK_STEPS)];
+  const here = await trained('--resume', saved, ...steps);
+  const more = [saved, '--data', text, ...steps];
+  const there = await together(...more, ...(isWritten ? ['--out', out] : []));
+  compare(`${mode}, ${name}`, here, there, 3, 2 + BLOCK_STEPS, bound);
+  if (!isWritten) {
+    const { code, messages } = await run(PYTHON, [PROGRAM, ...more, '--out', out], alone());
+    check(code === 1 && messages.includes('attention-soft-cap 1.5'), messages.trim().split('\n').at(-1));
+    return;
+  }
+  const loss = async (...model) => {
+    const asked = ['evaluate', ...model, '--precision', 'fp32', '--data', text, '--json'];
+    const { code, out, messages } = await run(process.execPath, [script('cli.mjs'), ...asked]);
+    if (code !== 0) throw new Error(`${asked.join(' ')} exits with ${code}:\n${messages}`);
+    return JSON.parse(out.trim().split('\n').at(-1)).loss;
+  };
+  const resumed = join(folder, 'blocks-here.safetensors');
+  await trained('--resume', saved, ...steps, '--save', resumed);
+  const [written, own] = [await loss('--init', out), await loss('--resume', resumed)];
+  const error = Math.abs(written - own);
+  check(
+    error <= bound,
+    `${mode}, ${name}: the written model's loss differs by ${error.toExponential(1)}, bound ${bound}`,
+  );
+}
+
 /** Writes a copy of the run with one row of a tensor made infinite. */
 function poisoned(path, name, row) {
   const bytes = readFileSync(path);
@@ -187,10 +235,13 @@ async function skipsAll(mode, saved) {
 
 /** Checks that user errors give a one-line message without a traceback. */
 async function refuses(saved) {
+  const other = join(folder, 'other.safetensors');
+  await trained('--preset', 'smoke', '--steps', '1', '--dropout', '0.1', '--save', other);
   const cases = {
     'no MASTER_ADDR': [[saved, '--data', text, '--steps', '18'], { RANK: '0', WORLD_SIZE: '1' }],
     'cannot read': [[saved, '--data', join(folder, 'none.txt'), '--steps', '18'], {}],
     'no run of Halfstep': [[text, '--data', text], {}],
+    'dropout 0.1': [[other, '--data', text, '--steps', '18'], {}],
     'give a larger total': [[saved, '--data', text, '--steps', '3'], {}],
     'cannot write': [[saved, '--data', text, '--steps', '18', '--out', join(folder, 'none', 'out')], {}],
   };
@@ -242,6 +293,13 @@ try {
     await skipsAll(mode, saved);
     if (mode === 'fp32') await refuses(saved);
   }
+  for (const [name, options] of Object.entries(BLOCKS)) {
+    await otherBlocks(name, options, 'fp32', MODES.fp32, true);
+  }
+  for (const [name, options] of Object.entries(UNWRITTEN)) {
+    await otherBlocks(name, options, 'fp32', MODES.fp32, false);
+  }
+  await otherBlocks('llama', BLOCKS.llama, 'bf16', MODES.bf16, true);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -3,9 +3,10 @@
 // numerics: f32, fixed order; the update is g / max(sqrt(v), epsilon) with bias-corrected v; maxima ignore non-finite values
 // dispatch: `groups` workgroups, which take turns at blocks of 64 vectors; adamw_prepare finishes
 // source:  StableAdamW (arXiv 2304.13013), FP8-LM (arXiv 2310.18313); reference/adamw.ts (oracle)
-import package::lib::moments::loadMoments;
+import package::lib::moments::{loadMoments, nextMoments};
 import package::lib::parameter_state::ParameterState;
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
+@if(compoundScaling) import package::lib::scaled_units::scaledEpsilon;
 import package::lib::statistics::{workgroupStatistics, STATISTICS_WIDTH};
 import package::lib::step_state::StepState;
 
@@ -17,8 +18,9 @@ struct Params {
   partial: u32,     // index in partials at which this part begins
   beta1: f32,
   oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
+  secondDecay: f32,    // of v: beta2 and 1 - beta2; of h: sqrt(beta2) and 1 - beta1
+  secondShare: f32,
+  @if(hypotMoments) rootUnit: f32,    // sqrt(v) / h of hAdam
   epsilon: f32,
 }
 
@@ -38,18 +40,23 @@ fn adamw_statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     return;
   }
   let scales = parameterStates[p.parameter].scales;
+  var epsilon = p.epsilon;
+  @if(compoundScaling) {
+    epsilon = scaledEpsilon(p.epsilon, state.scaleUsed);
+  }
   var squares = vec4f();
   var largestM = vec4f();
   var largestV = vec4f();
   for (var i = group.x * STATISTICS_WIDTH + local; i < p.vectors; i += p.groups * STATISTICS_WIDTH) {
     let g = gradient::load(i) * state.gradFactor;
     let before = loadMoments(i, (p.first + i) / 32u, scales);
-    let newM = p.beta1 * before.first + p.oneMinusBeta1 * g;
-    let newV = p.beta2 * before.second + p.oneMinusBeta2 * g * g;
-    let update = g / max(sqrt(newV) * state.biasCorrection2, vec4f(p.epsilon));
+    let next = nextMoments(before, g, vec4f(p.beta1, p.oneMinusBeta1, p.secondDecay, p.secondShare));
+    @if(!hypotMoments) let root = sqrt(next.second);
+    @if(hypotMoments) let root = next.second * p.rootUnit;
+    let update = g / max(root * state.biasCorrection2, vec4f(epsilon));
     squares = fma(update, update, squares);
-    largestM = max(largestM, finiteMagnitude(newM));
-    largestV = max(largestV, finiteMagnitude(newV));
+    largestM = max(largestM, finiteMagnitude(next.first));
+    largestV = max(largestV, finiteMagnitude(next.second));
   }
   let part = vec4f(
     dot(squares, vec4f(1.0)),

@@ -1,5 +1,5 @@
-// cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale. With `zLoss` the gradient is that of loss + z (log Z)^2, Z the sum of exp(logit); the loss that is stored stays the cross entropy. With `softCap` dlogits are those of the logits before they were capped.
-// shapes:  logits (rows, Vp) f32 and dlogits, zero in padded columns, each as slices of the vocabulary (rows, up to 4 slice4) one after the other; targets (rows) u32; losses (rows) f32
+// cross_entropy: softmax, loss of each row and, with `backward`, dlogits = (p - onehot) / tokens * loss scale. With `zLoss` the gradient is that of loss + z (log Z)^2, Z the sum of exp(logit); the loss that is stored stays the cross entropy, and log Z is stored beside it. With `softCap` dlogits are those of the logits before they were capped.
+// shapes:  logits (rows, Vp) f32 and dlogits, zero in padded columns, each as slices of the vocabulary (rows, up to 4 slice4) one after the other; targets (rows) u32; losses and, with `zLoss`, logZ (rows) f32
 // numerics: f32; each lane sums under the largest logit that it has met, and rescales its sum where that rises, so that logits are read twice and not three times; sums in the same order for any slice4 that is a multiple of LANES; the scale is applied last, a power of two, so it never rounds before the store
 // dispatch: one workgroup a row, linear grid
 // source:  Milakov and Gimelshein 2018 (arXiv 1805.02867), fused_classifier of llm.c (idea); reference/crossEntropy.ts (oracle)
@@ -27,6 +27,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
 @if(backward) @group(0) @binding(4) var<storage, read> state: StepState;
+@if(zLoss) @group(0) @binding(5) var<storage, read_write> logZ: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 fn maskedLogits(origin: u32, i: u32) -> vec4f {
@@ -61,6 +62,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     let origin = rowOrigin(row, goal4 - goal4 % p.slice4, p.rows, p.slice4, p.v4);
     let loss = vec4f(log(sum) + highest - logits[origin + goal4][goal % 4u]);
     losses[row] = loss.x;
+    @if(zLoss) logZ[row] = log(sum) + highest;
     overflowed = any((bitcast<vec4u>(loss) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
   }
   @if(backward) {

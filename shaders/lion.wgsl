@@ -1,5 +1,5 @@
 // lion: one Lion update of a chunk of parameters; it changes nothing on a skipped step.
-// shapes:  gradient, master, momentum, compute, low (vectors) of four elements; the first `decayed` vectors have weight decay
+// shapes:  gradient, momentum and those of lib/master (vectors) of four elements; the first `decayed` vectors have weight decay
 // numerics: f32 between load and store, the update uses the momentum before it is rounded; gradients are unscaled and clipped by one factor; the sign of 0 is 0
 // dispatch: one lane per vector, linear grid
 // source:  Chen et al. 2023 (arXiv 2302.06675), algorithm 2; reference/lion.ts (oracle)

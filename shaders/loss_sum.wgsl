@@ -1,9 +1,9 @@
-// loss_sum: adds the mean loss of a micro-batch to the step's loss.
-// shapes:  losses (rows) f32
+// loss_sum: adds the mean loss of a micro-batch to the step's loss; with `logZ` its mean of log Z to the step's, in the same way.
+// shapes:  losses (rows) f32; mean (1) f32
 // numerics: f32 in a fixed order: each lane adds sums of 16 losses, and a tree adds the 256 lanes; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
 // dispatch: one workgroup
 // source:  cascade summation (Higham, Accuracy and Stability of Numerical Algorithms, 4.1); the reported loss is never multiplied by the loss scale
-import package::lib::step_state::StepState;
+@if(!logZ) import package::lib::step_state::StepState;
 
 struct Params {
   rows: u32,
@@ -20,7 +20,8 @@ struct LossSums {
 
 @group(0) @binding(0) var<storage, read> losses: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: LossSums;
-@group(0) @binding(2) var<storage, read_write> state: StepState;
+@if(!logZ) @group(0) @binding(2) var<storage, read_write> state: StepState;
+@if(logZ) @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
@@ -64,5 +65,6 @@ fn loss_sum(@builtin(local_invocation_index) local: u32) {
       total += sums.levels[i];
     }
   }
-  state.lossSum = total;
+  @if(!logZ) state.lossSum = total;
+  @if(logZ) mean[0] = total;
 }

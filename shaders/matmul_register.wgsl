@@ -1,12 +1,14 @@
 // matmul_register: out = op(a) op(b), ROWS rows (twice that if tall) by four columns (eight if wide) in the registers of each lane.
 // shapes:  a (M, K), or (K, M) with aTransposed; b (K, N), or (N, K) with bTransposed; out (M, N); K, N (and M if aTransposed) multiples of 4, N of the tile's columns if wide
-// numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k
+// numerics: operands widened to f32 before they are multiplied, f32 accumulation in order of k; with `exact` sums of integers continue in i32 after each EXACT_STEPS products
 // dispatch: x over N / (4 * TILE_COLUMNS4), y over M / TILE_ROWS, with `split` z over parts of the sum; no shared memory, no barriers
 // source:  register tiling; with subgroups lanes share the loading of a; reference/matmul.ts (oracle)
+@if(exact) import package::lib::exact_sums::roundedSum;
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 @if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{LANES, ROWS};
+@if(exact) import constants::EXACT_STEPS;
 @if(subgroups) import constants::SHARE;
 @if(subgroups) enable subgroups;
 
@@ -35,6 +37,36 @@ const MAX_TRIPS = 0x1000000u;
 struct Sums {
   left: array<vec4f, ROWS>,
   @if(wide) right: array<vec4f, ROWS>,
+}
+
+@if(exact)
+struct Totals {
+  left: array<vec4i, ROWS>,
+  @if(wide) right: array<vec4i, ROWS>,
+}
+
+// Adds what an f32 still holds exactly, and begins anew.
+@if(exact)
+fn moveSums(totals: ptr<function, Totals>, acc: ptr<function, Sums>) {
+  for (var i = 0u; i < ROWS; i++) {
+    (*totals).left[i] += vec4i((*acc).left[i]);
+    (*acc).left[i] = vec4f();
+    @if(wide) {
+      (*totals).right[i] += vec4i((*acc).right[i]);
+      (*acc).right[i] = vec4f();
+    }
+  }
+}
+
+@if(exact)
+fn readTotals(acc: ptr<function, Sums>, totals: ptr<function, Totals>) {
+  moveSums(totals, acc);
+  for (var i = 0u; i < ROWS; i++) {
+    (*acc).left[i] = roundedSum((*totals).left[i]);
+    @if(wide) {
+      (*acc).right[i] = roundedSum((*totals).right[i]);
+    }
+  }
 }
 
 // Vector `slot` of a for steps 4 k4 .. 4 k4 + 3. Rows beyond the end repeat the last; their results are not stored.
@@ -198,6 +230,8 @@ fn matmul_register(
   let trips = (endStep(group.z) + STEPS - 1u) / STEPS - first;
   var acc: Sums;
   @if(tall) var lower: Sums;
+  @if(exact) var totals: Totals;
+  @if(exact && tall) var lowerTotals: Totals;
   @if(wide && !aTransposed) var loaded: array<vec4f, PARTS>;
   for (var trip = 0u; trip < MAX_TRIPS; trip++) {
     if (trip >= trips) {
@@ -220,7 +254,15 @@ fn matmul_register(
     let rows = loadB(at, loadColumn4);
     addRows(&acc, &part, lane, 0u, rows);
     @if(tall) addRows(&lower, &part, lane, ROWS, rows);
+    @if(exact) {
+      if (trip % (EXACT_STEPS / STEPS) == EXACT_STEPS / STEPS - 1u) {
+        moveSums(&totals, &acc);
+        @if(tall) moveSums(&lowerTotals, &lower);
+      }
+    }
   }
+  @if(exact) readTotals(&acc, &totals);
+  @if(exact && tall) readTotals(&lower, &lowerTotals);
   var result: array<vec4f, TILE_ROWS>;
   for (var i = 0u; i < ROWS; i++) {
     result[i] = acc.left[i];

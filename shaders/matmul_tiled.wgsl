@@ -1,12 +1,14 @@
 // matmul_tiled: out = op(a) op(b) through tiles in shared memory, for GPUs where loads are dearer than barriers.
 // shapes:  as matmul_register; a tile of out is TILE_M x TILE_N, a lane owns TILE_M / ROW_LANES rows (a multiple of 4) by COLUMNS4 vectors of columns
-// numerics: operands widened to f32 in shared memory, f32 accumulation in order of k
+// numerics: operands widened to f32 in shared memory, f32 accumulation in order of k; `exact` as in matmul_register
 // dispatch: x over N / TILE_N, y over M / TILE_M, with `split` z over parts of the sum; TILE_N / (4 COLUMNS4) * ROW_LANES lanes
 // source:  classic two-level tiling with the next tile under way; reference/matmul.ts (oracle)
+@if(exact) import package::lib::exact_sums::roundedSum;
 import package::lib::found::reportOverflow;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 import package::lib::matmul_operands::{fetchA, fetchB, widenA, widenB};
 import constants::{COLUMNS4, ROW_LANES, TILE_K, TILE_M, TILE_N};
+@if(exact) import constants::EXACT_STEPS;
 
 const COLUMN_LANES = TILE_N / (4u * COLUMNS4);
 const LANES = COLUMN_LANES * ROW_LANES;
@@ -101,6 +103,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
   let firstK = firstStep(group.z);
   let trips = (endStep(group.z) - firstK + TILE_K - 1u) / TILE_K;
   var sums: array<vec4f, 4u * ROWS4 * COLUMNS4>;
+  @if(exact) var totals: array<vec4i, 4u * ROWS4 * COLUMNS4>;
   var partsA: array<a::Fetched, PARTS_A>;
   var partsB: array<b::Fetched, PARTS_B>;
   fetchTileA(&partsA, local, originA(row0, firstK));
@@ -145,6 +148,19 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       }
     }
     workgroupBarrier();
+    @if(exact) {
+      if (trip % (EXACT_STEPS / TILE_K) == EXACT_STEPS / TILE_K - 1u) {
+        for (var i = 0u; i < 4u * ROWS4 * COLUMNS4; i++) {
+          totals[i] += vec4i(sums[i]);
+          sums[i] = vec4f();
+        }
+      }
+    }
+  }
+  @if(exact) {
+    for (var i = 0u; i < 4u * ROWS4 * COLUMNS4; i++) {
+      sums[i] = roundedSum(totals[i] + vec4i(sums[i]));
+    }
   }
   var overflowed = false;
   for (var i = 0u; i < 4u * ROWS4; i++) {

@@ -1,5 +1,5 @@
 // muon_update: moves the weights of one matrix along its orthogonalised update; it changes nothing on a skipped step.
-// shapes:  update (rows, columns4) vectors of four elements; master, compute, low (rows, stride4), of which the matrix is `columns4` in each row from `column4` on
+// shapes:  update (rows, columns4) vectors of four elements; those of lib/master (rows, stride4), of which the matrix is `columns4` in each row from `column4` on
 // numerics: f32 between load and store
 // dispatch: one lane per vector, linear grid
 // source:  Muon (Jordan et al. 2024); reference/muon.ts (oracle)

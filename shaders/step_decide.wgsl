@@ -1,5 +1,5 @@
 // step_decide: decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale.
-// shapes:  partials (count) f32 sums of squares; schedule (steps) as (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0)
+// shapes:  partials (count) f32 sums of squares; schedule (steps) as (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0); momentsFull a flag
 // numerics: scale, growth and backoff are powers of two; the inverse is computed from the exponent, so it is exact
 // dispatch: one workgroup
 // source:  GradScaler.update and clip_grad_norm_ (PyTorch); reference/scaler.ts (oracle)
@@ -20,6 +20,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read> schedule: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> state: StepState;
+@if(compoundScaling) @group(0) @binding(3) var<storage, read_write> momentsFull: atomic<u32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
@@ -83,6 +84,12 @@ fn step_decide(@builtin(local_invocation_index) local: u32) {
       coefficient = min(1.0, p.clip / (norm + 1e-6));
     }
     state.gradFactor = state.inverseScale * coefficient;
+    var hasRoom = true;
+    @if(compoundScaling) {
+      // Moments are in units of the loss scale, as gradients are.
+      state.gradFactor = coefficient;
+      hasRoom = atomicLoad(&momentsFull) == 0u;
+    }
     state.apply = 1u;
     state.applied += 1u;
     state.consecutiveSkips = 0u;
@@ -90,11 +97,14 @@ fn step_decide(@builtin(local_invocation_index) local: u32) {
       state.growthTracker += 1u;
       if (state.growthTracker >= p.growthInterval) {
         state.growthTracker = 0u;
-        if (state.lossScale < p.ceiling) {
+        if (hasRoom && state.lossScale < p.ceiling) {
           state.lossScale *= 2.0;
         }
       }
     }
+  }
+  @if(compoundScaling) {
+    atomicStore(&momentsFull, 0u);
   }
   state.inverseScale = inversePowerOfTwo(state.lossScale);
 }

@@ -92,6 +92,7 @@ function multiplyAdds(text: string): number {
   const name = text.split(/\s/)[0]!;
   if (/^v_fma_mix/.test(name)) return /, -?1\.0\b/.test(text) ? 0 : 1;
   if (/^v_(pk_fma|dot2|dual_dot2)/.test(name)) return 2;
+  if (/^v_dot4/.test(name)) return 4;
   return FMA.test(name) ? 1 : 0;
 }
 

@@ -1,14 +1,15 @@
 // master: loads and stores the master weights.
-// shapes:  master, low, compute (vectors) of four elements
-// numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops
+// shapes:  master, low, compensation, compute (vectors) of four elements
+// numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops; or compensated (Kahan)
 // dispatch: none (library)
-// source:  master weights of mixed precision (Micikevicius 2017); reference/adamw.ts (oracle)
+// source:  master weights of mixed precision (Micikevicius 2017); Kahan 1965, as in arXiv 2102.13565; reference/update.ts (oracle)
 @if(stochasticMaster) import package::lib::random::{randomBits, randomVector};
 @if(splitMaster) import package::lib::round::{packHalves, unpackHalves};
 @if(splitMaster) import package::lib::split::{Halves, joinHalves, splitHalves};
 
 @if(splitMaster) @group(0) @binding(4) var<storage, read_write> low: array<vec2u>;
 
+@if(!compensatedMaster)
 fn loadMaster(i: u32) -> vec4f {
   @if(splitMaster) {
     return joinHalves(Halves(unpackHalves(master::codes(i)), unpackHalves(low[i])));
@@ -20,6 +21,7 @@ fn loadMaster(i: u32) -> vec4f {
 
 // Takes away `decay` times the weights, and `step`. Stochastic rounding follows from the vector's place in its chunk, the chunk's
 // seed and the number of applied steps.
+@if(!compensatedMaster)
 fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed: u32) {
   let old = loadMaster(i);
   var random = vec4u();
@@ -29,7 +31,18 @@ fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed
   storeMaster(i, old - decay * old - step, random);
 }
 
+// Kahan summation: what rounding added to the weights is taken away from the next update. Formats round in integers, so that no
+// compiler can cancel the difference.
+@if(compensatedMaster)
+fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed: u32) {
+  let old = master::load(i);
+  let change = -(decay * old + step) - compensation::load(i);
+  let stored = master::store(i, old + change);
+  compensation::store(i, (stored - old) - change);
+}
+
 // `random` is used only if the master is rounded stochastically.
+@if(!compensatedMaster)
 fn storeMaster(i: u32, value: vec4f, random: vec4u) {
   @if(splitMaster) {
     let halves = splitHalves(value);

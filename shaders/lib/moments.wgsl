@@ -1,10 +1,11 @@
-// moments: loads and stores AdamW's m and v.
+// moments: loads, updates and stores AdamW's m and v, or hAdam's h in place of v.
 // shapes:  firstMoment (m), secondMoment (v) (vectors) of four elements; groups (vectors / 32) as (largest m, k of m, largest v, k of v)
-// numerics: rounded to nearest; rounded stochastically; multiplied by a scale of the parameter; or expanded in groups of 128 elements
+// numerics: rounded to nearest; rounded stochastically; multiplied by a scale of the parameter, v with a floor; or expanded in groups of 128 elements
 // dispatch: none (library); all 64 lanes of a workgroup must call storeGroupedMoments, for 64 consecutive vectors that are two whole groups
-// source:  precision/optimStates.ts has the combinations; reference/moments.ts (oracle)
+// source:  precision/optimStates.ts has the combinations; hAdam (arXiv 2102.13565); reference/moments.ts (oracle)
 @if(groupedMoments) import package::lib::expand::{contract, expand, expansionOf, magnitudesOf};
-@if(scaledMoments) import package::lib::parameter_state::inverseScales;
+@if(scaledMoments && !f32Scales) import package::lib::parameter_state::inverseScales;
+@if(scaledMoments && f32Scales) import package::lib::parameter_state::inverseF32Scales as inverseScales;
 @if(scaledMoments) import package::lib::round::{magnitudeBits, INFINITY_BITS, QUIET_NAN};
 
 struct Moments {
@@ -17,8 +18,41 @@ struct Moments {
 // Vectors in a group.
 const GROUP = 32u;
 const FINITE_MAX = 0x1.fffffep127f;
+@if(hypotMoments) const LEAST_NORMAL = 0x1p-126f;
+// The smallest code of e5m2.
+@if(flooredMoments) const FLOOR = 0x1p-16f;
 
 @if(groupedMoments) var<workgroup> extremes: array<vec4f, 64>;
+
+// Rates are (beta1, 1 - beta1, beta2, 1 - beta2), and for h (beta1, 1 - beta1, sqrt(beta2), 1 - beta1).
+@if(!hypotMoments)
+fn nextMoments(before: Moments, g: vec4f, rates: vec4f) -> Moments {
+  return Moments(rates.x * before.first + rates.y * g, rates.z * before.second + rates.w * g * g);
+}
+
+@if(hypotMoments)
+fn nextMoments(before: Moments, g: vec4f, rates: vec4f) -> Moments {
+  return Moments(rates.x * before.first + rates.y * g, hypotenuse(rates.w * abs(g), rates.z * before.second));
+}
+
+// sqrt(a^2 + b^2) without a square that overflows or underflows, for a and b that are not negative.
+@if(hypotMoments)
+fn hypotenuse(a: vec4f, b: vec4f) -> vec4f {
+  let longer = max(a, b);
+  let ratio = min(a, b) / max(longer, vec4f(LEAST_NORMAL));
+  return longer * sqrt(fma(ratio, ratio, vec4f(1.0)));
+}
+
+// The moments in units of another loss scale, which is `change` times this one; v is in squared units.
+@if(compoundScaling)
+fn inOtherUnits(moments: Moments, change: f32) -> Moments {
+  @if(hypotMoments) {
+    return Moments(moments.first * change, moments.second * change);
+  }
+  @if(!hypotMoments) {
+    return Moments(moments.first * change, moments.second * (change * change));
+  }
+}
 
 // `group` is the index of the vector's group; `scales` are the scales with which the moments were stored.
 fn loadMoments(i: u32, group: u32, scales: vec2f) -> Moments {
@@ -46,7 +80,13 @@ fn storeMoments(i: u32, moments: Moments, scales: vec2f, random: vec4u) {
   }
   @if(scaledMoments) {
     firstMoment::store(i, scaled(moments.first, scales.x));
-    secondMoment::store(i, scaled(moments.second, scales.y));
+    @if(!flooredMoments) {
+      secondMoment::store(i, scaled(moments.second, scales.y));
+    }
+    @if(flooredMoments) {
+      let second = scaled(moments.second, scales.y);
+      secondMoment::store(i, select(second, vec4f(FLOOR), (moments.second > vec4f()) & (second < vec4f(FLOOR))));
+    }
   }
   @if(!stochasticMoments && !scaledMoments) {
     firstMoment::store(i, moments.first);

@@ -7,6 +7,7 @@ import {
   PRESETS,
   type PrecisionMode,
   recipeOf,
+  scalingOf,
   storesHalves,
   type TrainConfig,
   type VariantId,
@@ -112,7 +113,7 @@ export function progressSentence({ status, runs, active }: RunState): string {
   const run = runs[active];
   const step = run?.latest;
   if (!run || !step) return STATUS_WORDS[status];
-  const scaled = recipeOf(run.config.precision).scaling.kind !== 'none';
+  const scaled = scalingOf(run.config).kind !== 'none';
   const scale = scaled ? `, loss scale 2 to the ${Math.log2(step.lossScale)}` : '';
   return `${STATUS_WORDS[status]}, ${runLabel(run)}: step ${step.step}, loss ${formatLoss(step.loss)}${scale}, ${step.skippedSteps} skipped`;
 }

@@ -4,7 +4,7 @@ import { formatCount, formatLoss, formatPercent } from './format.ts';
 
 /** "Step 75, loss 2.815" and, for a requested sample, its options. */
 export function sampleCaption(heading: SampleHeading): string {
-  const { kind, step, loss, temperature, topK, topP = 1, repetitionPenalty = 1, seed } = heading;
+  const { kind, step, loss, temperature, topK, topP = 1, repetitionPenalty = 1, seed, weights } = heading;
   const where = step === 0 ? 'Before the first step' : `Step ${formatCount(step)}, loss ${formatLoss(loss)}`;
   if (kind !== 'asked') return where;
   const filters = [
@@ -13,7 +13,8 @@ export function sampleCaption(heading: SampleHeading): string {
     ...(repetitionPenalty === 1 ? [] : [`repetition penalty ${repetitionPenalty}`]),
   ];
   const from = filters.length > 0 ? filters.join(', ') : 'all tokens';
-  return `${where}, temperature ${temperature}, ${from}, seed ${seed}`;
+  const averaged = weights === 'average' ? ', averaged weights' : '';
+  return `${where}${averaged}, temperature ${temperature}, ${from}, seed ${seed}`;
 }
 
 /** The text of a token in a list: invisible characters are named. */

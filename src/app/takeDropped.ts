@@ -1,17 +1,18 @@
 /** Handles files that were dropped on the Train screen; loaded with the first of them. */
+
+import { isModel } from '../engine/index.ts';
 import { takeOwnText } from '../store/actions.ts';
 import { openFiles } from '../store/fileActions.ts';
 import { isBundle } from '../store/history/bundleHead.ts';
-import { hasWeights } from '../store/modelFiles.ts';
 import { showScreen } from './hooks/useScreen.ts';
 
 /**
- * Opens a model or a saved run, with the other dropped files of its folder; imports a bundle of runs; takes anything
- * else as a text to train on.
+ * Opens a model or a saved run, with the other dropped files of its folder, or says which file of it is missing; imports a
+ * bundle of runs; takes any other file as a text to train on.
  * @param all the files dropped together, of which `file` is the first
  */
 export async function takeDropped(file: File, all: readonly File[]): Promise<void> {
-  if (hasWeights(all)) {
+  if (isModel(all)) {
     openFiles(all);
     return;
   }

@@ -11,6 +11,7 @@ import {
   presetOf,
   type RunFile,
   readModel,
+  settingsOfModel,
   splitText,
   type TrainConfig,
   tokenize,
@@ -18,7 +19,7 @@ import {
 } from '../engine/index.ts';
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
-import { configOf, fillOption, modelNotes, openInitialModel } from './initialModel.ts';
+import { fillOption, modelNotes, openInitialModel } from './initialModel.ts';
 import { checkFinalWeights, type TextChoice, type TrainCommand } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
@@ -54,7 +55,7 @@ export async function beginRun(
     resume && resumed
       ? resumedConfig(resume, resumed.given)
       : (command.config ??
-        configure(presetOf(command.preset).config, model ? configOf(model, given) : given));
+        configure(presetOf(command.preset).config, model ? settingsOfModel(model, given) : given));
   checkFinalWeights(command.finalWeights, asked);
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) {

@@ -1,9 +1,8 @@
 /** The model that `sample` and `evaluate` open: a model file, or the weights of a saved run. */
 import {
   type AdapterReport,
-  configure,
+  configOfModel,
   createTokenizer,
-  DEFAULT_PRESET,
   EngineError,
   type ForwardModel,
   inMode,
@@ -12,17 +11,15 @@ import {
   openForwardModel,
   openModelOfRun,
   openRun,
-  presetOf,
-  REFERENCE_MODE,
   recipeFor,
   rowOf,
   sharesScales,
-  type TokenizerChoice,
   type TokenizerJson,
   type TrainConfig,
+  tokenizerOfFiles,
 } from '../engine/index.ts';
 import { fileSource } from './fileSource.ts';
-import { configOf, modelNotes, openInitialModel } from './initialModel.ts';
+import { modelNotes, openInitialModel } from './initialModel.ts';
 import { overridesOf } from './options.ts';
 import { type OptionSpec, OPTIONS as TRAIN_OPTIONS } from './optionTable.ts';
 
@@ -69,28 +66,13 @@ export async function openGivenModel(given: ReadonlyMap<string, string>): Promis
 
 async function fromFile(path: string, given: Overrides): Promise<GivenModel> {
   const model = await openInitialModel(path, given);
-  const base: TrainConfig = { ...presetOf(DEFAULT_PRESET).config, precision: REFERENCE_MODE };
-  const config = configure(base, configOf(model, given));
-  const tokenizer = model.tokenizer ?? withoutText(path, model.likelyTokenizer ?? given.tokenizer);
+  const config = configOfModel(model, given);
+  const tokenizer = tokenizerOfFiles(model, given.tokenizer);
   return described(config, tokenizer, modelNotes(model, given), async (device, report) => {
     await loadTokenizer(tokenizer);
     const valuesOf = (name: string) => model.weights.read(name);
     return openForwardModel(device, report, config, createTokenizer(tokenizer), { valuesOf });
   });
-}
-
-/** A tokenizer that is known without a text. @throws EngineError BAD_VALUE for others */
-function withoutText(path: string, choice: TokenizerChoice | undefined): TokenizerJson {
-  if (choice === 'byte') return { kind: 'byte' };
-  if (choice === 'gpt2') return { kind: 'gpt2' };
-  if (choice === 'gpt2-eot') return { kind: 'gpt2', endOfText: true };
-  const what =
-    choice === undefined ? 'there is no tokenizer.json beside it' : `--tokenizer ${choice} needs its text`;
-  throw new EngineError(
-    'BAD_VALUE',
-    `"${path}" does not contain its tokenizer, and ${what}.`,
-    "Put the model's tokenizer.json there, or give --tokenizer byte, gpt2 or gpt2-eot if it was trained with one of these.",
-  );
 }
 
 async function fromRun(path: string, given: Overrides): Promise<GivenModel> {

@@ -2,6 +2,8 @@ import {
   DEFAULT_PRESET,
   DEFAULT_TEXT,
   type Field,
+  MODE_FAMILIES,
+  type ModeFamily,
   OPTIM_STATE_TABLE,
   OPTIM_STATES,
   OPTIMIZER_TABLE,
@@ -34,9 +36,7 @@ Presets
 ${Object.values(PRESETS).map(presetHelp).join('\n')}
 
 Precision modes
-${PRECISION_MODES.map(recipeOf)
-  .map(({ id, summary }) => entry(id, summary))
-  .join('\n')}
+${MODE_FAMILIES.map(familyHelp).join('\n')}
 ${entry('e<X>m<Y>', 'Matmul operands with X (2 to 8) exponent and Y (1 to 10) mantissa bits, simulated in 4 bytes: e8m7, e5m2.')}
 
 Optimizers
@@ -114,6 +114,12 @@ function modeScales(): string {
       return [`${id} ${scaling.kind === 'static' ? scaling.scale : scaling.initialScale}`];
     })
     .join(', ');
+}
+
+/** A line on what its modes have in common, and below it a line or more on each. */
+function familyHelp({ title, summary, modes }: ModeFamily): string {
+  const members = modes.map((mode) => entry(`  ${mode}`, recipeOf(mode).summary));
+  return [`  ${title}: ${summary}`, ...members].join('\n');
 }
 
 function presetHelp({ name, purpose, config }: Preset): string {

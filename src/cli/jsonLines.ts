@@ -9,8 +9,8 @@ import type {
   StepMetrics,
 } from '../engine/index.ts';
 
-export function stepLine({ step, loss, lossScale, skipped, gradNorm, lr }: StepMetrics): string {
-  return line('step', { step, loss, lossScale, skipped, gradNorm, lr });
+export function stepLine({ step, loss, lossScale, skipped, gradNorm, logZ, lr }: StepMetrics): string {
+  return line('step', { step, loss, lossScale, skipped, gradNorm, lr, ...(logZ !== undefined && { logZ }) });
 }
 
 export function evalLine({ step, valLoss, emaLoss }: EvalMetrics): string {

@@ -1,5 +1,5 @@
 /** Entry point of `npm run sample`, which continues a text with a given model. */
-import { checkSample, type Tokenizer } from '../engine/index.ts';
+import { checkSample } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
 import { readArguments } from './arguments.ts';
 import { openGivenModel } from './givenModel.ts';
@@ -32,25 +32,17 @@ async function main(args: readonly string[]): Promise<number> {
   const opened = await model.open(device, report);
   const json = given.has('json');
   if (!json) show(options.prompt);
-  const { ids, text, tokensPerSec } = await opened.generate(
-    { ...options, stop: options.stop ?? endOf(opened.tokenizer) },
-    {
-      onToken: (token) => {
-        if (!json) show(token.text);
-      },
+  const { ids, text, tokensPerSec } = await opened.generate(options, {
+    onToken: (token) => {
+      if (!json) show(token.text);
     },
-  );
+  });
   if (json) show(`${JSON.stringify({ ids, text, tokensPerSec })}\n`);
   else
     show(`\n\n${ids.length} tokens${tokensPerSec === null ? '' : `, ${tokensPerSec.toFixed(1)} tokens/s`}\n`);
   opened.destroy();
   device.destroy();
   return 0;
-}
-
-/** The token that ends a document, if the tokenizer has one. */
-function endOf({ end }: Tokenizer): readonly number[] {
-  return end === null ? [] : [end];
 }
 
 runCommand(main);

@@ -43,7 +43,7 @@ export const SAMPLE_OPTIONS: readonly OptionSpec[] = [
     kind: 'numbers',
     name: 'stop',
     help: 'ids of tokens that end the text',
-    standard: 'the one that ends a document',
+    standard: 'those of the model',
   },
   {
     kind: 'flag',

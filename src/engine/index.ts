@@ -30,6 +30,8 @@ export {
 export { formatsOf, gradientFormat, storesHalves } from './precision/recipe.ts';
 export {
   isPrecisionMode,
+  MODE_FAMILIES,
+  type ModeFamily,
   PRECISION_MODES,
   type PrecisionMode,
   REFERENCE_MODE,
@@ -120,7 +122,6 @@ export {
   hasFreeContext,
   isModelKind,
   modelKinds,
-  NORMS,
   otherKinds,
   usualHeads,
   VOCABULARY_PADDING,
@@ -201,8 +202,11 @@ export type { SharpnessMetrics } from './inspect/sharpness.ts';
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
 export { BlobParts, blobOf } from './checkpoint/blobParts.ts';
+export { chosenFiles, filesBeside, isModel } from './checkpoint/chosenFiles.ts';
 export { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from './checkpoint/exportFormats.ts';
-export { exportedFamily } from './checkpoint/families.ts';
+export { exportedFamily, FAMILIES } from './checkpoint/families.ts';
+export { ggufFamily } from './checkpoint/ggufFile.ts';
+export { checkModelConfig } from './checkpoint/modelConfig.ts';
 export {
   checkVocabulary,
   type ModelFile,
@@ -211,6 +215,14 @@ export {
   type WeightsShape,
 } from './checkpoint/modelFile.ts';
 export { type FileToWrite, modelFolder, modelFolderOfRun, textFile } from './checkpoint/modelFolder.ts';
+export {
+  completeModel,
+  configOfModel,
+  type InitialModel,
+  overridesOfModel,
+  settingsOfModel,
+  tokenizerOfFiles,
+} from './checkpoint/modelSettings.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {
@@ -225,7 +237,7 @@ export {
   writeRun,
   writerOf,
 } from './checkpoint/runFile.ts';
-export { isShardIndex, shardCount } from './checkpoint/shards.ts';
+export { isShardIndex, shardCount, shardNames } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 // train/: Create or resume a trainer, train, evaluate, sample, take snapshots, and recover from a lost device.
@@ -250,6 +262,7 @@ export {
   type SampleOptions,
   sampleSteps,
 } from './train/sampler.ts';
+export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';

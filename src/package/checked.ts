@@ -12,6 +12,7 @@ import {
   type DatasetOptions,
   createDataset as datasetOf,
   EngineError,
+  EXPORT_FORMATS,
   inWords,
   largestBatch as largest,
   planLimits as limitsOf,
@@ -101,6 +102,19 @@ export const blob: Check = (value, of) => {
   );
 };
 
+export const files: Check = (value, of) => {
+  if (Array.isArray(value) && value.length > 0 && value.every((each) => each instanceof File)) return;
+  throw badValue(
+    `${of}: files is ${inWords(value)}.`,
+    'Give a list of the model\'s files: [...input.files], or [new File([bytes], "model.gguf")].',
+  );
+};
+
+export const exportFormat: Check = (value, of) => {
+  if ((EXPORT_FORMATS as readonly unknown[]).includes(value)) return;
+  throw badValue(`${of}: format is ${inWords(value)}.`, suggestion(String(value), EXPORT_FORMATS));
+};
+
 /** A check for a choice of tokenizer, or for the description of one. */
 const tokenizer: Check = (value, of) => {
   if (typeof value !== 'object' || value === null) {
@@ -148,6 +162,11 @@ export const dataset = made(
   'dataset',
   ['train', 'validation', 'tokenizer'],
   'Give the result of createDataset or splitText.',
+);
+export const model = made(
+  'model',
+  ['shape', 'tokenizer', 'weights'],
+  'Give the result of openModelFiles, or in Node of openModelFolder.',
 );
 export const run = made('run', ['file', 'description', 'progress'], 'Give the result of openRun.');
 export const trainer = made('trainer', ['step', 'drain', 'config'], 'Give the result of createTrainer.');
@@ -205,6 +224,9 @@ const gpu: Check = (value, of) => {
   );
 };
 
+export const overrides: Check = (value, of) =>
+  checkObject(`${of}: overrides`, value, 'Give an object of settings, such as { steps: 100 }.');
+
 export const configure = guarded(
   'configure',
   configureRun,
@@ -213,9 +235,7 @@ export const configure = guarded(
     ['layers', 'steps', 'precision'],
     "Give a preset's configuration: presetOf('smoke').config.",
   ),
-  optional((value, of) =>
-    checkObject(`${of}: overrides`, value, 'Give an object of settings, such as { steps: 100 }.'),
-  ),
+  optional(overrides),
 );
 export const checkConfig = guarded('checkConfig', check, config, optional(vocabulary));
 export const createDataset = guarded('createDataset', datasetOf, text('text'), (value, of) => {

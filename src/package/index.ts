@@ -14,6 +14,7 @@ export {
   EngineError,
   type ErrorCode,
   type EvalMetrics,
+  type ExportFormat,
   type FormatId,
   type ForwardModel,
   type Generated,
@@ -64,5 +65,14 @@ export {
   tokenize,
   tokensPerStep,
 } from './checked.ts';
+export {
+  configOfModel,
+  convertModel,
+  type OpenedModel,
+  type OpenModelOptions,
+  openModelFiles,
+  openModelOfFiles,
+  weightsOfModel,
+} from './models.ts';
 export { type Recipe, recipeOf } from './recipes.ts';
 export { exportModel, openRun, type ResumeOptions, resumeTrainer, saveRun } from './runs.ts';

@@ -1,8 +1,12 @@
 /**
- * `halfstep/node`: WebGPU in Node through Google's Dawn, from the npm package `webgpu`, an optional peer dependency.
+ * `halfstep/node`: WebGPU in Node through Google's Dawn, from the npm package `webgpu`, an optional peer dependency, and models
+ * in folders.
  */
 import { loadDawn as load } from '../cli/dawn.ts';
+import { openModelAt } from '../cli/modelAt.ts';
 import { badValue, EngineError, inWords } from '../engine/index.ts';
+import * as check from './checked.ts';
+import { checkOpenOptions, complete, type OpenedModel, type OpenModelOptions } from './models.ts';
 
 /**
  * Node's counterpart of `navigator.gpu`, for `openDevice`. Also defines `GPUBufferUsage` and the other WebGPU globals.
@@ -28,4 +32,15 @@ export async function loadDawn(toggles?: readonly string[]): Promise<GPU> {
       { cause },
     );
   }
+}
+
+/**
+ * `openModelFiles` for a path: the folder of a model as it is on Hugging Face, its file of weights (with its other files beside
+ * it), or a GGUF file. A file is open only while something is read from it.
+ * @throws EngineError as `openModelFiles`
+ */
+export async function openModelFolder(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  check.text('path')(path, 'openModelFolder');
+  checkOpenOptions(options, 'openModelFolder');
+  return complete(await openModelAt(path), options);
 }

@@ -1,7 +1,6 @@
 /** Saves, opens and resumes whole runs, and exports their models for Hugging Face's libraries. */
 import {
   type AdapterReport,
-  badValue,
   blobOf,
   blobSource,
   cardFacts,
@@ -10,21 +9,19 @@ import {
   type Dataset,
   describeRun,
   EngineError,
-  EXPORT_FORMATS,
   type ExportFormat,
-  inWords,
   modelFolder,
   type OptionType,
   openRun as openRunFile,
   type RunFile,
   readParameters,
   Snapshots,
-  suggestion,
   type Trainer,
   type TrainerOptions,
   writeRun,
 } from '../engine/index.ts';
 import * as check from './checked.ts';
+import { asFiles } from './files.ts';
 
 const SAFETENSORS = 'application/octet-stream';
 
@@ -124,9 +121,7 @@ export async function resumeTrainer(
  */
 export async function exportModel(trainer: Trainer, dtype: ExportFormat = 'F32'): Promise<File[]> {
   check.trainer(trainer, 'exportModel');
-  if (!EXPORT_FORMATS.includes(dtype)) {
-    throw badValue(`exportModel: dtype is ${inWords(dtype)}.`, suggestion(String(dtype), EXPORT_FORMATS));
-  }
+  check.exportFormat(dtype, 'exportModel');
   await trainer.drain();
   const parameters = await readParameters(trainer);
   const { json } = trainer.dataset.tokenizer;
@@ -137,10 +132,5 @@ export async function exportModel(trainer: Trainer, dtype: ExportFormat = 'F32')
     (name) => parameters.get(name)!,
     cardFacts(trainer, null),
   );
-  return Promise.all(files.map(async ({ name, pieces }) => new File([await blobOf(inTurn(pieces()))], name)));
-}
-
-async function* inTurn(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  // A copy, because the next piece may reuse the buffer.
-  for await (const piece of pieces) yield piece.slice();
+  return asFiles(files);
 }

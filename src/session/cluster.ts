@@ -1,9 +1,9 @@
 /** The files that are added to a model's folder so that its run can continue in PyTorch, on many GPUs. */
 import {
   EngineError,
+  exportedFamily,
   FIELDS,
   type FileToWrite,
-  NORMS,
   piecesOf,
   type RunDescription,
   type RunFile,
@@ -13,22 +13,28 @@ import {
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
 
+/** The files that continue a run. */
+const PROGRAM = ['train_ddp.py', 'halfstep_model.py'];
+
 /** What `train_ddp.py` continues, where that is not every value of a setting. */
 const LIMITED = FIELDS.flatMap((field) => {
   const { option, inPyTorch } = rowOf(field);
   return inPyTorch ? [{ field, option, values: inPyTorch as readonly unknown[] }] : [];
 });
 
-/** @throws EngineError BAD_VALUE naming what the program cannot continue */
+/** @throws EngineError BAD_VALUE naming what the program cannot continue, or what no family of models has */
 export function checkCluster({ config }: Pick<RunDescription, 'config'>): void {
   const wrong = LIMITED.filter(({ field, values }) => !values.includes(config[field]));
-  if (wrong.length === 0) return;
+  if (wrong.length === 0) {
+    exportedFamily(config);
+    return;
+  }
   const has = wrong.map(({ field, option }) => `${option} ${config[field]}`).join(' and ');
   const takes = wrong.map(({ option, values }) => `${option} ${values.join(', ')}`).join('; ');
   throw new EngineError(
     'BAD_VALUE',
     `train_ddp.py does not continue a run with ${has}.`,
-    `It continues ${takes}. Take the run file${NORMS[config.norm].exported ? ' or the model' : ''} instead.`,
+    `It continues ${takes}. Take the run file instead.`,
   );
 }
 
@@ -44,7 +50,7 @@ export async function clusterFiles(
 ): Promise<FileToWrite[]> {
   return [
     textFile('README.txt', readme(run, text !== null)),
-    textFile('train_ddp.py', await program(`${folder}train_ddp.py`)),
+    ...(await Promise.all(PROGRAM.map(async (name) => textFile(name, await program(`${folder}${name}`))))),
     { name: 'run.safetensors', pieces: () => bytesOf(run) },
     ...(text ? [{ name: 'text.txt', pieces: () => text.open() }] : []),
   ];

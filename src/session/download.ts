@@ -1,6 +1,11 @@
 /** Downloads a text from an address that the visitor gives. */
 import { BlobParts, checkTextSize, emptyText, Utf8Reader } from '../engine/index.ts';
-import { SessionError } from './errorReport.ts';
+import { nameOf, readAddress, request, unavailable, unreachable, type Wanted } from './request.ts';
+
+const TEXT: Wanted = {
+  code: 'TEXT_UNAVAILABLE',
+  otherwise: 'download the text and choose it as a file',
+};
 
 export interface DownloadOptions {
   /** `size` is null when the server does not state it or sends more than it stated. */
@@ -15,17 +20,13 @@ export interface DownloadOptions {
  * @throws EngineError BAD_TEXT when the data is not UTF-8 text, is empty or too large
  */
 export async function downloadText(address: string, { onProgress, signal }: DownloadOptions): Promise<File> {
-  const url = readAddress(address);
-  const response = await fetch(url, { signal, credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(
-    (cause: unknown) => {
-      signal.throwIfAborted();
-      throw unreachable(url, cause);
-    },
-  );
+  const url = readAddress(address, TEXT);
+  const response = await request(url, TEXT, signal);
   if (!response.ok) {
     await response.body?.cancel();
     throw unavailable(
       url,
+      TEXT.code,
       `the server answers HTTP ${response.status}`,
       'Open the address in a new tab to check it.',
     );
@@ -40,7 +41,7 @@ export async function downloadText(address: string, { onProgress, signal }: Down
     for (;;) {
       const { done, value } = await reader.read().catch((cause: unknown) => {
         signal.throwIfAborted();
-        throw unreachable(url, cause);
+        throw unreachable(url, TEXT, cause);
       });
       signal.throwIfAborted(); // a reader may still return buffered data after an abort
       if (done) break;
@@ -54,45 +55,4 @@ export async function downloadText(address: string, { onProgress, signal }: Down
     await reader.cancel().catch(() => undefined);
   }
   return new File([parts.end('text/plain')], nameOf(url), { type: 'text/plain' });
-}
-
-function readAddress(address: string): URL {
-  const text = address.trim();
-  if (/^https?:/i.test(text) && URL.canParse(text)) return new URL(text);
-  throw new SessionError(
-    'TEXT_UNAVAILABLE',
-    `"${shorten(address)}" is not an http or https address.`,
-    'Enter the full address, beginning with https://.',
-  );
-}
-
-/** The file name at the end of the address, or the host where there is none. */
-function nameOf(url: URL): string {
-  const last = url.pathname.split('/').at(-1) ?? '';
-  try {
-    return decodeURIComponent(last) || url.hostname;
-  } catch {
-    return last;
-  }
-}
-
-/** Browsers do not tell a page which of the two reasons applies. */
-function unreachable(url: URL, cause: unknown): SessionError {
-  const insecure = url.protocol === 'http:' && globalThis.location?.protocol === 'https:';
-  const why = cause instanceof Error && cause.message ? ` (${cause.message})` : '';
-  return unavailable(
-    url,
-    `there is no connection, or its server does not allow other sites to read it${why}`,
-    insecure
-      ? 'This page was opened over https and may not read http addresses. Use https, or download the text and choose it as a file.'
-      : 'The server must send "Access-Control-Allow-Origin". Otherwise download the text and choose it as a file.',
-  );
-}
-
-function unavailable(url: URL, why: string, hint: string): SessionError {
-  return new SessionError('TEXT_UNAVAILABLE', `${shorten(url.href)} could not be loaded: ${why}.`, hint);
-}
-
-function shorten(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }

@@ -11,6 +11,7 @@ export type SessionErrorCode =
   | 'STORAGE_REFUSED'
   | 'STORAGE_FULL'
   | 'TEXT_UNAVAILABLE'
+  | 'MODEL_UNAVAILABLE'
   | 'WORKER_BLOCKED'
   | 'WORKER_MISSING'
   | 'WORKER_FAILED'

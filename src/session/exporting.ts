@@ -128,7 +128,7 @@ async function copyWhileTraining(trainer: Trainer, saved: boolean): Promise<Snap
  */
 async function exportRun(
   run: RunFile,
-  { what, dtype, folder }: ExportCommand,
+  { what, dtype, weights, folder }: ExportCommand,
   text: TextSource | null,
   limits: PlanLimits,
 ): Promise<Exported> {
@@ -139,11 +139,11 @@ async function exportRun(
   }
   if (what === 'cluster') checkCluster(run.description);
   if (isGgufFormat(dtype) && what === 'model') {
-    const [{ pieces }] = (await modelFolderOfRun(run, dtype, limits)) as [FileToWrite];
+    const [{ pieces }] = (await modelFolderOfRun(run, dtype, limits, weights)) as [FileToWrite];
     return { name: `${name}-${dtype.slice('gguf-'.length)}.gguf`, content: await blobOf(inTurn(pieces())) };
   }
   // A cluster folder has the model for Hugging Face's libraries.
-  const model = await modelFolderOfRun(run, isGgufFormat(dtype) ? 'F32' : dtype, limits);
+  const model = await modelFolderOfRun(run, isGgufFormat(dtype) ? 'F32' : dtype, limits, weights);
   const others = what === 'cluster' ? await clusterFiles(run, text && (await streamFrom(text)), folder) : [];
   const suffix = what === 'cluster' ? 'cluster' : `model-${dtype.toLowerCase()}`;
   return {

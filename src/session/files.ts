@@ -4,6 +4,7 @@
 import {
   blobSource,
   choiceOf,
+  filesBeside,
   isRun,
   type ModelFile,
   openModel,
@@ -30,20 +31,12 @@ export class OpenFiles {
 
   /** Reports what a file contains, without reading its weights. */
   async open(command: Extract<SessionCommand, { type: 'openFile' }>): Promise<void> {
-    const { id, file, config, tokenizer, shards } = command;
+    const { id, file } = command;
     try {
       const source = blobSource(file.name, file);
-      const beside = {
-        config: config && blobSource('config.json', config),
-        tokenizer: tokenizer && blobSource('tokenizer.json', tokenizer),
-        shard: async (name: string) => {
-          const shard = shards.find((each) => nameOnDisk(each.name) === name);
-          return shard ? blobSource(name, shard) : null;
-        },
-      };
       const opened: Opened = (await isRun(source))
         ? { kind: 'run', run: await openRun(source) }
-        : { kind: 'model', model: await openModel(source, beside) };
+        : { kind: 'model', model: await openModel(source, filesBeside(command)) };
       this.#newest = { id, opened };
       this.#post({ type: 'fileOpened', id, file: factsOf(opened) });
     } catch (cause) {
@@ -63,11 +56,6 @@ export class OpenFiles {
     const opened = this.get(id);
     return opened.kind === 'run' ? opened.run.description.tokenizer : opened.model.tokenizer;
   }
-}
-
-/** The name that a file had when it was downloaded: browsers name a second one "a (1).safetensors". */
-function nameOnDisk(name: string): string {
-  return name.replace(/ ?\(\d+\)(?=\.\w+$)/, '');
 }
 
 function factsOf(opened: Opened): OpenedFile {

@@ -25,6 +25,8 @@ export interface ActiveRun {
   readonly planned: GroupRun;
   readonly trainer: Trainer;
   readonly facts: TextFacts;
+  /** Tokens that end a text of the model. */
+  readonly stop: readonly number[];
   step: number;
   loss: number | null;
 }

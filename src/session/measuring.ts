@@ -1,13 +1,19 @@
 import { benchmark, confirmBatch, type DeviceAccess, type OpenGpu } from '../engine/index.ts';
 import { BUSY, errorReport } from './errorReport.ts';
+import type { OpenFiles } from './files.ts';
 import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
+import { scoreText } from './scoring.ts';
 
-type MeasureCommand = Extract<SessionCommand, { type: 'benchmark' | 'confirmBatch' | 'cancelMeasuring' }>;
+type MeasureCommand = Extract<
+  SessionCommand,
+  { type: 'benchmark' | 'confirmBatch' | 'scoreText' | 'cancelMeasuring' }
+>;
 
 /** Runs measurements, which need the GPU to themselves, one at a time in the order of the requests. */
 export class Measuring {
   readonly #post: (event: SessionEvent) => void;
   readonly #gpu: DeviceAccess;
+  readonly #files: Pick<OpenFiles, 'get'>;
   readonly #enqueue: (work: () => Promise<void>) => boolean;
   /** Aborts the measurements that were requested and have not ended. */
   #abort = new AbortController();
@@ -16,10 +22,12 @@ export class Measuring {
   constructor(
     post: (event: SessionEvent) => void,
     gpu: DeviceAccess,
+    files: Pick<OpenFiles, 'get'>,
     enqueue: (work: () => Promise<void>) => boolean,
   ) {
     this.#post = post;
     this.#gpu = gpu;
+    this.#files = files;
     this.#enqueue = enqueue;
   }
 
@@ -38,6 +46,9 @@ export class Measuring {
       case 'confirmBatch':
         this.#confirmBatch(command);
         break;
+      case 'scoreText':
+        this.#scoreText(command);
+        break;
       case 'cancelMeasuring':
         this.#abort.abort();
         this.#abort = new AbortController();
@@ -55,6 +66,19 @@ export class Measuring {
       }),
       (error) => ({ type: 'batchRefused', id, error }),
       { type: 'batchCancelled', id },
+    );
+  }
+
+  #scoreText({ id, text, config }: Extract<MeasureCommand, { type: 'scoreText' }>): void {
+    this.#measure(
+      async (gpu) => {
+        const opened = this.#files.get(id);
+        if (opened.kind !== 'model') throw new RangeError('A saved run is not scored');
+        const score = await scoreText(gpu, opened.model, config, text);
+        return { type: 'textScored', id, score, precision: config.precision };
+      },
+      (error) => ({ type: 'scoreRefused', id, error }),
+      { type: 'scoreCancelled', id },
     );
   }
 

@@ -8,6 +8,7 @@
  *   checkText  -> textProgress* (textChecked | textRefused)     or, after cancelText, nothing
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
  *   openFile   -> fileOpened | fileRefused      a model or a run; `train` refers to it by `from`
+ *   loadModel  -> fileProgress* (fileOpened | fileRefused)      or, after cancelFile, nothing
  *   export     -> exported | exportRefused      a run on the GPU at any time; a saved run only while nothing trains
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
  *                 Among the metrics come warning* and, for a single run, (autosaved | autosaveFailed)*; a sample follows
@@ -20,6 +21,7 @@
  *   numerics   -> numerics* | numericsRefused  frames of the runs while they train
  *   inspect    -> inspected* | numericsRefused one frame for each run, at any time
  *   benchmark  -> benchmarked | benchmarkRefused | benchmarkCancelled  refused while training
+ *   scoreText  -> textScored | scoreRefused | scoreCancelled    likewise
  *   confirmBatch -> batchTried* (batchConfirmed | batchRefused | batchCancelled)    likewise
  *   cancelMeasuring -> the current measurement and those waiting end as cancelled
  *
@@ -36,21 +38,22 @@ import type {
   InspectedKind,
   MemoryBytes,
   NumericsFrame,
+  PrecisionMode,
   RunChange,
-  RunDescription,
   RunSummary,
   RunWarning,
   SampledToken,
+  Score,
   SharpnessMetrics,
   StartChecksums,
   StepMetrics,
   TextId,
   TokenizeProgress,
-  TokenizerChoice,
   TrainConfig,
-  WeightsShape,
+  WeightsOfRun,
 } from '../engine/index.ts';
 import type { ErrorReport } from './errorReport.ts';
+import type { FileProgress, OpenedFile, SavedRun, StoredRun, UnreadableRun } from './fileProtocol.ts';
 import type { Place } from './storage/places.ts';
 
 export type {
@@ -58,13 +61,18 @@ export type {
   BenchmarkResult,
   ConfirmedBatch,
   ErrorReport,
+  FileProgress,
   HalfStorage,
   InspectedKind,
   MemoryBytes,
   NumericsFrame,
+  OpenedFile,
   RunSummary,
   RunWarning,
   SampledToken,
+  SavedRun,
+  StoredRun,
+  UnreadableRun,
 };
 
 /**
@@ -126,6 +134,8 @@ export interface SampleRequest {
   readonly topP?: number;
   readonly repetitionPenalty?: number;
   readonly seed: number;
+  /** The trained weights by default; `average` is for runs that keep averages. */
+  readonly weights?: WeightsOfRun;
 }
 
 export interface RunFacts {
@@ -158,54 +168,14 @@ export interface SampleHeading extends SampleRequest {
 }
 
 export interface SampleText extends SampleHeading {
-  /** Without the prompt. Shorter than requested when it was stopped. */
+  /** Without the prompt. Shorter than requested when it was stopped, or ended with a token that ends a text. */
   readonly text: string;
+  /** The new tokens. */
+  readonly ids: readonly number[];
   readonly tokens: readonly SampledToken[];
   /** Of the tokens after the first, which waits for the prompt; null where there are none. */
   readonly tokensPerSec: number | null;
 }
-
-/** A saved run, in a file of the visitor's or in the page's private storage. */
-export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'savedAt'> {
-  /** Steps taken. */
-  readonly step: number;
-  readonly bytes: number;
-}
-
-/** A run saved in the page's private storage. */
-export interface StoredRun extends SavedRun {
-  readonly place: Place;
-  /** Whether it took all its steps or was ended in this visit. Others can be resumed. */
-  readonly ended: boolean;
-}
-
-/** A run in the page's private storage that this version cannot read. It keeps its place until the visitor removes it. */
-export interface UnreadableRun {
-  readonly place: Place;
-  /** The version of Halfstep that wrote it; null if it does not say. */
-  readonly writer: string | null;
-  /** Why it cannot be read. */
-  readonly error: ErrorReport;
-  /** Whether it can be exported as a run file. */
-  readonly exported: boolean;
-}
-
-/** The contents of a visitor's file: the weights of a model, or a run to resume. */
-export type OpenedFile =
-  | {
-      readonly kind: 'model';
-      readonly name: string;
-      readonly shape: WeightsShape;
-      /** Null where neither the file nor a configuration beside it states it. */
-      readonly heads: number | null;
-      /** Null where the model comes without one, so that the text's tokenizer is used. */
-      readonly tokenizer: TokenizerChoice | null;
-      /** The tokenizer that the vocabulary size suggests, where the model comes without one. */
-      readonly likelyTokenizer: TokenizerChoice | null;
-      /** Sentences about what was assumed of the model and which files beside it were ignored. */
-      readonly notes: readonly string[];
-    }
-  | { readonly kind: 'run'; readonly name: string; readonly saved: SavedRun };
 
 /**
  * `run`: the run itself, to resume here or on the command line. `model`: the model as Hugging Face's libraries read it.
@@ -217,8 +187,8 @@ export type ExportKind = (typeof EXPORTS)[number];
 export type SessionCommand =
   | { readonly type: 'open' }
   /**
-   * `config` and `tokenizer` are the `config.json` and `tokenizer.json` beside the weights, if any. Where `file` is an index,
-   * `shards` are the files that were given with it.
+   * `config`, `tokenizer` and `generation` are the `config.json`, `tokenizer.json` and `generation_config.json` beside the
+   * weights, if any. Where `file` is an index, `shards` are the files that were given with it.
    */
   | {
       readonly type: 'openFile';
@@ -226,13 +196,23 @@ export type SessionCommand =
       readonly file: File;
       readonly config: File | null;
       readonly tokenizer: File | null;
+      readonly generation: File | null;
       readonly shards: readonly File[];
     }
+  /**
+   * Downloads a model's files from an http or https address and opens them. What an earlier attempt at the same address
+   * left is continued.
+   */
+  | { readonly type: 'loadModel'; readonly id: number; readonly address: string }
+  /** Ends the download. `keep` says whether what has arrived stays for another attempt. */
+  | { readonly type: 'cancelFile'; readonly keep: boolean }
   /** `of` is the index of a run that is on the GPU, or the place of a stored one. */
   | {
       readonly type: 'export';
       readonly what: ExportKind;
       readonly dtype: ExportFormat;
+      /** Of the model; a run file has both. */
+      readonly weights: WeightsOfRun;
       readonly of: { readonly run: number } | { readonly place: Place };
       /** The address from which the page serves its own files. */
       readonly folder: string;
@@ -286,6 +266,8 @@ export type SessionCommand =
       readonly config: TrainConfig;
       readonly vocabulary: number;
     }
+  /** Scores a text with the model of opened file `id`, whose shape `config` has. */
+  | { readonly type: 'scoreText'; readonly id: number; readonly text: string; readonly config: TrainConfig }
   /** Takes effect between two measurements and before each step. */
   | { readonly type: 'cancelMeasuring' };
 
@@ -318,6 +300,7 @@ export type SessionEvent =
       readonly evals: readonly EvalMetrics[];
       readonly sharpness: readonly SharpnessMetrics[];
     }
+  | { readonly type: 'fileProgress'; readonly id: number; readonly progress: FileProgress }
   | { readonly type: 'fileOpened'; readonly id: number; readonly file: OpenedFile }
   | { readonly type: 'fileRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'exported'; readonly name: string; readonly content: Blob }
@@ -366,6 +349,14 @@ export type SessionEvent =
   | { readonly type: 'benchmarked'; readonly result: BenchmarkResult }
   | { readonly type: 'benchmarkRefused'; readonly error: ErrorReport }
   | { readonly type: 'benchmarkCancelled' }
+  | {
+      readonly type: 'textScored';
+      readonly id: number;
+      readonly score: Score;
+      readonly precision: PrecisionMode;
+    }
+  | { readonly type: 'scoreRefused'; readonly id: number; readonly error: ErrorReport }
+  | { readonly type: 'scoreCancelled'; readonly id: number }
   | { readonly type: 'batchTried'; readonly id: number; readonly batch: number }
   | { readonly type: 'batchConfirmed'; readonly id: number; readonly result: ConfirmedBatch }
   | { readonly type: 'batchRefused'; readonly id: number; readonly error: ErrorReport }

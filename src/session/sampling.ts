@@ -9,6 +9,8 @@ const INTERVAL_MS = 100;
 export interface Writer {
   readonly run: number;
   readonly trainer: Pick<Trainer, 'generate'>;
+  /** Tokens that end a text of the model. */
+  readonly stop: readonly number[];
   readonly step: number;
   readonly loss: number | null;
 }
@@ -44,7 +46,8 @@ export class Sampling {
         if (writers.length === 0) {
           throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then write samples.');
         }
-        checkSample(request);
+        const { weights: _, ...options } = request;
+        checkSample(options);
         for (const writer of writers) {
           const stopped = await this.#write(writer, request, 'asked');
           if (stopped) break;
@@ -79,7 +82,7 @@ export class Sampling {
 
   /** @returns whether it was stopped */
   async #write(
-    { run, trainer, step, loss }: Writer,
+    { run, trainer, stop, step, loss }: Writer,
     request: SampleRequest,
     kind: SampleHeading['kind'],
   ): Promise<boolean> {
@@ -99,8 +102,10 @@ export class Sampling {
       sent = tokens.length;
     };
     try {
-      const { text, tokensPerSec } = await trainer.generate(request, { onToken, signal: abort.signal });
-      this.#post({ type: 'sampled', run, sample: { ...heading, text, tokens, tokensPerSec } });
+      const { weights, ...options } = request;
+      const watch = { onToken, signal: abort.signal };
+      const { ids, text, tokensPerSec } = await trainer.generate({ ...options, stop }, watch, weights);
+      this.#post({ type: 'sampled', run, sample: { ...heading, text, ids, tokens, tokensPerSec } });
       return abort.signal.aborted;
     } finally {
       this.#current = null;

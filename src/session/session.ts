@@ -25,6 +25,7 @@ import {
 } from './groups.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
 import { Measuring } from './measuring.ts';
+import { ModelLoading } from './modelLoading.ts';
 import { NumericsSwitch } from './numericsSwitch.ts';
 import type { SessionCommand, SessionEvent, TextSource } from './protocol.ts';
 import { Sampling } from './sampling.ts';
@@ -41,6 +42,7 @@ export class Session {
   readonly #recovery: Recovery;
   readonly #texts = new TextShelf();
   readonly #files: OpenFiles;
+  readonly #loading: ModelLoading;
   readonly #check: TextCheck;
   readonly #sampling: Sampling;
   readonly #numerics: NumericsSwitch;
@@ -70,6 +72,7 @@ export class Session {
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
     this.#files = new OpenFiles(post);
+    this.#loading = new ModelLoading(post, this.#files);
     this.#check = new TextCheck(post, this.#texts, this.#files);
     this.#sampling = new Sampling(post);
     this.#numerics = new NumericsSwitch(post);
@@ -80,7 +83,7 @@ export class Session {
       this.#active = []; // their buffers were lost with the device; it is reopened when needed
     });
     this.#recovery = new Recovery(this.#gpu);
-    this.#measuring = new Measuring(post, this.#gpu, (work) => this.#afterTraining(work));
+    this.#measuring = new Measuring(post, this.#gpu, this.#files, (work) => this.#afterTraining(work));
   }
 
   /** @returns a promise that resolves when the command no longer uses the page's storage; undefined if it never does */
@@ -95,6 +98,10 @@ export class Session {
         break;
       case 'openFile':
         void this.#files.open(command);
+        break;
+      case 'loadModel':
+      case 'cancelFile':
+        this.#loading.handle(command);
         break;
       case 'export':
         // Queued with the samples, so that the runs stay on the GPU until the export is done.
@@ -145,6 +152,7 @@ export class Session {
         break;
       case 'benchmark':
       case 'confirmBatch':
+      case 'scoreText':
       case 'cancelMeasuring':
         this.#measuring.handle(command);
         break;
@@ -320,7 +328,8 @@ export class Session {
       }),
     );
     const { submittedSteps: step, lastLoss: loss } = trainer;
-    this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), step, loss });
+    const stop = dataset.tokenizer.ends;
+    this.#active.push({ run, config, planned, trainer, facts: textFacts(dataset), stop, step, loss });
     await this.#numerics.prepare(trainer, compared);
   }
 

@@ -17,6 +17,7 @@ import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
+import { keepSettingsOnReload, withKeptSettings } from './tabSettings.ts';
 import { withoutTracking } from './tracking.ts';
 import { useUi } from './uiStore.ts';
 
@@ -29,7 +30,8 @@ export function boot(): void {
   // A copied address should carry settings, not where the visitor came from.
   if (query !== location.search)
     history.replaceState(history.state, '', location.pathname + query + location.hash);
-  useSettings.getState().choose(address.settings);
+  useSettings.getState().choose(withKeptSettings(address));
+  keepSettingsOnReload();
   useSettings.setState({ addressProblems: address.problems });
   useUi.setState({ still: address.still });
   if (address.autosave !== undefined) useSavedRun.setState({ every: address.autosave });

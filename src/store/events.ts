@@ -47,8 +47,12 @@ export function applyEvent(event: SessionEvent): void {
       pulse.request();
       break;
     }
+    case 'fileProgress':
     case 'fileOpened':
     case 'fileRefused':
+    case 'textScored':
+    case 'scoreRefused':
+    case 'scoreCancelled':
     case 'exported':
     case 'exportRefused':
       applyFileEvent(event);

@@ -1,14 +1,13 @@
 /** Actions on files of models and runs: a chunk of its own, loaded on first use. */
-import { type ExportFormat, usualHeads } from '../engine/index.ts';
+import { chosenFiles, type ExportFormat, usualHeads, type WeightsOfRun } from '../engine/index.ts';
 import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
-import { modelFiles } from './modelFiles.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
 import { autosaveMs } from './savedRun.ts';
-import { type InitialShape, runsOf } from './settings.ts';
+import { firstConfig, type InitialShape, runsOf } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 
 let opens = 0;
@@ -20,26 +19,57 @@ let opens = 0;
 export function openFiles(files: readonly File[]): void {
   closeFile();
   opens += 1;
-  const chosen = modelFiles(files);
+  const chosen = chosenFiles(files);
   if ('message' in chosen) {
-    const name = files[0]?.name ?? '';
-    useFiles.setState({ opened: { state: 'refused', name, error: { code: 'BAD_FILE', ...chosen } } });
+    useFiles.setState({
+      opened: { state: 'refused', error: { code: 'BAD_FILE', ...chosen }, address: null },
+    });
     return;
   }
-  const { weights: file, config, tokenizer, shards } = chosen;
+  const { weights: file, ...beside } = chosen;
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
-  send({ type: 'openFile', id: opens, file, config, tokenizer, shards });
-  const forget = useFiles.subscribe(({ opened }) => {
-    if (opened.state === 'reading') return;
-    forget();
-    if (opened.state === 'ready' && opened.file.kind === 'model') startFrom(opened.id, opened.file);
-  });
+  send({ type: 'openFile', id: opens, file, ...beside });
+  startFromNext(opens);
 }
 
-/** Closes the file: runs start from random weights again. */
-export function closeFile(): void {
-  useFiles.setState({ opened: { state: 'none' } });
+/**
+ * Downloads the model at an http or https address and opens it. What an earlier attempt at the same address left is
+ * continued.
+ */
+export function openAddress(address: string): void {
   useSettings.getState().choose({ init: null });
+  opens += 1;
+  useFiles.setState({ opened: { state: 'loading', id: opens, address: address.trim(), progress: null } });
+  send({ type: 'loadModel', id: opens, address: address.trim() });
+  startFromNext(opens);
+}
+
+/** Ends the download. What has arrived stays, so that it can be continued. */
+export function stopLoading(): void {
+  const { opened } = useFiles.getState();
+  if (opened.state !== 'loading') return;
+  send({ type: 'cancelFile', keep: true });
+  const { address, progress } = opened;
+  useFiles.setState({ opened: { state: 'stopped', address, progress } });
+}
+
+/** Closes the file: runs start from random weights again. What has arrived of a download is dropped. */
+export function closeFile(): void {
+  const { opened } = useFiles.getState();
+  if (opened.state !== 'none' && 'address' in opened && opened.address !== null)
+    send({ type: 'cancelFile', keep: false });
+  useFiles.setState({ opened: { state: 'none' }, scoring: { state: 'none' } });
+  useSettings.getState().choose({ init: null });
+}
+
+/** Has runs start from the weights of file number `id`, if it turns out to be a model. */
+function startFromNext(id: number): void {
+  const forget = useFiles.subscribe(({ opened }) => {
+    if ((opened.state === 'reading' || opened.state === 'loading') && opened.id === id) return;
+    forget();
+    if (opened.state === 'ready' && opened.id === id && opened.file.kind === 'model')
+      startFrom(id, opened.file);
+  });
 }
 
 function startFrom(
@@ -61,6 +91,14 @@ export function evaluateFile(): void {
     runsOf(settings).map((run) => ({ ...run, config: { ...run.config, steps: 0, warmup: 0 } })),
     settings,
   );
+}
+
+/** Scores a text with the opened model, in the first of the chosen modes. */
+export function scoreText(text: string): void {
+  const { settings } = useSettings.getState();
+  if (!settings.init || isBusy(useRun.getState().status)) return;
+  useFiles.setState({ scoring: { state: 'scoring' } });
+  send({ type: 'scoreText', id: settings.init.id, text, config: firstConfig(settings) });
 }
 
 /** The reason why a saved run cannot continue up to `steps`; null when it can. @param steps total number of steps */
@@ -101,9 +139,10 @@ export function exportRun(
   of: { readonly run: number } | { readonly place: Place },
   what: ExportKind,
   dtype: ExportFormat = 'F32',
+  weights: WeightsOfRun = 'master',
 ): void {
   useFiles.setState({ exporting: true, made: null, exportError: null });
-  send({ type: 'export', what, dtype, of, folder: new URL('.', document.baseURI).href });
+  send({ type: 'export', what, dtype, weights, of, folder: new URL('.', document.baseURI).href });
 }
 
 /** The run that can be exported: when runs train one after the other, the last one started. Null for none. */

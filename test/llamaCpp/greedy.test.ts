@@ -1,9 +1,7 @@
 /** llama.cpp gives the ids and the greedy tokens of the f64 model for GGUF exports of every family and tokenizer. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { kindsOfFamily } from '../../src/engine/checkpoint/families.ts';
 import { ggufPieces } from '../../src/engine/checkpoint/ggufFile.ts';
@@ -20,35 +18,14 @@ import { modelForward } from '../../src/engine/reference/model.ts';
 import { concatenated } from '../unit/checkpoint/files.ts';
 import { described } from '../unit/described.ts';
 import { byteFile, type Json, markedFile } from '../unit/tokenizers/files.ts';
+import { type Answer, type Asked, llamaCpp } from './program.ts';
 
-const { LLAMA_CPP, LLAMA_CPP_MODEL } = process.env;
-const PROGRAM = fileURLToPath(new URL('../../scripts/llama-cpp/greedy.mjs', import.meta.url));
+const { LLAMA_CPP_MODEL } = process.env;
 
 beforeAll(async () => {
-  if (!LLAMA_CPP) throw new Error('Start it with npm run test:llama-cpp, which installs llama.cpp.');
   await loadGpt2();
   await loadPatterns();
 });
-
-interface Asked {
-  readonly path: string;
-  readonly prompt: string;
-  readonly count: number;
-}
-interface Answer {
-  readonly ids: number[];
-  readonly greedy: number[];
-}
-
-function llamaCpp(asked: readonly Asked[]): Answer[] {
-  const input = JSON.stringify(asked);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, LLAMA_CPP!], {
-    ...{ input, encoding: 'utf8' },
-    maxBuffer: 2 ** 26,
-  });
-  if (status !== 0) throw new Error(`llama.cpp ended with ${status}: ${stderr}${stdout}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1)!);
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'halfstep-gguf-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -4,9 +4,10 @@
  */
 export const CONSUMER = `
 import * as halfstep from 'halfstep';
-import { loadDawn } from 'halfstep/node';
+import { loadDawn, openModelFolder } from 'halfstep/node';
 import type {
-  AdapterReport, CustomRecipe, Dataset, ErrorCode, EvalMetrics, FormatId, ForwardModel, Generated, LargestBatch, MemoryBytes, MemoryPlan, Overrides,
+  AdapterReport, CustomRecipe, Dataset, ErrorCode, EvalMetrics, ExportFormat, FormatId, ForwardModel, Generated, LargestBatch, MemoryBytes,
+  MemoryPlan, OpenedModel, OpenModelOptions, Overrides,
   PrecisionMode, PresetName, Recipe, ResumeOptions, Role, RunDescription, RunEvents, RunFile, RunProgress, RunSummary,
   SampledToken, SampleOptions, ScalingPolicy, Score, StepMetrics, TextStream, TokenizedText, Tokenizer, TokenizerChoice,
   TokenizerJson, TrainConfig, Trainer, TrainerOptions,
@@ -80,6 +81,16 @@ console.log(generated.ids, generated.tokensPerSec, score.loss);
 model.destroy();
 const files: File[] = await halfstep.exportModel(trainer, 'F16');
 console.log(description.name, files.map((file) => file.name));
+
+const asked: OpenModelOptions = { heads: 2, tokenizer: 'byte' };
+const opened: OpenedModel = await halfstep.openModelFiles(files, asked);
+const inFolder: OpenedModel = await openModelFolder('a folder');
+const ofModel: TrainConfig = halfstep.configOfModel(opened, { steps: 2 });
+const forward: ForwardModel = await halfstep.openModelOfFiles(device, report, opened, ofModel);
+const weights: (name: string) => Float32Array = await halfstep.weightsOfModel(inFolder);
+const form: ExportFormat = 'gguf-q8_0';
+const converted: File[] = await halfstep.convertModel(opened, form);
+console.log(forward.shape.layers, weights('wte.weight').length, converted.length, opened.notes, opened.tokenizer.kind);
 
 // @ts-expect-error this mode does not exist
 halfstep.configure(halfstep.presetOf('smoke').config, { precision: 'fp64' });

@@ -154,10 +154,39 @@ describe('in Node', () => {
       const header = JSON.parse(weights.toString('utf8', 8, 8 + Number(weights.readBigUInt64LE())));
       expect(header['transformer.wte.weight'] ?? header['wte.weight']).toMatchObject({ dtype: 'F32' });
     });
+
+    test('open-model.mjs opens what own-text.mjs exported, samples, scores, and writes a GGUF file that does the same', () => {
+      const output = node(installed.app, 'open-model.mjs', 'my-model');
+      expect(output).toMatch(/^gpt2, 2 layers, width 64\nThe /);
+      const [, loss] = /\nloss (\S+) over \d+ tokens\nthe GGUF file writes the same\n$/.exec(output) ?? [];
+      // Its own likeliest continuation has a loss far below that of chance, ln 512.
+      expect(Number(loss)).toBeLessThan(Math.log(512) - 0.5);
+      expect(readdirSync(installed.app)).toContain('model.gguf');
+    });
   });
 });
 
-test('page.html trains and samples in a browser, without a bundler', async () => {
+/** Opens the exported model from bytes, and its GGUF file, and compares what both write. */
+const OPENS_BYTES = `(async () => {
+  const { convertModel, openDevice, openModelFiles, openModelOfFiles } = await import('halfstep');
+  const bytesOf = async (name) => (await fetch('./my-model/' + name)).arrayBuffer();
+  const names = ['config.json', 'model.safetensors', 'tokenizer.json'];
+  const files = await Promise.all(names.map(async (name) => new File([await bytesOf(name)], name)));
+  const opened = await openModelFiles(files);
+  const { device, report } = await openDevice(navigator.gpu);
+  const texts = [];
+  for (const each of [opened, await openModelFiles(await convertModel(opened, 'gguf-f32'))]) {
+    const model = await openModelOfFiles(device, report, each);
+    const { text } = await model.generate({ prompt: 'The ', length: 20, temperature: 0, topK: 0, seed: 1 });
+    const { loss } = await model.score(model.tokenizer.encode('The ' + text));
+    texts.push({ text, loss });
+    model.destroy();
+  }
+  const [a, b] = texts;
+  return { family: opened.family, same: a.text === b.text && a.text.length > 0, scored: a.loss > 0 && a.loss === b.loss };
+})()`;
+
+test('page.html trains and samples in a browser, without a bundler, and opens a model from bytes', async () => {
   cpSync(join(installed.app, 'page.html'), join(installed.app, 'index.html'));
   const server = await serveFolder(installed.app, 'npm pack');
   const browser = await chromium.launch(chromiumLavapipe());
@@ -178,6 +207,7 @@ test('page.html trains and samples in a browser, without a bundler', async () =>
     const text = await log.textContent();
     expect(text).toMatch(/\ndone\n$/);
     expectLearning(lossesIn(text!), 1, 60);
+    expect(await page.evaluate(OPENS_BYTES)).toEqual({ family: 'gpt2', same: true, scored: true });
     expect(faults).toEqual([]);
   } finally {
     await browser.close();

@@ -68,6 +68,7 @@ test('JSON lines have exactly the documented fields', () => {
   expect(stepLine(metrics)).toBe(
     '{"type":"step","step":12,"loss":2.5,"lossScale":65536,"skipped":false,"gradNorm":0.75,"lr":0.001}\n',
   );
+  expect(JSON.parse(stepLine({ ...metrics, logZ: 7.5 }))).toMatchObject({ logZ: 7.5 });
   expect(evalLine({ step: 100, valLoss: 2.25 })).toBe('{"type":"eval","step":100,"valLoss":2.25}\n');
   const tensor = {
     name: 'wte.weight',

@@ -90,10 +90,10 @@ test('recomputation allows larger batches, and the table says which level a batc
 test('modes that do not support an optimizer state are left out, unless they are asked for', () => {
   const args = ['--preset', 'smoke', '--optim-state', 'fp8'];
   expect(plan(...args).stdout).toMatch(
-    /^Left out: fp16-pure, bf16-sr\. Optimizer state fp8 needs f32 master/m,
+    /^Left out: fp16-pure, bf16-sr, bf16-pure\. Optimizer state fp8 needs f32 master/m,
   );
   const { modes, leftOut } = JSON.parse(plan(...args, '--json').stdout);
-  expect(leftOut).toEqual(['fp16-pure', 'bf16-sr']);
+  expect(leftOut).toEqual(['fp16-pure', 'bf16-sr', 'bf16-pure']);
   expect(modes).toHaveLength(PRECISION_MODES.length - leftOut.length);
   expect(plan(...args, '--precision', 'fp32,bf16-sr')).toMatchObject({
     status: 2,

@@ -115,6 +115,7 @@ test('families are asked for by name, joined by a plus', () => {
     ...{ matmul: 'tiled128', attention: 'uniform', matrix: true },
   });
   expect(readKernels('no-matrix')).toEqual({ matrix: false });
+  expect(readKernels('packed+tiled')).toEqual({ matmul: 'tiled', packed: true });
   for (const name of Object.keys(KERNEL_TITLES)) expect(() => readKernels(name)).not.toThrow();
 });
 
@@ -122,6 +123,7 @@ test.each([
   ['tild', /kernels has "tild", which is no family/],
   ['tiled+tiled64', /kernels is "tiled\+tiled64": two matmul kernels/],
   ['matrix+no-matrix', /two answers about matrix units/],
+  ['packed+no-packed', /two answers about packed products/],
   ['auto+tiled', /kernels has "auto"/],
   ['', /kernels has ""/],
 ])('%s is refused by name', (kernels, message) => {

@@ -60,3 +60,31 @@ test('workgroups stay within what every adapter has, and their lanes share fills
     for (const side of [TILE_M!, TILE_N!]) expect(((side * TILE_K!) / 4) % lanes).toBe(0);
   }
 });
+
+test('products of 8-bit integers take the packed kernel where the target has it, in tiles of the same sizes', () => {
+  const i8 = (name: string, elements: number): Tensor => ({ name, type: 'i8', elements });
+  const of = (m: number, n: number, k: number, packedProducts: boolean, change: Partial<Tensor> = {}) => {
+    const out: Tensor = { name: 'out', type: 'f32', elements: m * n };
+    const target: Target = {
+      ...{ half: 'packed', subgroup: null, lanes: 64, matmul: 'tiled', attention: 'register' },
+      ...{ matrixShapes: [], splitSums: true, packedProducts },
+    };
+    const a = { ...i8('a', m * k), ...change };
+    return matmul(target, { label: 'x', a, b: i8('b', k * n), out, m, n, k, found });
+  };
+  expect(of(4096, 768, 768, true)).toMatchObject({ variant: { kernel: 'matmul_packed' }, grid: [6, 32, 1] });
+  expect(of(64, 64, 768, true)).toMatchObject({ variant: { constants: { TILE_M: 64, TILE_K: 32 } } });
+  const { TILE_M, TILE_N, TILE_K } = of(4096, 768, 768, true).variant.constants;
+  expect(TILE_K! * (TILE_M! + TILE_N!)).toBeLessThanOrEqual(16384);
+  // f32 holds the sums of 1,024 products exactly; beyond that they continue in i32, as far as that goes.
+  expect(of(64, 64, 1024, false).variant).toMatchObject({ kernel: 'matmul_tiled' });
+  expect(of(64, 64, 1024, false).variant.conditions.exact).toBeUndefined();
+  expect(of(64, 64, 1028, false).variant.conditions.exact).toBe(true);
+  expect(of(64, 64, 133_144, true).variant.kernel).toBe('matmul_packed');
+  const longer = of(64, 64, 133_148, true).variant;
+  expect([longer.kernel, longer.conditions.exact]).toEqual(['matmul_tiled', undefined]);
+  // Scales that vary along the sum, and other formats, make values of codes first.
+  const byColumn = { blockScales: { columns: 768, as: 'f32' } } as const;
+  expect(of(64, 64, 768, true, byColumn).variant.kernel).toBe('matmul_tiled');
+  expect(of(64, 64, 768, true, { type: 'bf16' }).variant.kernel).toBe('matmul_tiled');
+});

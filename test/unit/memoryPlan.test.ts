@@ -201,6 +201,13 @@ describe('recompute', () => {
     ['fp8', 'gelu-ln', 20 * C],
     ['fp8-delayed', 'gelu-ln', 20 * C],
     ['fp8', 'block', 4 * C],
+    ['int8', 'none', 36 * C],
+    ['int8-q', 'gelu', 28 * C],
+    // One byte instead of two of what the norms and GELU leave, with a scale of four bytes for each row.
+    ['int8-m', 'none', 30 * C + 12],
+    ['int8-m', 'gelu', 26 * C + 8],
+    ['int8-m', 'gelu-ln', 24 * C],
+    ['int8-m', 'block', 4 * C],
   ] as const)('%s at %s keeps %i bytes of a token in a block', (precision, recompute, bytes) => {
     expect(perTokenAndLayer(precision, recompute)).toBe(bytes);
   });

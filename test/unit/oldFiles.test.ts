@@ -1,10 +1,11 @@
 /** Files of earlier versions are read completely; files of later versions are refused by name. */
 import { describe, expect, test } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
-import { openInitialModel, overridesOfModel } from '../../src/cli/initialModel.ts';
+import { openInitialModel } from '../../src/cli/initialModel.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { readModel } from '../../src/engine/checkpoint/modelFile.ts';
+import { overridesOfModel } from '../../src/engine/checkpoint/modelSettings.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
 import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';

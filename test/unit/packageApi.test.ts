@@ -1,7 +1,7 @@
 /** The package as programs without types call it: what cannot be is refused by name, and never a TypeError. */
 import { describe, expect, test } from 'vitest';
 import * as halfstep from '../../src/package/index.ts';
-import { loadDawn } from '../../src/package/node.ts';
+import { loadDawn, openModelFolder } from '../../src/package/node.ts';
 import { thrownBy } from './thrownBy.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a program without types passes anything
@@ -16,6 +16,7 @@ const device = { createBuffer() {}, queue: {}, limits: {} };
 const report = { name: 'a GPU', features: [], limits: {} };
 const run = { file: {}, description: { config }, progress: {} };
 const limits = { maxBindingBytes: 2 ** 27 };
+const model = { shape: {}, tokenizer: { kind: 'byte' }, weights: {} };
 const events = { onStep() {}, onEval() {} };
 const tokenized = { name: 'a text', tokens: new Uint8Array(9), tokenizer: dataset.tokenizer };
 const recipe = { ...halfstep.recipeOf('fp16'), id: 'custom-of-the-test' } as const;
@@ -24,7 +25,9 @@ const recipe = { ...halfstep.recipeOf('fp16'), id: 'custom-of-the-test' } as con
 const CALLS: Readonly<Record<string, { call: (...args: Anything[]) => unknown; right: readonly unknown[] }>> =
   {
     checkConfig: { call: halfstep.checkConfig, right: [config] },
+    configOfModel: { call: halfstep.configOfModel, right: [model, {}] },
     configure: { call: halfstep.configure, right: [config, {}] },
+    convertModel: { call: halfstep.convertModel, right: [model, 'F32'] },
     createDataset: {
       call: halfstep.createDataset,
       right: [text, { name: 'x', tokenizer: 'char', context: 8 }],
@@ -36,6 +39,9 @@ const CALLS: Readonly<Record<string, { call: (...args: Anything[]) => unknown; r
     loadDawn: { call: loadDawn, right: [['x']] },
     memoryPlan: { call: halfstep.memoryPlan, right: [config, 65, limits] },
     openDevice: { call: halfstep.openDevice, right: [{ requestAdapter() {} }, []] },
+    openModelFiles: { call: halfstep.openModelFiles, right: [[new File([], 'model.gguf')], {}] },
+    openModelFolder: { call: openModelFolder, right: ['/no/such/folder', {}] },
+    openModelOfFiles: { call: halfstep.openModelOfFiles, right: [device, report, model, config] },
     openModelOfRun: { call: halfstep.openModelOfRun, right: [device, report, run, config] },
     openRun: { call: halfstep.openRun, right: [new Blob(['no run']), 'run.safetensors'] },
     planLimits: { call: halfstep.planLimits, right: [{ maxStorageBufferBindingSize: 1, maxBufferSize: 1 }] },
@@ -48,6 +54,7 @@ const CALLS: Readonly<Record<string, { call: (...args: Anything[]) => unknown; r
     streamOf: { call: halfstep.streamOf, right: ['a text', new Uint8Array(3)] },
     tokenize: { call: halfstep.tokenize, right: [halfstep.streamOf('a', new Uint8Array([97])), 'byte', {}] },
     tokensPerStep: { call: halfstep.tokensPerStep, right: [config] },
+    weightsOfModel: { call: halfstep.weightsOfModel, right: [model] },
   };
 
 /** They take what anything is, or nothing. */
@@ -75,7 +82,7 @@ async function errorOf(call: () => unknown): Promise<unknown> {
 }
 
 test('every function of the package is looked at here', () => {
-  const functions = Object.entries({ ...halfstep, loadDawn })
+  const functions = Object.entries({ ...halfstep, loadDawn, openModelFolder })
     .filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name))
     .map(([name]) => name);
   expect(functions.sort()).toEqual([...Object.keys(CALLS), ...TAKE_ANYTHING].sort());

@@ -29,6 +29,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'head-size': ['64'],
   'amax-history': ['8'],
   'scale-margin': ['2'],
+  'keep-bf16': ['2'],
   vocab: ['50304'],
   kernels: ['tiled', 'matrix+attention-uniform'],
   'micro-batch': ['8'],
@@ -54,6 +55,14 @@ const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
+  ...{
+    'scale-rule': 'mxfp8',
+    'fp4-rht': 'nvfp4',
+    'fp4-2d': 'nvfp4',
+    'fp4-sr': 'nvfp4',
+    'keep-bf16': 'nvfp4',
+  },
+  ...{ master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };
 
 describe.each(shared)('--$name', (option) => {

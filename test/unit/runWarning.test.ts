@@ -88,6 +88,8 @@ test('for modes meant to fail the hint does not suggest gentler training, and gi
       expect(hint).not.toMatch(/learning rate|warm-up|clipping/);
       expect(hint).toContain('meant to show a failure');
     }
+    // Gradients in bf16 and f32 have the range of FP32.
+    if (recipe.id === 'bf16-pure') continue;
     expect(spikeHint(recipe, 0.978)).toContain('97.8 % of the gradients');
     expect(spikeHint(recipe, 0.978)).not.toContain('only');
     expect(spikeHint(recipe, 0.005)).toContain('only 0.50 %');

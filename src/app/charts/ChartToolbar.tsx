@@ -14,7 +14,7 @@ interface ChartToolbarProps {
   ownSmoothing: number;
   tokensKnown: boolean;
   onCsv: () => void;
-  onPng: () => void;
+  onPicture: (kind: 'png' | 'svg') => void;
 }
 
 const X_LABELS = { step: 'Step', tokens: 'Tokens', time: 'Training time' } as const;
@@ -122,15 +122,18 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         >
           CSV
         </button>
-        <button
-          type="button"
-          className={styles.button}
-          disabled={yRange === null}
-          onClick={props.onPng}
-          data-testid={`png-${chart.id}`}
-        >
-          PNG
-        </button>
+        {(['png', 'svg'] as const).map((kind) => (
+          <button
+            key={kind}
+            type="button"
+            className={styles.button}
+            disabled={yRange === null}
+            onClick={() => props.onPicture(kind)}
+            data-testid={`${kind}-${chart.id}`}
+          >
+            {kind.toUpperCase()}
+          </button>
+        ))}
         <button
           type="button"
           className={styles.button}

@@ -9,7 +9,7 @@ import { ChartToolbar } from './ChartToolbar.tsx';
 import { Crosshair } from './Crosshair.tsx';
 import type { ChartDefinition, Series } from './chart.ts';
 import { chartCsv } from './exportCsv.ts';
-import { chartPng } from './exportPng.ts';
+import { chartPng, chartSvg } from './exportPicture.ts';
 import { LegendDot, LegendLine, LegendReference } from './Legend.tsx';
 import styles from './MetricChart.module.css';
 import { Plot, REFERENCE_DASH } from './Plot.tsx';
@@ -57,7 +57,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
   const xName = `${X_NAMES[plot.xKind]}${plot.x.log ? ', logarithmic' : ''}`;
   const [problem, setProblem] = useState<string | null>(null);
 
-  const savePng = async () => {
+  const savePicture = async (kind: 'png' | 'svg') => {
     const svg = body.current?.querySelector('svg');
     if (!svg) return;
     const legend = [
@@ -74,9 +74,10 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
     ];
     setProblem(null);
     try {
+      const picture = { title: chart.title, xLabel: xName, legend };
       download(
-        `halfstep-${chart.id}.png`,
-        await chartPng(svg, { title: chart.title, xLabel: xName, legend }),
+        `halfstep-${chart.id}.${kind}`,
+        kind === 'svg' ? chartSvg(svg, picture) : await chartPng(svg, picture),
       );
     } catch (cause) {
       setProblem(`The image could not be created: ${cause instanceof Error ? cause.message : cause}`);
@@ -109,7 +110,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
               new Blob([chartCsv(chart, series)], { type: 'text/csv;charset=utf-8' }),
             )
           }
-          onPng={savePng}
+          onPicture={savePicture}
         />
         {empty === null && <Legend chart={chart} series={series} plot={plot} />}
       </figcaption>

@@ -70,6 +70,11 @@ export const DIFFERENCE: ChartDefinition = {
     `${title}: smoothed loss minus that of the first run: ${inWords(DIFFERENCE, lastOf(values, length))}.`,
 };
 
+/** Whether its mode scales the loss, or the run asked for it. */
+function hasLossScale({ mode, log }: PlottedRun): boolean {
+  return scalesLoss(mode) || (log.at(log.length - 1)?.lossScale ?? 1) !== 1;
+}
+
 export const LOSS_SCALE: ChartDefinition = {
   id: 'scale',
   title: 'Loss scale',
@@ -79,9 +84,9 @@ export const LOSS_SCALE: ChartDefinition = {
   smooths: false,
   logY: false,
   series: (run, index) => {
-    const { log, mode } = run;
+    const { log } = run;
     const marks = skipMarks(run);
-    const scales = scalesLoss(mode);
+    const scales = hasLossScale(run);
     if (!scales && marks.length === 0) return null;
     return { index, run, length: log.length, values: log.columns.scaleLog2, marks, lineless: !scales };
   },
@@ -97,9 +102,11 @@ export const LOSS_SCALE: ChartDefinition = {
     return `${started.map(({ title }) => title).join(' and ')}: no loss scaling, and no step was skipped.`;
   },
   summary: (series) => {
-    const { title, log, mode } = series.run;
+    const { title, log } = series.run;
     const scale = log.at(series.length - 1)?.lossScale ?? 1;
-    const what = scalesLoss(mode) ? `loss scale 2 to the ${Math.log2(scale)}` : 'does not scale the loss';
+    const what = hasLossScale(series.run)
+      ? `loss scale 2 to the ${Math.log2(scale)}`
+      : 'does not scale the loss';
     return `${title}: ${what}, ${skipText(series)}.`;
   },
   legend: (series) =>

@@ -45,18 +45,17 @@ export function ControlsPanel() {
         >
           Stop
         </Button>
-        {!busy && (
-          <Button
-            className={styles.showcase}
-            onClick={compareShowcase}
-            disabled={blocked !== null}
-            title="Trains the three modes from the same start, one after the other unless the schedule is set to interleaved"
-            data-testid="compare-three"
-          >
-            <span className={styles.long}>Compare FP32, mixed f16, and f16 without scaling</span>
-            <span className={styles.short}>Compare three modes</span>
-          </Button>
-        )}
+        {/* It stays during a run, so that the settings below do not move. */}
+        <Button
+          className={`${styles.showcase} ${busy ? styles.needless : ''}`}
+          onClick={compareShowcase}
+          disabled={busy || blocked !== null}
+          title="Trains the three modes from the same start, one after the other unless the schedule is set to interleaved"
+          data-testid="compare-three"
+        >
+          <span className={styles.long}>Compare FP32, mixed f16, and f16 without scaling</span>
+          <span className={styles.short}>Compare three modes</span>
+        </Button>
       </div>
       <Progress />
       {(status === 'training' || status === 'paused') && <PendingChanges />}

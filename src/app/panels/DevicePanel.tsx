@@ -1,4 +1,4 @@
-import { PRECISION_MODES, recipeOf } from '../../engine/index.ts';
+import { MODE_FAMILIES, recipeOf } from '../../engine/index.ts';
 import type { AdapterReport, BenchmarkResult } from '../../session/protocol.ts';
 import { useMeasurements } from '../../store/measurementStore.ts';
 import { startBenchmark } from '../../store/measurements.ts';
@@ -134,22 +134,29 @@ function Modes({ adapter }: AdapterProps) {
           <th scope="col">Here</th>
         </tr>
       </thead>
-      <tbody>
-        {PRECISION_MODES.map((mode) => {
-          const { kind, why } = modeSupport(mode, adapter);
-          return (
-            <tr key={mode}>
-              <th scope="row" translate="no">
-                {recipeOf(mode).title}
-              </th>
-              <td>
-                <span className={styles.badge}>{kind}</span>
-                <span>{` ${why}`}</span>
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
+      {MODE_FAMILIES.map(({ title, modes }) => (
+        <tbody key={title}>
+          <tr>
+            <th scope="rowgroup" colSpan={2} className={styles.family}>
+              {title}
+            </th>
+          </tr>
+          {modes.map((mode) => {
+            const { kind, why } = modeSupport(mode, adapter);
+            return (
+              <tr key={mode}>
+                <th scope="row" translate="no">
+                  {recipeOf(mode).title}
+                </th>
+                <td>
+                  <span className={styles.badge}>{kind}</span>
+                  <span>{` ${why}`}</span>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      ))}
     </table>
   );
 }

@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import { EXPORT_FORMATS, type ExportFormat, isGgufFormat } from '../../engine/index.ts';
-import { exportObstacle } from '../../store/exportObstacle.ts';
+import { EXPORT_FORMATS, type ExportFormat, isGgufFormat, type WeightsOfRun } from '../../engine/index.ts';
+import { exportedClass, exportObstacle } from '../../store/exportObstacle.ts';
 import { exportableRun, exportRun } from '../../store/fileActions.ts';
 import { useFiles } from '../../store/files.ts';
 import { useRun } from '../../store/runStore.ts';
@@ -9,17 +9,22 @@ import { Button } from '../ui/Button.tsx';
 import { SelectField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
 import styles from './ExportPanel.module.css';
+import { WeightsField } from './WeightsField.tsx';
 
 /** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
   const run = useRun(exportableRun);
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportFormat>('F32');
+  const [chosen, setChosen] = useState<WeightsOfRun>('master');
   const exporting = useFiles((state) => state.exporting);
   const error = useFiles((state) => state.exportError);
   const config = useRun(({ runs }) => (run !== null ? runs[run]!.config : null));
   if (run === null || config === null) return null;
-  const [noModel, noCluster] = [exportObstacle('model', config), exportObstacle('cluster', config)];
+  const averages = config.emaDecay > 0;
+  const weights = averages ? chosen : 'master';
+  const gguf = isGgufFormat(dtype);
+  const [noModel, noCluster] = [exportObstacle('model', config, dtype), exportObstacle('cluster', config)];
   return (
     <section className={styles.panel} data-testid="export-panel">
       <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
@@ -38,7 +43,7 @@ export default function ExportPanel() {
         <div>
           <dt>
             <Button
-              onClick={() => exportRun({ run }, 'model', dtype)}
+              onClick={() => exportRun({ run }, 'model', dtype, weights)}
               disabled={exporting || noModel !== null}
               data-testid="export-model"
             >
@@ -47,13 +52,15 @@ export default function ExportPanel() {
           </dt>
           <dd data-testid="export-model-about">
             {noModel ??
-              "A folder for Hugging Face's libraries as a ZIP archive, or a GGUF file for llama.cpp."}
+              (gguf
+                ? 'One GGUF file for llama.cpp, with its tokenizer.'
+                : `A ZIP archive of the folder that Hugging Face's libraries read (${exportedClass(config)}), with its tokenizer and a model card.`)}
           </dd>
         </div>
         <div>
           <dt>
             <Button
-              onClick={() => exportRun({ run }, 'cluster', dtype)}
+              onClick={() => exportRun({ run }, 'cluster', dtype, weights)}
               disabled={exporting || noCluster !== null}
               data-testid="export-cluster"
             >
@@ -66,22 +73,41 @@ export default function ExportPanel() {
           </dd>
         </div>
       </dl>
-      <SelectField
-        label="Model weights as"
-        value={dtype}
-        onChange={(event) => setDtype(event.target.value as ExportFormat)}
-        data-testid="export-dtype"
-      >
-        {EXPORT_FORMATS.map((name) => (
-          <option key={name} value={name}>
-            {isGgufFormat(name) ? `GGUF ${name.slice('gguf-'.length).toUpperCase()}` : name}
-          </option>
-        ))}
-      </SelectField>
+      <div className={styles.choices}>
+        <SelectField
+          label="Model as"
+          value={dtype}
+          onChange={(event) => setDtype(event.target.value as ExportFormat)}
+          help={
+            noModel === null &&
+            QUANTIZED.test(dtype) &&
+            'Matrices whose rows are no multiple of 32 stay in F16.'
+          }
+          data-testid="export-dtype"
+        >
+          <optgroup label="Hugging Face (safetensors)">
+            {EXPORT_FORMATS.filter((name) => !isGgufFormat(name)).map(option)}
+          </optgroup>
+          <optgroup label="llama.cpp (GGUF)">{EXPORT_FORMATS.filter(isGgufFormat).map(option)}</optgroup>
+        </SelectField>
+        {averages && <WeightsField value={weights} onChoose={setChosen} testId="export-weights" />}
+      </div>
       <p role="status" className={styles.status}>
         {exporting && 'Writing the file…'}
       </p>
       {error && <ErrorNote error={error} testId="export-error" />}
     </section>
+  );
+}
+
+/** Formats in which 32 weights of a row share a scale. */
+const QUANTIZED = /q\d/;
+
+function option(format: ExportFormat) {
+  const numbers = format.replace('gguf-', '').toUpperCase();
+  return (
+    <option key={format} value={format}>
+      {isGgufFormat(format) ? `GGUF ${numbers}` : numbers}
+    </option>
   );
 }

@@ -18,8 +18,13 @@ import { formatCount, formatCounted } from '../format.ts';
 import { titleOf } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
+import { LoadAgain, LoadingNote, StoppedNote } from './LoadingNote.tsx';
 import styles from './SavedRunNote.module.css';
+
+const ScoreForm = lazyPart('form for a text', () => import('./ScoreForm.tsx'));
 
 /** Shows the opened file, which a run can start from or resume, and hands over exported files. */
 export default function FileNote() {
@@ -40,12 +45,14 @@ function SavedExportError() {
 }
 
 function OpenedNote() {
-  const opened = useFiles((state) => state.opened);
+  // Of a download the same through all its progress.
+  const shown = useFiles(({ opened }) => (opened.state === 'loading' ? opened.id : opened));
   const place = useRef<HTMLDivElement>(null);
   // The file may have been chosen at the other end of the page, so the note scrolls into view.
   useEffect(() => {
-    if (opened.state !== 'none') place.current?.scrollIntoView({ block: 'nearest' });
-  }, [opened]);
+    if (typeof shown === 'number' || shown.state !== 'none')
+      place.current?.scrollIntoView({ block: 'nearest' });
+  }, [shown]);
   return (
     <div ref={place} className={styles.place}>
       <OpenedState />
@@ -64,10 +71,17 @@ function OpenedState() {
           <p role="status">{`Reading ${opened.name}…`}</p>
         </Note>
       );
+    case 'loading':
+      return <LoadingNote {...opened} />;
+    case 'stopped':
+      return <StoppedNote {...opened} onClose={closeFile} />;
     case 'refused':
       return (
         <ErrorNote error={opened.error} testId="file-error">
-          <Button onClick={closeFile}>Dismiss</Button>
+          <div className={styles.buttons}>
+            {opened.address !== null && <LoadAgain address={opened.address} />}
+            <Button onClick={closeFile}>Dismiss</Button>
+          </div>
         </ErrorNote>
       );
     case 'ready':
@@ -158,6 +172,11 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
       {notes.map((note) => (
         <p key={note}>{note}</p>
       ))}
+      {tokenizer !== null && (
+        <LazyDetails summary="Loss of a text" testId="score" className={styles.score}>
+          <ScoreForm />
+        </LazyDetails>
+      )}
       <div className={styles.buttons}>
         {!busy && (
           <Button onClick={evaluateFile} disabled={blocked !== null} data-testid="evaluate-file">

@@ -1,10 +1,12 @@
 import type { ReactNode } from 'react';
-import { openFiles } from '../../store/fileActions.ts';
+import { openAddress, openFiles } from '../../store/fileActions.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
+import { AddressForm } from './AddressForm.tsx';
 import styles from './OwnText.module.css';
 
-/** File inputs for a model or a saved run, the alternative to drag and drop. */
+/** File inputs for a model or a saved run, the alternative to drag and drop, and a field for a model's address. */
 export default function FilePicker() {
+  const busy = useRun((state) => isBusy(state.status));
   return (
     <div className={styles.own}>
       <Input accept=".safetensors,.gguf,.json" testId="model-file-input">
@@ -16,6 +18,12 @@ export default function FilePicker() {
         <strong>Choose a model's folder</strong>, or drop it: as it is on Hugging Face, in one file or in
         shards with their index.
       </Input>
+      <AddressForm
+        help="A folder with its files, a .gguf or .safetensors file, or a model's page on huggingface.co. Its server must allow other sites to read it."
+        disabled={busy}
+        onLoad={openAddress}
+        testId="model-url"
+      />
     </div>
   );
 }

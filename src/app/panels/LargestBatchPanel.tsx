@@ -21,6 +21,7 @@ import panel from '../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../ui/MeasureButtons.tsx';
 import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
+import { ModeBoxes } from './ModeBoxes.tsx';
 import { exactBytes } from './memoryTotal.ts';
 
 /**
@@ -74,24 +75,7 @@ export default function LargestBatchPanel() {
           ))}
         </SelectField>
       </div>
-      <fieldset className={styles.modes}>
-        <legend className={styles.legend}>Modes</legend>
-        {offered.map((mode) => (
-          <label key={mode} className={styles.mode}>
-            <input
-              type="checkbox"
-              checked={modes.includes(mode)}
-              onChange={(event) =>
-                setModes(
-                  offered.filter((other) => (other === mode ? event.target.checked : modes.includes(other))),
-                )
-              }
-              data-testid={`budget-mode-${mode}`}
-            />
-            <span translate="no">{variantTitle(mode)}</span>
-          </label>
-        ))}
-      </fieldset>
+      <ModeBoxes offered={offered} chosen={modes} onChoose={setModes} testId="budget-mode" />
       <MeasureButtons
         label="Find the largest batch"
         runningLabel="Searching…"

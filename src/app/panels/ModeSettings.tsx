@@ -17,13 +17,17 @@ import { MAX_MODES, MAX_SEEDS, modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
+import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
+import styles from './ModeSettings.module.css';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
+import { familiesOf } from './modeFamilies.ts';
 
 /** Few give a mode settings of its own. */
 const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
 const SimulatedFields = lazyPart('bits of this mode', () => import('./SimulatedFields.tsx'));
+const ModeGuide = lazyPart('list of modes', () => import('./ModeGuide.tsx'));
 const RoundingField = lazyPart('field for the rounding', () => import('./RoundingField.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
@@ -70,6 +74,9 @@ function ReferenceField() {
         <ModeOptions varied={first} />
       </SelectField>
       <OwnFields place={0} />
+      <LazyDetails summary="All modes, in a line each" testId="mode-guide" className={styles.guide}>
+        <ModeGuide />
+      </LazyDetails>
     </>
   );
 }
@@ -128,21 +135,27 @@ interface ModeOptionsProps {
   varied: VariantId | undefined;
 }
 
+const isUnsound = (id: VariantId) => recipeOf(modeOfVariant(id)).unsound;
+
 function ModeOptions({ without, varied }: ModeOptionsProps) {
-  const options = (unsound: boolean) =>
-    PRECISION_MODES.filter((mode) => mode !== without && recipeOf(mode).unsound === unsound).map((mode) => (
-      <option key={mode} value={mode} translate="no">
-        {recipeOf(mode).title}
-      </option>
-    ));
+  const offered = PRECISION_MODES.filter((mode) => mode !== without);
   return (
     <>
-      {options(false)}
-      <option value={SIMULATED}>Simulated eXmY</option>
-      <optgroup label="Made to fail">{options(true)}</optgroup>
-      {varied && (
-        <option value={VARIANT} translate="no">{`${variantTitle(varied)}, with another setting`}</option>
-      )}
+      {familiesOf(offered).map(({ title, modes }) => (
+        <optgroup key={title} label={title}>
+          {modes.map((mode) => (
+            <option key={mode} value={mode} translate="no">
+              {`${variantTitle(mode)}${isUnsound(mode) ? ' (made to fail)' : ''}`}
+            </option>
+          ))}
+        </optgroup>
+      ))}
+      <optgroup label="Of your own">
+        <option value={SIMULATED}>Simulated eXmY</option>
+        {varied && (
+          <option value={VARIANT} translate="no">{`${variantTitle(varied)}, with another setting`}</option>
+        )}
+      </optgroup>
     </>
   );
 }

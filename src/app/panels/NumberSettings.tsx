@@ -1,4 +1,4 @@
-import { PRESETS, readSetting, rowOf, scalingOf } from '../../engine/index.ts';
+import { isTaken, PRESETS, readSetting, rowOf, scalingOf } from '../../engine/index.ts';
 import { numberProblem, resetOf, standardOf } from '../../store/changes.ts';
 import {
   fieldOf,
@@ -7,7 +7,6 @@ import {
   type NumberSetting,
   problemOf,
   type Settings,
-  scalesLoss,
 } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { ambiguity } from '../../store/typedNumber.ts';
@@ -18,8 +17,11 @@ import { BY_FILE, helpOf, rangeWords, testIdOf } from './settingWords.ts';
 /** The scaling that holds where the visitor leaves both numbers to the mode. */
 function scaledPolicy(settings: Settings) {
   const preset = PRESETS[settings.preset].config;
-  const mode = modesOf(settings).find(scalesLoss);
-  return mode && scalingOf({ ...preset, precision: mode });
+  const lossScaling = settings['loss-scaling'] ?? preset.lossScaling;
+  const policies = modesOf(settings).map((precision) =>
+    scalingOf({ ...preset, precision, ...(isTaken('lossScaling', precision) && { lossScaling }) }),
+  );
+  return policies.find(({ kind }) => kind !== 'none');
 }
 
 /** What holds while the field is empty. */

@@ -6,8 +6,8 @@ import { firstConfig } from '../../store/settings.ts';
 import { type OwnText as OwnTextOf, useSettings } from '../../store/settingsStore.ts';
 import { readingLine, textFactsLine, textProgressLine, textShare } from '../textMessages.ts';
 import { Button } from '../ui/Button.tsx';
-import { TextField } from '../ui/Field.tsx';
 import { ErrorNote } from '../ui/Note.tsx';
+import { AddressForm } from './AddressForm.tsx';
 import styles from './OwnText.module.css';
 
 /** Lets the visitor choose a text: a file, an address, or pasted text. */
@@ -32,7 +32,7 @@ export default function OwnText() {
           <strong>Choose a text file</strong>, or drop one anywhere on this page
         </span>
       </label>
-      <AddressForm />
+      <AddressForm onLoad={takeTextFrom} testId="text-url" />
       <OwnTextState ownText={ownText} />
       <details>
         <summary className={styles.paste}>Paste a text instead</summary>
@@ -53,32 +53,6 @@ export default function OwnText() {
         </Button>
       </details>
     </div>
-  );
-}
-
-/** Loads a text from an address. The request goes to that server only. */
-function AddressForm() {
-  const [address, setAddress] = useState('');
-  return (
-    <form
-      className={styles.address}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (address.trim() !== '') takeTextFrom(address);
-      }}
-    >
-      <TextField
-        label="Or load it from an address"
-        inputMode="url"
-        placeholder="https://"
-        value={address}
-        onChange={(event) => setAddress(event.target.value)}
-        data-testid="text-url"
-      />
-      <Button type="submit" disabled={address.trim() === ''} data-testid="text-url-load">
-        Load
-      </Button>
-    </form>
   );
 }
 

@@ -1,6 +1,6 @@
+import { scalingOf } from '../../engine/index.ts';
 import type { RunSummary } from '../../session/protocol.ts';
 import { type RunView, useRun } from '../../store/runStore.ts';
-import { scalesLoss } from '../../store/settings.ts';
 import { runColor } from '../charts/series.ts';
 import {
   formatCount,
@@ -50,7 +50,7 @@ const ROWS: readonly (readonly [name: string, label: string, cell: (run: Finishe
     'loss-scale',
     'Final loss scale',
     ({ config, summary }) =>
-      scalesLoss(config.precision) ? formatPowerOfTwo(Math.log2(summary.lossScale)) : 'none',
+      scalingOf(config).kind === 'none' ? 'none' : formatPowerOfTwo(Math.log2(summary.lossScale)),
   ],
   ['memory', 'GPU memory', ({ summary }) => formatMiB(summary.memory.total)],
   ['activations', 'of which activations', ({ summary }) => formatMiB(summary.memory.activations)],

@@ -1,4 +1,4 @@
-import { recipeOf } from '../../engine/index.ts';
+import { recipeFor } from '../../engine/index.ts';
 import { dismissWarning, useRun } from '../../store/runStore.ts';
 import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
@@ -51,7 +51,7 @@ function RunErrors() {
               key={`${run.mode} ${run.config.seed}`}
               error={run.error}
               about={runLabel(run)}
-              kind={recipeOf(run.config.precision).unsound ? 'caution' : 'bad'}
+              kind={recipeFor(run.config).unsound ? 'caution' : 'bad'}
               testId={`run-error-${run.mode}`}
             />
           ),

@@ -1,5 +1,5 @@
 import { type ComponentProps, useId, useState } from 'react';
-import { checkSample, type SampleOptions } from '../../engine/index.ts';
+import { checkSample, type SampleOptions, type WeightsOfRun } from '../../engine/index.ts';
 import { sample, stopSample } from '../../store/actions.ts';
 import { isModelOnGpu, useRun } from '../../store/runStore.ts';
 import { problemOf } from '../../store/settings.ts';
@@ -8,6 +8,7 @@ import { runLabel } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import styles from './SamplePanel.module.css';
+import { WeightsField } from './WeightsField.tsx';
 
 /** Length for runs that were set to end without a sample. */
 const SAMPLE_LENGTH = 200;
@@ -41,7 +42,9 @@ export function SampleForm() {
   const [prompt, setPrompt] = useState('');
   const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
   const [drawn, setDrawn] = useState(0);
+  const [weights, setWeights] = useState<WeightsOfRun>('master');
   const ready = stands && active !== undefined;
+  const averages = active !== undefined && active.config.emaDecay > 0;
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
@@ -64,7 +67,7 @@ export function SampleForm() {
   const write = () => {
     const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
     setDrawn(drawn + 1);
-    sample({ ...defaults, ...numbers, prompt });
+    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) });
   };
   return (
     <form
@@ -80,6 +83,9 @@ export function SampleForm() {
         onChange={(event) => setPrompt(event.target.value)}
         data-testid="sample-prompt"
       />
+      {averages && (
+        <WeightsField value={weights} disabled={!ready} onChoose={setWeights} testId="sample-weights" />
+      )}
       <div className={styles.numbers}>
         {OPTIONS.map((option) => (
           <TextField

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { recipeOf, tokensPerStep } from '../../engine/index.ts';
+import { scalingOf, tokensPerStep } from '../../engine/index.ts';
 import type { MemoryBytes } from '../../session/protocol.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { plannedMemory, planProblem } from '../../store/plan.ts';
@@ -46,7 +46,7 @@ export function TilesPanel() {
           title="Sequences whose gradients are averaged in one step"
           testId="batch"
         />
-        <ScaleTile run={run} scaling={recipeOf(config.precision).scaling.kind} />
+        <ScaleTile run={run} scaling={scalingOf(config).kind} />
         <SkippedTile run={run} index={active} />
         <MemoryTile run={run} />
       </dl>

@@ -13,7 +13,10 @@ interface TokenTextProps {
   testId: string;
 }
 
-/** Generated text is only rendered as text: React escapes it, and no HTML is inserted. */
+/**
+ * Generated text is only rendered as text: React escapes it, and no HTML is inserted. A click on a token opens its
+ * probabilities; while they are open, they follow the pointer. Pointing alone opens nothing, since that would move the page.
+ */
 export function TokenText({ prompt, tokens, at, onPoint, testId }: TokenTextProps) {
   const begun = prompt.trim() !== '';
   // A leading line break would only push the text down.
@@ -26,7 +29,7 @@ export function TokenText({ prompt, tokens, at, onPoint, testId }: TokenTextProp
     <pre
       translate="no"
       className={styles.text}
-      onPointerOver={point}
+      onPointerOver={at === null ? undefined : point}
       onPointerDown={point}
       data-testid={testId}
     >

@@ -3,7 +3,8 @@ import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
-import { changeSentence, storageMark } from './messages.ts';
+import { groupsOf } from './groups.ts';
+import { changeSentence, countRuns, presetTitle, storageMark } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
 import styles from './RunsTable.module.css';
 import { MAX_OVERLAID, useRunsView } from './view.ts';
@@ -17,6 +18,9 @@ export function RunsTable() {
   const runs = useHistory((state) => state.runs);
   const sort = useRunsView((state) => state.sort);
   const open = useRunsView((state) => state.open);
+  const sorted = sortRuns(runs, sort);
+  // In another order, runs of one press of Train may stand far apart.
+  const groups = sort.column === 'time' ? groupsOf(sorted) : null;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
     <section className={styles.scroll} aria-label="Table of runs" tabIndex={0}>
@@ -32,8 +36,9 @@ export function RunsTable() {
           </tr>
         </thead>
         <tbody translate="no">
-          {sortRuns(runs, sort).map((run) => (
+          {sorted.map((run) => (
             <Fragment key={run.id}>
+              {groups?.has(run.id) && <GroupRow runs={groups.get(run.id)!} />}
               <RunRow run={run} runs={runs} open={open === run.id} />
               {open === run.id && (
                 <tr className={styles.details}>
@@ -62,6 +67,29 @@ function HeaderCell({ column: { id, label, words } }: { column: Column }) {
         <span aria-hidden="true">{sorted ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
       </button>
     </th>
+  );
+}
+
+/** Above the runs that one press of Train began. */
+function GroupRow({ runs }: { runs: readonly RunRecord[] }) {
+  const first = runs.slice(0, MAX_OVERLAID);
+  const drawn = useRunsView(({ chosen }) => first.every(({ id }) => chosen.includes(id)));
+  return (
+    <tr className={styles.group} data-testid="run-group">
+      <td />
+      <th colSpan={COLUMN_COUNT - 1} scope="rowgroup">
+        <span>{`${countRuns(runs.length)} started together, ${presetTitle(runs[0]!.preset)}`}</span>
+        <button
+          type="button"
+          className={styles.draw}
+          aria-pressed={drawn}
+          onClick={() => useRunsView.setState({ chosen: drawn ? [] : first.map(({ id }) => id) })}
+          data-testid="draw-group"
+        >
+          {runs.length > first.length ? `Draw the first ${first.length}` : 'Draw these'}
+        </button>
+      </th>
+    </tr>
   );
 }
 

@@ -1,11 +1,12 @@
 import { create } from 'zustand';
-import { PRECISION_MODES, PRESETS, type PrecisionMode, recipeOf } from '../../engine/index.ts';
+import { PRECISION_MODES, PRESETS, type PrecisionMode } from '../../engine/index.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { DEFAULT_FORM, planSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
 import { startSweep, sweepObstacle } from '../../store/sweep/sweepRun.ts';
 import { formatCount } from '../format.ts';
+import { ModeBoxes } from '../panels/ModeBoxes.tsx';
 import { textTitle } from '../panels/TextSettings.tsx';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
@@ -27,7 +28,12 @@ export function SweepFormPanel() {
   return (
     <section className={styles.panel} aria-label="New sweep">
       <h2>New sweep</h2>
-      <ModeBoxes chosen={form.modes} />
+      <ModeBoxes
+        offered={PRECISION_MODES}
+        chosen={form.modes}
+        onChoose={(modes) => useForm.setState({ modes: modes as readonly PrecisionMode[] })}
+        testId="sweep-mode"
+      />
       <div className={styles.fields}>
         <TextField
           label="Other modes and variants"
@@ -81,29 +87,5 @@ export function SweepFormPanel() {
         </Button>
       </div>
     </section>
-  );
-}
-
-function ModeBoxes({ chosen }: { chosen: readonly PrecisionMode[] }) {
-  const toggle = (mode: PrecisionMode, on: boolean) =>
-    // The order of the list is kept, whatever the order of choosing.
-    useForm.setState({
-      modes: PRECISION_MODES.filter((other) => (other === mode ? on : chosen.includes(other))),
-    });
-  return (
-    <fieldset className={`${screen.checks} ${styles.modes}`}>
-      <legend>Modes</legend>
-      {PRECISION_MODES.map((mode) => (
-        <label key={mode} title={recipeOf(mode).summary}>
-          <input
-            type="checkbox"
-            checked={chosen.includes(mode)}
-            onChange={({ target }) => toggle(mode, target.checked)}
-            data-testid={`sweep-mode-${mode}`}
-          />
-          <span translate="no">{recipeOf(mode).title}</span>
-        </label>
-      ))}
-    </fieldset>
   );
 }

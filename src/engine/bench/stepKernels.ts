@@ -28,14 +28,17 @@ export interface StepKernel
 
 /**
  * The targets that a run on this adapter may end with: each matmul kernel and each attention kernel,
- * with and without subgroups, and matrix units.
+ * with and without subgroups, and matrix units. Products of 8-bit integers are packed where WGSL can.
  */
 export function candidateTargets(report: AdapterReport, half: TrainConfig['half']): Target[] {
   const reports = report.subgroup?.size ? [report, { ...report, subgroup: null }] : [report];
   const targets = reports.flatMap((one) => {
     const [first, ...others] = matmulCandidates(one);
     const make = (matmul: Target['matmul'], attention: Target['attention']): Target =>
-      makeTarget(one, chooseHalf(half, one), { matmul, attention, matrixShapes: [] });
+      makeTarget(one, chooseHalf(half, one), {
+        ...{ matmul, attention, matrixShapes: [] },
+        packedProducts: (one.packedProducts ?? false) && !one.isFallback,
+      });
     const attentions = attentionCandidates(one);
     return [
       ...attentions.map((attention) => make(first!, attention)),

@@ -1,4 +1,4 @@
-/** Companion files: the `config.json` and `tokenizer.json` that lie beside a file of weights. */
+/** Companion files: `config.json`, `tokenizer.json` and `generation_config.json`, which lie beside a file of weights. */
 import { EngineError } from '../core/errors.ts';
 import { type JsonObject, JsonProblem, type JsonValue, parseStrictJson, quote } from '../core/strictJson.ts';
 import { type RandomAccess, readExactly } from './randomAccess.ts';
@@ -7,6 +7,8 @@ import { type RandomAccess, readExactly } from './randomAccess.ts';
 export interface CompanionFiles {
   readonly config: RandomAccess | null;
   readonly tokenizer: RandomAccess | null;
+  /** The `generation_config.json`, which names the tokens that end a text. */
+  readonly generation?: RandomAccess | null;
   /** Opens a shard that lies beside an index; null when there is none of that name. Absent where there is no folder. */
   readonly shard?: (name: string) => Promise<RandomAccess | null>;
 }

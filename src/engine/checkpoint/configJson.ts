@@ -1,7 +1,6 @@
 /** Writes the `config.json` of an exported model, which the family's class in transformers reads. */
 
 import { type GptConfig, headSize, keyValueHeads, mlpWidth } from '../config/gptConfig.ts';
-import { GPT2_END_ID } from '../data/gpt2.ts';
 import { documentTokens, type TokenizerJson } from '../data/tokenizer.ts';
 import type { ExportDtype } from './dtypes.ts';
 import { exportedFamily, FAMILIES, type FamilyName, SIZES, type Size } from './families.ts';
@@ -24,7 +23,7 @@ export function configJson(
   family: FamilyName = exportedFamily(config),
 ): string {
   const { architecture, activation } = FAMILIES[family];
-  const { start, end } = documentTokens(tokenizer);
+  const { bos, end, ends } = documentTokens(tokenizer);
   const json = {
     architectures: [architecture],
     model_type: family,
@@ -33,8 +32,8 @@ export function configJson(
     ...FIXED[family](config),
     initializer_range: 0.02,
     tie_word_embeddings: config.tied,
-    bos_token_id: start[0] ?? (tokenizer.kind === 'gpt2' ? GPT2_END_ID : null),
-    eos_token_id: end,
+    bos_token_id: bos,
+    eos_token_id: ends.length > 1 ? ends : end,
     torch_dtype: TORCH_DTYPES[dtype],
   };
   return `${JSON.stringify(json, null, 2)}\n`;

@@ -1,6 +1,8 @@
 /** Writes a model as a GGUF file, which llama.cpp and the programs built on it open. */
 import { type GptConfig, headSize, keyValueHeads, mlpWidth } from '../config/gptConfig.ts';
 import { readRopeScaling } from '../config/ropeScaling.ts';
+import { rowOf } from '../config/settings/table.ts';
+import { EngineError } from '../core/errors.ts';
 import type { TokenizerJson } from '../data/tokenizer.ts';
 import { exportedFamily, FAMILIES, type FamilyName } from './families.ts';
 import { extract, type FamilyTensor, familyTensors } from './familyTensors.ts';
@@ -30,11 +32,34 @@ export function ggufPieces(
   type: GgufType,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
 ): () => AsyncGenerator<Uint8Array> {
-  const family = exportedFamily(gpt);
+  const family = ggufFamily(gpt);
   const vocabulary = ggufVocabulary(tokenizer, gpt.vocabulary);
   const metadata = new Map([...modelValues(gpt, family, type, vocabulary.rows), ...vocabulary.metadata]);
   const tensors = tensorsOf(gpt, family, type, vocabulary, valuesOf);
   return () => writeGguf(metadata, tensors);
+}
+
+/**
+ * Refuses what llama.cpp computes otherwise: it has one MLP for each family whatever a file says, and would compute another
+ * model as that.
+ * @returns the family that a GGUF file takes
+ * @throws EngineError BAD_VALUE naming the setting, or as `exportedFamily`
+ */
+export function ggufFamily(
+  model: Parameters<typeof exportedFamily>[0] & Pick<GptConfig, 'ropeScaling'>,
+): FamilyName {
+  const family = exportedFamily(model);
+  const { mlp, scaled } = GGUF_FAMILIES[family];
+  const refuse = (field: 'mlp' | 'ropeScaling', has: string): EngineError =>
+    new EngineError(
+      'BAD_VALUE',
+      `The model has ${rowOf(field).option} ${model[field]}; llama.cpp computes ${has} for ${FAMILIES[family].title}.`,
+      'Export for Hugging Face instead.',
+    );
+  if (model.mlp !== mlp) throw refuse('mlp', mlp);
+  if (model.position === 'rope' && model.ropeScaling !== 'none' && !scaled)
+    throw refuse('ropeScaling', 'none');
+  return family;
 }
 
 function modelValues(

@@ -2,6 +2,7 @@
  * What the families are called in GGUF files: their tensors, and the keys of the metadata for their sizes. Llama's rows of q
  * and k are stored in another order, because llama.cpp rotates neighbouring channels.
  */
+import type { MlpKind } from '../config/gptConfig.ts';
 import type { FamilyName, Size } from './families.ts';
 
 export interface GgufFamily {
@@ -13,6 +14,10 @@ export interface GgufFamily {
   readonly modules: Readonly<Record<string, string>>;
   /** Modules whose rows are stored in pairs of channels that are rotated together. */
   readonly paired: readonly string[];
+  /** The MLP that llama.cpp computes. No key of the metadata says another. */
+  readonly mlp: MlpKind;
+  /** Whether llama.cpp reads Llama 3's scaling of RoPE. */
+  readonly scaled: boolean;
 }
 
 const SIZES: GgufFamily['keys'] = {
@@ -49,6 +54,8 @@ const GPT2: GgufFamily = {
     'mlp.c_proj': 'ffn_down',
   },
   paired: [],
+  mlp: 'gelu',
+  scaled: false,
 };
 
 const LLAMA: GgufFamily = {
@@ -71,14 +78,16 @@ const LLAMA: GgufFamily = {
     'mlp.down_proj': 'ffn_down',
   },
   paired: ['self_attn.q_proj', 'self_attn.k_proj'],
+  mlp: 'swiglu',
+  scaled: true,
 };
 
 export const GGUF_FAMILIES: Readonly<Record<FamilyName, GgufFamily>> = {
   gpt2: GPT2,
   llama: LLAMA,
   mistral: LLAMA,
-  qwen2: { ...LLAMA, architecture: 'qwen2', paired: [] },
-  qwen3: { ...LLAMA, architecture: 'qwen3', paired: [] },
+  qwen2: { ...LLAMA, architecture: 'qwen2', paired: [], scaled: false },
+  qwen3: { ...LLAMA, architecture: 'qwen3', paired: [], scaled: false },
 };
 
 /** The name of a family's tensor without the family's prefix, in its parts. */

@@ -7,7 +7,7 @@ import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { CompanionFileError } from './beside.ts';
 import type { GgufValue } from './ggufFormat.ts';
 import { damagedGguf, type GgufFile } from './ggufHeader.ts';
-import { OWN_TOKENIZER, TOKEN_TYPES } from './ggufVocabulary.ts';
+import { END_KEYS, OWN_TOKENIZER, TOKEN_TYPES } from './ggufVocabulary.ts';
 import { PRE_TOKENIZERS, preTokenizerParts } from './ggufWords.ts';
 import { scoredMerges } from './mergeScores.ts';
 import { readTokenizer } from './modelTokenizer.ts';
@@ -31,8 +31,9 @@ export async function ggufTokenizer(file: GgufFile): Promise<TokenizerJson | nul
     if (json === null)
       throw new CompanionFileError(`is of the kind ${String(model)}; gpt2 and llama are read`);
     const text = new TextEncoder().encode(JSON.stringify(json));
-    const end = values.optional('eos_token_id');
-    const { tokenizer } = await readTokenizer(bytesSource('tokenizer', text), end ?? undefined);
+    const ends = END_KEYS.map((key) => values.optional(key)).filter((id) => id !== null);
+    const ids = { ends: [...new Set(ends)], bos: values.optional('bos_token_id') };
+    const { tokenizer } = await readTokenizer(bytesSource('tokenizer', text), ids);
     return tokenizer;
   } catch (cause) {
     if (!(cause instanceof CompanionFileError)) throw cause;

@@ -14,6 +14,9 @@ import { mergeScores } from './mergeScores.ts';
 /** Kinds of tokens by their numbers. */
 export const TOKEN_TYPES = { normal: 1, unknown: 2, control: 3, user: 4, unused: 5, byte: 6 } as const;
 
+/** The keys of the tokens that end a text: of a document, of a turn, and of a message within one. */
+export const END_KEYS = ['eos_token_id', 'eot_token_id', 'eom_token_id'] as const;
+
 /** The key of a Halfstep tokenizer without a file of its own, which is exact. */
 export const OWN_TOKENIZER = 'halfstep.tokenizer';
 
@@ -33,7 +36,8 @@ interface Tokens {
   readonly merges?: readonly string[];
   readonly scores?: readonly number[];
   readonly start: readonly number[];
-  readonly end: number | null;
+  readonly bos: number | null;
+  readonly ends: readonly number[];
   readonly addsSpace?: boolean;
 }
 
@@ -45,8 +49,8 @@ export function ggufVocabulary(json: TokenizerJson, rows: number): GgufVocabular
   const tokens = tokensOf(json);
   const names = [...tokens.names];
   const types = [...tokens.types];
-  const end = tokens.end ?? names.length;
-  if (tokens.end === null) {
+  const [end = names.length, ...otherEnds] = tokens.ends;
+  if (end === names.length) {
     names.push(endName(names));
     types.push(TOKEN_TYPES.control);
   }
@@ -60,8 +64,11 @@ export function ggufVocabulary(json: TokenizerJson, rows: number): GgufVocabular
     ['tokenizer.ggml.pre', { type: 'string', value: tokens.pre }],
     ['tokenizer.ggml.tokens', { type: 'strings', value: names }],
     ['tokenizer.ggml.token_type', { type: 'i32s', value: types }],
-    ['tokenizer.ggml.bos_token_id', { type: 'u32', value: start ?? end }],
-    ['tokenizer.ggml.eos_token_id', { type: 'u32', value: end }],
+    ['tokenizer.ggml.bos_token_id', { type: 'u32', value: start ?? tokens.bos ?? end }],
+    ...END_KEYS.flatMap((key, i): [string, ValueToWrite][] => {
+      const id = [end, ...otherEnds][i];
+      return id === undefined ? [] : [[`tokenizer.ggml.${key}`, { type: 'u32', value: id }]];
+    }),
     ['tokenizer.ggml.add_bos_token', { type: 'bool', value: start !== undefined }],
     ['tokenizer.ggml.add_eos_token', { type: 'bool', value: false }],
   ];
@@ -90,10 +97,9 @@ function tokensOf(json: TokenizerJson): Tokens {
   const names = bytePieces(model!);
   const isEnd = (id: number) => json.kind === 'gpt2' && id === GPT2_END_ID;
   return {
-    ...{ model: 'gpt2', pre: 'gpt-2', names, start: [] },
+    ...{ model: 'gpt2', pre: 'gpt-2', names, ...documentTokens(json) },
     types: names.map((_, id) => (isEnd(id) ? TOKEN_TYPES.control : TOKEN_TYPES.normal)),
     merges: mergesOf(model!, names),
-    end: json.kind === 'gpt2' ? GPT2_END_ID : null,
   };
 }
 
@@ -111,7 +117,7 @@ function characterTokens(characters: readonly string[]): Tokens {
     bytes.slice(1).map((byte, i) => `${bytes.slice(0, i + 1).join('')} ${byte}`),
   );
   return {
-    ...{ model: 'gpt2', pre: 'gpt-2', start: [], end: null },
+    ...{ model: 'gpt2', pre: 'gpt-2', start: [], bos: null, ends: [] },
     names: spelled.map((bytes) => bytes.join('')),
     types: characters.map(() => TOKEN_TYPES.normal),
     merges: [...new Set(merges)],
@@ -120,12 +126,12 @@ function characterTokens(characters: readonly string[]): Tokens {
 
 function loadedTokens(json: TokenizerJson & { kind: 'loaded' }): Tokens {
   const model = readLoaded(json.file);
-  const { start, end } = documentTokens(json);
+  const { start, bos, ends } = documentTokens(json);
   if (start.length > 1) throw unsupported(`puts ${start.length} tokens before a text`);
   const common = {
     names: model.pieces.map((piece, id) => piece ?? `[PAD${id}]`),
     types: model.pieces.map((piece, id) => typeOf(model, piece, id)),
-    ...{ start, end },
+    ...{ start, bos, ends },
   };
   if (model.words.kind !== 'characters') {
     const pre = preTokenizerName(model);

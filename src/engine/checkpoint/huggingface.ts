@@ -93,11 +93,10 @@ export function tokenizerConfigJson(context: number, json: TokenizerJson): strin
 
 /** The names of the tokens with which a loaded tokenizer begins and ends a document. */
 function loadedNames(json: TokenizerJson & { kind: 'loaded' }): object {
-  const { start, end } = documentTokens(json);
+  const { bos, end } = documentTokens(json);
   const { pieces } = readLoaded(json.file);
-  const [first] = start;
   return {
-    ...(first !== undefined && { bos_token: pieces[first] }),
+    ...(bos !== null && { bos_token: pieces[bos] }),
     ...(end !== null && { eos_token: pieces[end] }),
   };
 }

@@ -19,24 +19,25 @@ export interface CardFacts {
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly valLoss: number | null;
+  /** Whether the weights are averages of the trained ones; not by default. */
+  readonly averaged?: boolean;
+}
+
+/** What is known of a model that was only read from files. */
+export interface ReadFrom {
+  /** Name of the file. */
+  readonly from: string;
 }
 
 export function modelCard(
   gpt: GptConfig,
   family: FamilyName,
   dtype: ExportDtype,
-  { config, text, adapter, steps, firstLoss, lastLoss, valLoss }: CardFacts,
+  facts: CardFacts | ReadFrom,
 ): string {
   const { layers, heads, width, context, vocabulary, tied } = gpt;
   const { title, architecture } = FAMILIES[family];
-  const figures: readonly (readonly [string, number | null])[] = [
-    ['training loss of step 1', firstLoss],
-    [`training loss of step ${steps}`, lastLoss],
-    ['validation loss', valLoss],
-  ];
-  const losses = figures.flatMap(([name, loss]) =>
-    loss === null ? [] : [[name, `${loss.toFixed(4)} nats, perplexity ${Math.exp(loss).toPrecision(4)}`]],
-  );
+  const isRead = 'from' in facts;
   return `---
 # license: fill in before you publish, for example apache-2.0
 library_name: transformers
@@ -46,7 +47,7 @@ tags:
 - ${family}
 ---
 
-# A ${title} trained with Halfstep
+# A ${title} ${isRead ? 'written' : 'trained'} with Halfstep
 
 ${table(
   ['model', 'value'],
@@ -74,13 +75,46 @@ inputs = tokenizer("Once", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=50)[0]))
 \`\`\`
 
-## Training
+${isRead ? origin(facts) : training(facts)}
+
+## Licence
+
+To be filled in: it follows from the text and from the weights that training began with. Name both here.
+`;
+}
+
+function origin({ from }: ReadFrom): string {
+  return `## Origin
+
+The weights are those of "${inCell(from)}", read and written by Halfstep ${HALFSTEP_VERSION}. How they were trained is not known here.`;
+}
+
+function training({
+  config,
+  text,
+  adapter,
+  steps,
+  firstLoss,
+  lastLoss,
+  valLoss,
+  averaged = false,
+}: CardFacts): string {
+  const figures: readonly (readonly [string, number | null])[] = [
+    ['training loss of step 1', firstLoss],
+    [`training loss of step ${steps}`, lastLoss],
+    ['validation loss', valLoss],
+  ];
+  const losses = figures.flatMap(([name, loss]) =>
+    loss === null ? [] : [[name, `${loss.toFixed(4)} nats, perplexity ${Math.exp(loss).toPrecision(4)}`]],
+  );
+  return `## Training
 
 ${table(
   ['figure', 'value'],
   [
     ['text', inCell(text)],
     ['steps', `${steps} of ${tokensPerStep(config)} tokens`],
+    ...(averaged ? [['weights', `averages of the trained ones, ema-decay ${config.emaDecay}`]] : []),
     ...losses,
     ['adapter', inCell(adapter)],
     ['program', `Halfstep ${HALFSTEP_VERSION}`],
@@ -91,12 +125,7 @@ Losses are means over next tokens, on the run's own text, measured in the run's 
 
 Settings, where they are not the standard ones:
 
-${table(['setting', 'value'], settingsOf(config))}
-
-## Licence
-
-To be filled in: it follows from the text and from the weights that training began with. Name both here.
-`;
+${table(['setting', 'value'], settingsOf(config))}`;
 }
 
 /** Settings that are shown even with their standard values. */

@@ -5,7 +5,8 @@
 
 import type { GptConfig, MlpKind } from '../config/gptConfig.ts';
 import type { JsonObject, JsonValue } from '../core/strictJson.ts';
-import { CompanionFileError, describe, readObject } from './beside.ts';
+import { CompanionFileError, describe, readObject, wrongCompanionFile } from './beside.ts';
+import { type DocumentIds, documentIds } from './documentIds.ts';
 import { FAMILIES, FAMILY_NAMES, type FamilyName, isFamily, SIZES, type Size } from './families.ts';
 import { refuseOptions } from './modelOptions.ts';
 import type { RandomAccess } from './randomAccess.ts';
@@ -17,6 +18,7 @@ export interface ConfigContents {
   readonly family: FamilyName;
   /** The fields that the file decides. Sizes and the activation function are there only where the file states them. */
   readonly stated: Partial<GptConfig>;
+  readonly ids: DocumentIds;
 }
 
 /**
@@ -50,7 +52,23 @@ export async function readConfig(source: RandomAccess, likely: FamilyName): Prom
       ...(FAMILIES[family].kinds.position[0] === 'rope' && readRope(json)),
       ...biasesOf(json, family),
     },
+    ids: documentIds(json),
   };
+}
+
+/**
+ * Refuses a configuration that no weights could fit, before there are any. One that names no family is left to them.
+ * @param model for the message
+ * @throws EngineError WRONG_MODEL, as {@link readConfig} refuses it
+ */
+export async function checkModelConfig(source: RandomAccess, model: string): Promise<void> {
+  try {
+    const type = (await readObject(source, MAX_BYTES)).get('model_type');
+    if (type !== undefined) await readConfig(source, isFamily(type) ? type : 'gpt2');
+  } catch (cause) {
+    if (!(cause instanceof CompanionFileError)) throw cause;
+    throw wrongCompanionFile(model, source.name, cause, cause.hint ?? 'Load another model.');
+  }
 }
 
 function familyOf(json: JsonObject, likely: FamilyName): FamilyName {

@@ -8,6 +8,7 @@ import { type Tokenizer, type TokenizerChoice, type TokenizerJson, tokensIn } fr
 import { readTokenizerJson } from '../data/tokenizerJson.ts';
 import { parameterSpecs } from '../model/decoder.ts';
 import { CompanionFileError, type CompanionFiles, wrongCompanionFile } from './beside.ts';
+import { type DocumentIds, generationIds } from './documentIds.ts';
 import { FAMILIES, type FamilyName, kindsOfFamily } from './families.ts';
 import {
   HEAD,
@@ -81,8 +82,7 @@ async function modelOf(
   const shape = await shapeOf(name, tensors, shown, config);
   const heads = config.stated.heads ?? null;
   const weights = modelWeights(name, tensors, config.family, { ...shape, heads: heads ?? 1 });
-  const found =
-    own === null && beside.tokenizer ? await tokenizerBeside(name, beside.tokenizer, notes) : null;
+  const found = own === null ? await tokenizerBeside(name, beside, config.ids, notes) : null;
   const tokenizer = own ?? found;
   if (tokenizer && tokensIn(tokenizer) > shape.vocabulary) {
     throw wrongModel(
@@ -161,12 +161,25 @@ function savedRun(name: string): EngineError {
 const EXACT_GELU =
   'Its matrices are laid out as in nanoGPT, and no config.json names the activation function, so the tanh approximation of GELU is used, as in GPT-2. A model that was trained with exact GELU, as in newer versions of nanoGPT, starts with a slightly higher loss.';
 
-async function tokenizerBeside(file: string, source: RandomAccess, notes: string[]): Promise<TokenizerJson> {
+/** @param config ids that config.json names */
+async function tokenizerBeside(
+  file: string,
+  { tokenizer: source, generation }: CompanionFiles,
+  config: DocumentIds,
+  notes: string[],
+): Promise<TokenizerJson | null> {
+  if (!source) return null;
+  const ids = generation ? await generationBeside(file, generation, config) : config;
   try {
-    const { tokenizer, added } = await readTokenizer(source);
+    const { tokenizer, added, unused } = await readTokenizer(source, ids);
     if (added.length > 0) {
       notes.push(
         `Special tokens that its ${source.name} adds are read as ordinary text: ${added.slice(0, 4).map(quote).join(', ')}${added.length > 4 ? ` and ${added.length - 4} more` : ''}.`,
+      );
+    }
+    if (unused.length > 0) {
+      notes.push(
+        `Ids of eos_token_id that are no end tokens of its ${source.name} are not used: ${unused.slice(0, 4).join(', ')}.`,
       );
     }
     return tokenizer;
@@ -178,6 +191,20 @@ async function tokenizerBeside(file: string, source: RandomAccess, notes: string
       cause,
       'Remove the file only if the model was trained with the tokenizer that you choose for the text.',
     );
+  }
+}
+
+async function generationBeside(
+  file: string,
+  source: RandomAccess,
+  config: DocumentIds,
+): Promise<DocumentIds> {
+  try {
+    return await generationIds(source, config);
+  } catch (cause) {
+    if (!(cause instanceof CompanionFileError)) throw cause;
+    const hint = 'Correct it, or remove the file: the tokens that end a text are then those of config.json.';
+    throw wrongCompanionFile(file, source.name, cause, hint);
   }
 }
 

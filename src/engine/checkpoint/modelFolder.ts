@@ -2,7 +2,9 @@
 
 import type { GptConfig } from '../config/gptConfig.ts';
 import { gptConfig } from '../config/trainConfig.ts';
+import { EngineError } from '../core/errors.ts';
 import { loadTokenizer, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
+import { AVERAGE_PREFIX } from '../model/runState.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { configJson } from './configJson.ts';
 import { type ExportFormat, ggufTypeOf, isGgufFormat } from './exportFormats.ts';
@@ -10,7 +12,7 @@ import { exportedFamily } from './families.ts';
 import { ggufPieces } from './ggufFile.ts';
 import { tokenizerConfigJson, tokenizerJson } from './huggingface.ts';
 import { CONFIG_KEY, HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './metadataKeys.ts';
-import { type CardFacts, modelCard } from './modelCard.ts';
+import { type CardFacts, modelCard, type ReadFrom } from './modelCard.ts';
 import { modelTensors } from './modelTensors.ts';
 import { readExactly } from './randomAccess.ts';
 import type { RunFile } from './runFile.ts';
@@ -33,7 +35,7 @@ export function modelFolder(
   tokenizer: TokenizerJson,
   format: ExportFormat,
   valuesOf: (name: string) => Float32Array | Promise<Float32Array>,
-  facts: CardFacts,
+  facts: CardFacts | ReadFrom,
 ): FileToWrite[] {
   if (isGgufFormat(format)) {
     return [{ name: 'model.gguf', pieces: ggufPieces(gpt, tokenizer, ggufTypeOf(format), valuesOf) }];
@@ -62,17 +64,54 @@ export function modelFolder(
 /**
  * Returns the folder of a saved run's model.
  * @param limits of the adapter that saved the run, because they determine how its tensors are laid out
- * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL while the weights are written, as {@link readMaster}
+ * @param which `average` takes the averages of a run with `emaDecay`
+ * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL while the weights are written, as {@link readMaster}; BAD_VALUE for
+ * averages of a run that keeps none
  */
 export async function modelFolderOfRun(
   run: RunFile,
   format: ExportFormat,
   limits: PlanLimits,
+  which: 'master' | 'average' = 'master',
 ): Promise<FileToWrite[]> {
   const { config, tokenizer, text, adapter, firstLoss } = run.description;
   const steps = run.progress.attempted;
-  const facts = { config, text: text.name, adapter, steps, firstLoss, lastLoss: null, valLoss: null };
-  return modelFolder(await modelOfRun(run), tokenizer, format, await weightsOfRun(run, limits), facts);
+  const averaged = which === 'average';
+  const facts = {
+    config,
+    text: text.name,
+    adapter,
+    steps,
+    firstLoss,
+    lastLoss: null,
+    valLoss: null,
+    averaged,
+  };
+  return modelFolder(
+    await modelOfRun(run),
+    tokenizer,
+    format,
+    averaged ? averagesOfRun(run, await weightsOfRun(run, limits)) : await weightsOfRun(run, limits),
+    facts,
+  );
+}
+
+/** Reads the averages of a saved run. Parameters that are not trained are their own. */
+function averagesOfRun(
+  { file, description: { config } }: RunFile,
+  own: (name: string) => Promise<Float32Array>,
+): (name: string) => Promise<Float32Array> {
+  if (config.emaDecay === 0) {
+    throw new EngineError(
+      'BAD_VALUE',
+      'The run keeps no average of its weights: its ema-decay is 0.',
+      'Take its weights, or train with an ema-decay.',
+    );
+  }
+  return (name) => {
+    const average = file.tensors.get(`${AVERAGE_PREFIX}${name}`);
+    return average ? readFloats(file, average) : own(name);
+  };
 }
 
 export function textFile(name: string, text: string): FileToWrite {

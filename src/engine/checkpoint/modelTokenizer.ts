@@ -9,8 +9,15 @@ import { GPT2_VOCABULARY, gpt2Model, loadGpt2 } from '../data/gpt2.ts';
 import { TokenizerProblem } from '../data/loaded/components.ts';
 import { readLoaded } from '../data/loaded/tokenizerFile.ts';
 import { BYTES } from '../data/pairModel.ts';
-import { createTokenizer, loadTokenizer, MAX_VOCABULARY, type TokenizerJson } from '../data/tokenizer.ts';
+import {
+  createTokenizer,
+  documentTokens,
+  loadTokenizer,
+  MAX_VOCABULARY,
+  type TokenizerJson,
+} from '../data/tokenizer.ts';
 import { CompanionFileError, describe, readObject } from './beside.ts';
+import { type DocumentIds, NO_IDS, namedTokens } from './documentIds.ts';
 import { bytePieces, mergesOf } from './huggingface.ts';
 import { type RandomAccess, readExactly } from './randomAccess.ts';
 
@@ -21,18 +28,25 @@ export interface TokenizerContents {
   readonly tokenizer: TokenizerJson;
   /** Names of special tokens outside the vocabulary. Halfstep reads these names in a text as ordinary text. */
   readonly added: readonly string[];
+  /** Of the ids that end a text by a file beside, those that the tokenizer cannot have. */
+  readonly unused: readonly number[];
 }
 
 /**
- * @param end id of the token that ends a document, where a file beside it names one
+ * @param ids of the tokens that begin and end a text, where a file beside it names them. They may make a tokenizer that
+ * Halfstep has of its own a loaded one, which keeps them
  * @throws CompanionFileError naming what is not supported; EngineError BAD_FILE when the file cannot be read,
  * TOKENIZER_UNAVAILABLE as {@link loadTokenizer}
  */
-export async function readTokenizer(source: RandomAccess, end?: number): Promise<TokenizerContents> {
+export async function readTokenizer(
+  source: RandomAccess,
+  ids: DocumentIds = NO_IDS,
+): Promise<TokenizerContents> {
   const json = await readObject(source, MAX_BYTES);
-  const own = await refusalOr(readOwn(json));
-  if (!(own instanceof CompanionFileError) && own.added.length === 0) return own;
-  const loaded = await refusalOr(readOther(source, json, end));
+  const own = await refusalOr(readOwn(json, ids));
+  const isWhole = !(own instanceof CompanionFileError) && own.added.length + own.unused.length === 0;
+  if (isWhole) return own;
+  const loaded = await refusalOr(readOther(source, json, ids));
   if (!(loaded instanceof CompanionFileError)) return loaded;
   if (own instanceof CompanionFileError) throw loaded;
   return own;
@@ -51,23 +65,24 @@ async function refusalOr<Result>(reading: Promise<Result>): Promise<Result | Com
 async function readOther(
   source: RandomAccess,
   json: JsonObject,
-  end: number | undefined,
+  ids: DocumentIds,
 ): Promise<TokenizerContents> {
   const file = new TextDecoder().decode(await readExactly(source, 0, source.size));
-  const tokenizer: TokenizerJson = { kind: 'loaded', file, ...(end !== undefined && { end }) };
   try {
-    readLoaded(file, json);
+    const { pieces } = readLoaded(file, json);
+    const isToken = (id: number) => pieces[id] !== undefined;
+    const tokenizer: TokenizerJson = { kind: 'loaded', file, ...namedTokens(ids, isToken) };
     await loadTokenizer(tokenizer);
     createTokenizer(tokenizer); // translates its patterns
+    return { tokenizer, added: [], unused: ids.ends.filter((id) => !isToken(id)) };
   } catch (cause) {
     if (cause instanceof TokenizerProblem) throw new CompanionFileError(cause.message, { cause });
     throw cause;
   }
-  return { tokenizer, added: [] };
 }
 
 /** Reads GPT-2's tokenizer or one that Halfstep exported. @throws CompanionFileError for any other */
-async function readOwn(json: JsonObject): Promise<TokenizerContents> {
+async function readOwn(json: JsonObject, ids: DocumentIds): Promise<TokenizerContents> {
   const model = json.get('model');
   if (!(model instanceof Map)) throw new CompanionFileError('has no model');
   only(model, 'type', [undefined, 'BPE']);
@@ -85,7 +100,9 @@ async function readOwn(json: JsonObject): Promise<TokenizerContents> {
   const pieces = piecesOf(model.get('vocab'));
   const merges = mergesIn(model.get('merges'));
   const tokenizer = await tokenizerOf(pieces, merges, json.get('pre_tokenizer') ?? null);
-  return { tokenizer, added: addedTokens(json.get('added_tokens'), pieces) };
+  const { ends } = documentTokens(tokenizer);
+  const unused = ids.ends.filter((id) => !ends.includes(id));
+  return { tokenizer, added: addedTokens(json.get('added_tokens'), pieces), unused };
 }
 
 function only(object: JsonObject, key: string, allowed: readonly (JsonValue | undefined)[]): void {

@@ -72,6 +72,14 @@ export async function openShards(
   return { name: index.name, metadata: new Map(), tensors };
 }
 
+/**
+ * Returns the names of the files that an index assigns tensors to.
+ * @throws EngineError BAD_FILE when it is not such an index
+ */
+export async function shardNames(index: RandomAccess): Promise<string[]> {
+  return [...(await readIndex(index)).keys()];
+}
+
 /** Returns the names of the tensors of each shard. */
 async function readIndex(index: RandomAccess): Promise<Map<string, Set<string>>> {
   const map = weightMap(index.name, await readJson(index));

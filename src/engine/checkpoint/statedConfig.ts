@@ -5,6 +5,7 @@
 import { GPT2_KINDS, type GptConfig, MLP_KINDS, type MlpKind } from '../config/gptConfig.ts';
 import { quote } from '../core/strictJson.ts';
 import { CompanionFileError, describe, wrongCompanionFile } from './beside.ts';
+import { NO_IDS } from './documentIds.ts';
 import type { FamilyName } from './families.ts';
 import { type SizesOfTensors, wrongModel } from './familyWeights.ts';
 import { CONFIG_KEY, HEADS_KEY, MLP_KEY, TOKENIZER_KEY } from './metadataKeys.ts';
@@ -32,7 +33,7 @@ export async function statedConfig(
   notes: string[],
 ): Promise<ConfigContents> {
   const own = await ownConfig(weights, shown.family);
-  if (!config) return own ?? { family: shown.family, stated: {} };
+  if (!config) return own ?? { family: shown.family, stated: {}, ids: NO_IDS };
   try {
     const beside = await readConfig(config, shown.family);
     checkSizes(beside, shown);
@@ -71,7 +72,7 @@ async function ownConfig(
   const heads = metadataHeads(name, metadata);
   const mlp = metadataMlp(name, metadata);
   if (heads === null && mlp === null) return null;
-  return { family: likely, stated: { ...(heads !== null && { heads }), ...(mlp && { mlp }) } };
+  return { family: likely, stated: { ...(heads !== null && { heads }), ...(mlp && { mlp }) }, ids: NO_IDS };
 }
 
 function checkSizes({ family, stated }: ConfigContents, { sizes, head }: ShownByTensors): void {

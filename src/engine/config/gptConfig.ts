@@ -54,8 +54,6 @@ interface NormRow extends KindRow {
   readonly bias: boolean;
   /** Of its kernels. */
   readonly conditions: Readonly<Record<string, boolean>>;
-  /** Whether GPT-2 of Hugging Face's transformers can have it. */
-  readonly exported: boolean;
 }
 
 export const NORMS: Readonly<Record<NormKind, NormRow>> = {
@@ -64,14 +62,12 @@ export const NORMS: Readonly<Record<NormKind, NormRow>> = {
     summary: "subtracts the mean of a token's channels and has a bias, as in GPT-2",
     bias: true,
     conditions: {},
-    exported: true,
   },
   rmsnorm: {
     title: 'RMSNorm',
     summary: 'only divides by their root mean square and has no bias, as in Llama: less to compute',
     bias: false,
     conditions: { rms: true },
-    exported: false,
   },
 };
 

@@ -1,5 +1,5 @@
 /** What follows from a configuration, and whether it can train. */
-import { type Recipe, recipeOf, type ScalingPolicy } from '../precision/recipes.ts';
+import { type Recipe, recipeFor, type ScalingPolicy } from '../precision/recipes.ts';
 import { checkShape, type GptConfig, modelKinds } from './gptConfig.ts';
 import { checkTogether } from './settings/rules.ts';
 import type { TrainConfig } from './settings/table.ts';
@@ -34,7 +34,7 @@ export function microBatchesPerStep(
 }
 
 /** The recipe's scaling policy with the run's own scale and interval filled in. */
-export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.precision)): ScalingPolicy {
+export function scalingOf(config: TrainConfig, recipe: Recipe = recipeFor(config)): ScalingPolicy {
   const { scaling } = recipe;
   if (scaling.kind === 'none') return scaling;
   if (scaling.kind === 'static') return { kind: 'static', scale: config.lossScale ?? scaling.scale };
@@ -42,6 +42,7 @@ export function scalingOf(config: TrainConfig, recipe: Recipe = recipeOf(config.
     kind: 'dynamic',
     initialScale: config.lossScale ?? scaling.initialScale,
     growthInterval: config.growthInterval ?? scaling.growthInterval,
+    ...(scaling.compound && { compound: true }),
   };
 }
 

@@ -21,11 +21,16 @@ export type TokenizerJson =
   | { readonly kind: 'bpe'; readonly pairs: readonly number[] }
   /** GPT-2's own. With `endOfText`, `<|endoftext|>` in a text becomes the token that ends a document; else it is ordinary text. */
   | { readonly kind: 'gpt2'; readonly endOfText?: true }
-  /**
-   * Of another family: `file` is the text of its `tokenizer.json`, and `end` the id of the token that ends a document,
-   * where a file beside it names one.
-   */
-  | { readonly kind: 'loaded'; readonly file: string; readonly end?: number };
+  /** Of another family: `file` is the text of its `tokenizer.json`. */
+  | ({ readonly kind: 'loaded'; readonly file: string } & NamedTokens);
+
+/** The special tokens that a file beside a `tokenizer.json` names. */
+export interface NamedTokens {
+  /** The id of the token that ends a document, or the ids of all that end a text, that one first. */
+  readonly end?: number | readonly number[];
+  /** The id of the token with which a document begins. */
+  readonly bos?: number;
+}
 
 /**
  * The tokenizer setting of a run: `bpe:N` learns up to N tokens from the text, `gpt2-eot` is GPT-2's with `endOfText`, and
@@ -39,8 +44,12 @@ export interface Tokenizer {
   readonly vocabulary: number;
   /** Ids that the tokenizer puts before every text, such as the beginning of a document; most tokenizers have none. */
   readonly start: readonly number[];
+  /** The id that begins a document, also where `start` does not have it; null where none is known. */
+  readonly bos: number | null;
   /** The id that ends a document; null where there is none. */
   readonly end: number | null;
+  /** The ids that end a text: `end` and others, such as the end of a turn. */
+  readonly ends: readonly number[];
   /**
    * The ids of a text, `start` included.
    * @throws EngineError BAD_TEXT naming the characters that are not in the vocabulary
@@ -169,7 +178,7 @@ export function pairTokens(choice: TokenizerChoice): number | null {
 }
 
 /** A text is one document. */
-const NO_DOCUMENTS = { start: [], end: null };
+const NO_DOCUMENTS: DocumentTokens = { start: [], bos: null, end: null, ends: [] };
 
 function charTokenizer(characters: readonly string[]): Tokenizer {
   const ids = new Map(characters.map((character, id) => [character, id]));
@@ -237,12 +246,16 @@ function loadedTokenizer(json: LoadedJson): Tokenizer {
   };
 }
 
+export type DocumentTokens = Pick<Tokenizer, 'start' | 'bos' | 'end' | 'ends'>;
+
 /** The ids with which a document begins and ends. */
-export function documentTokens(json: TokenizerJson): Pick<Tokenizer, 'start' | 'end'> {
-  if (json.kind !== 'loaded') return { start: [], end: json.kind === 'gpt2' ? GPT2_END_ID : null };
+export function documentTokens(json: TokenizerJson): DocumentTokens {
+  if (json.kind === 'gpt2') return { start: [], bos: GPT2_END_ID, end: GPT2_END_ID, ends: [GPT2_END_ID] };
+  if (json.kind !== 'loaded') return NO_DOCUMENTS;
   const { start, added } = readLoaded(json.file);
-  const named = END_NAMES.map((name) => added.get(name)).find((id) => id !== undefined);
-  return { start, end: json.end ?? named ?? null };
+  const named = END_NAMES.map((name) => added.get(name)).filter((id) => id !== undefined);
+  const ends = json.end === undefined ? named.slice(0, 1) : [json.end].flat();
+  return { start, bos: json.bos ?? start[0] ?? null, end: ends[0] ?? null, ends };
 }
 
 /** Names of the token that ends a document, where no file says which it is. */

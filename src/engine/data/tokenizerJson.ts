@@ -56,15 +56,20 @@ export function readTokenizerJson(text: string, file: string): TokenizerJson {
       return { kind: 'bpe', pairs };
     }
     case 'loaded': {
-      const end = json.get('end');
       const content = json.get('file');
       if (typeof content !== 'string') throw wrong('has no file');
       try {
         const { pieces } = readLoaded(content);
-        if (end === undefined) return { kind: 'loaded', file: content };
-        if (!(Number.isInteger(end) && pieces[end as number] !== undefined))
+        const isToken = (id: JsonValue) => Number.isInteger(id) && pieces[id as number] !== undefined;
+        const [end, bos] = [json.get('end'), json.get('bos')];
+        if (end !== undefined && !(Array.isArray(end) ? end.length > 0 && end.every(isToken) : isToken(end)))
           throw wrong('has an end that is no token');
-        return { kind: 'loaded', file: content, end: end as number };
+        if (bos !== undefined && !isToken(bos)) throw wrong('has a bos that is no token');
+        return {
+          ...{ kind: 'loaded', file: content },
+          ...(end !== undefined && { end: end as number | number[] }),
+          ...(bos !== undefined && { bos: bos as number }),
+        };
       } catch (cause) {
         if (!(cause instanceof TokenizerProblem)) throw cause;
         throw wrong(cause.message);

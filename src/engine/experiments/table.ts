@@ -12,7 +12,7 @@ import type { MemoryBytes } from '../core/memoryCategories.ts';
 import { type LargestBatch, largestBatch } from '../model/largestBatch.ts';
 import type { PlanLimits } from '../model/tensors.ts';
 import type { HalfStorage } from '../precision/formats.ts';
-import { gradientFormat } from '../precision/recipe.ts';
+import { gradientFormat, takesCompound } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, recipeOf } from '../precision/recipes.ts';
 import type { RunSummary, StepMetrics } from '../train/metrics.ts';
 import { type ComparedRun, type Comparison, compareRuns, type ModeResult } from './comparison.ts';
@@ -189,7 +189,9 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
       name: 'loss-scale',
       label: 'Final loss scale',
       text: ({ result, runs }) =>
-        recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' ? 'none' : scaleText(runs),
+        recipeOf(modeOfVariant(result.mode)).scaling.kind === 'none' && !isCompound(result.mode, runs)
+          ? 'none'
+          : scaleText(runs),
     },
     {
       name: 'flushed',
@@ -283,6 +285,12 @@ function scaleText(runs: readonly TableRun[]): string {
     formatPowerOfTwo(Math.log2(scale)),
   );
   return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+/** Whether runs of a mode that may scale the loss do so. */
+function isCompound(mode: VariantId, runs: readonly TableRun[]): boolean {
+  if (!takesCompound(recipeOf(modeOfVariant(mode)))) return false;
+  return runs.some(({ summary, latest }) => (summary?.lossScale ?? latest?.lossScale ?? 1) !== 1);
 }
 
 /** The share of nonzero gradients flushed to zero, or a dash with the reason why there is none. */

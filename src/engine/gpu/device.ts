@@ -32,7 +32,12 @@ export interface AdapterReport {
   /** The matrix shapes that the device's matrix units multiply; empty if it has none. */
   readonly matrixConfigs: readonly SubgroupMatrixConfig[];
   readonly limits: Readonly<Record<string, number>>;
+  /** Whether WGSL has dot4I8Packed here: four products of 8-bit integers. */
+  readonly packedProducts?: boolean;
 }
+
+/** The WGSL language feature with dot4I8Packed. It belongs to the browser and not to the adapter. */
+export const PACKED_PRODUCTS = 'packed_4x8_integer_dot_product';
 
 /** Features that are used if available. Nothing beyond core WebGPU is required. */
 const OPTIONAL_FEATURES = [
@@ -91,7 +96,9 @@ export async function openDevice(
       requiredLimits,
     });
     const report = reportOf(adapter, device);
-    return { device, report: { ...report, subgroup: await probeSubgroups(device, report.subgroupSize) } };
+    const subgroup = await probeSubgroups(device, report.subgroupSize);
+    const packedProducts = gpu.wgslLanguageFeatures?.has(PACKED_PRODUCTS) ?? false;
+    return { device, report: { ...report, subgroup, packedProducts } };
   } catch (cause) {
     throw new EngineError(
       'DEVICE_FAILED',

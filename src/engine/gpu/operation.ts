@@ -76,6 +76,8 @@ export interface Target {
   readonly attention: AttentionKernel;
   /** Matrix shapes that passed the self-test on this adapter; empty on most. A fitting shape takes precedence over `matmul`. */
   readonly matrixShapes: readonly MatrixShape[];
+  /** Whether products of 8-bit integers are formed four at a time; see shaders/matmul_packed.wgsl. */
+  readonly packedProducts?: boolean;
   /** Whether long sums with few results are split into parts, to give a GPU enough parallel work. */
   readonly splitSums: boolean;
 }

@@ -36,6 +36,7 @@ export interface AssembledShader {
  */
 const EXTENSION_NAMES = [
   'col_major',
+  'dot4I8Packed',
   'row_major',
   'subgroup_matrix_left',
   'subgroup_matrix_result',

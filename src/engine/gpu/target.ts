@@ -27,7 +27,8 @@ export function makeTarget(
     matmul,
     matrixShapes,
     attention = attentionCandidates(report)[0]!,
-  }: Pick<Target, 'matmul' | 'matrixShapes'> & {
+    packedProducts = false,
+  }: Pick<Target, 'matmul' | 'matrixShapes' | 'packedProducts'> & {
     readonly attention?: AttentionKernel | undefined;
   },
 ): Target {
@@ -41,6 +42,7 @@ export function makeTarget(
     matmul,
     attention,
     matrixShapes,
+    packedProducts,
     // Software adapters have few cores, which are busy anyway, and partial sums would only add memory traffic.
     splitSums: !report.isFallback,
   };

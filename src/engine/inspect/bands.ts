@@ -6,7 +6,7 @@
 
 import { BINS, EXPONENT_BIAS, NON_FINITE_BIN, ZERO_BIN } from '../kernels/numerics.ts';
 import type { NumericsRow } from '../model/numericsRows.ts';
-import { type FormatId, formatInfo } from '../precision/formats.ts';
+import { type FormatId, formatInfo, normalExponent } from '../precision/formats.ts';
 import { type NumericsFrame, rowCounts } from './frame.ts';
 
 /** The exponents of stored values at which a format's bands begin. */
@@ -23,9 +23,9 @@ export interface Bands {
 }
 
 export function bandsOf(id: FormatId): Bands {
-  const { exponentBits, mantissaBits, overflowBits, flushSubnormals, truncates } = formatInfo(id);
-  const bias = 2 ** (exponentBits - 1) - 1;
-  const normalFrom = 1 - bias;
+  const format = formatInfo(id);
+  const { mantissaBits, overflowBits, flushSubnormals, truncates } = format;
+  const normalFrom = normalExponent(format);
   // Rounding to nearest flushes values up to half of the smallest subnormal, truncation up to the subnormal itself.
   const keptFrom = flushSubnormals ? normalFrom : normalFrom - mantissaBits - (truncates ? 0 : 1);
   // The first binade that overflows completely.

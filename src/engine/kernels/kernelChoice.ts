@@ -11,7 +11,7 @@ import {
   usableShapes,
 } from '../gpu/subgroupMatrix.ts';
 import { makeTarget } from '../gpu/target.ts';
-import { ATTENTION, type Families, fastest, MATMUL, type Part } from './kernelFamilies.ts';
+import { ATTENTION, type Families, fastest, MATMUL, type Part, packedFault } from './kernelFamilies.ts';
 import type { AskedKernels } from './kernelOption.ts';
 import { type Gpu, KernelTimer, keyOf, largestOfEach, type Sample } from './kernelTiming.ts';
 import { matrixFault } from './matrixSelfTest.ts';
@@ -22,6 +22,8 @@ export interface KernelChoice extends Families {
   readonly matrixShapes: readonly MatrixShape[];
   /** The reason why matrix units that the adapter offers, or some of their shapes, are not used; null if there is none. */
   readonly matrixNote: string | null;
+  /** Whether products of 8-bit integers are formed four at a time. It changes no bit, and is not recorded. */
+  readonly packedProducts?: boolean;
   /** The families that failed their self-test and were passed over; null if there is none. */
   readonly note: string | null;
 }
@@ -192,7 +194,30 @@ async function choose(
       ? recorded
       : await chooseMatrices(gpu, families.matmul, asked.matrix, withShapes);
   const { matrixShapes, matrixNote } = matrices;
-  return { ...families, matrixShapes, matrixNote, note: notes.join('; ') || null };
+  const packedProducts = await packs(gpu, asked.packed, () => sample(targetOf(report, families)), notes);
+  return { ...families, matrixShapes, matrixNote, packedProducts, note: notes.join('; ') || null };
+}
+
+/** Whether a run that multiplies 8-bit integers does so four at a time: where WGSL can on a GPU, and the self-test passes. */
+async function packs(
+  gpu: Gpu,
+  asked: boolean | undefined,
+  sample: () => readonly Operation[],
+  notes: string[],
+): Promise<boolean> {
+  const { isFallback, packedProducts = false } = gpu.report;
+  const isWanted = asked ?? (packedProducts && !isFallback && sample().some(multipliesIntegers));
+  if (!isWanted) return false;
+  const fault = await packedFault(gpu);
+  if (fault && asked) throw refused(gpu, 'packed', fault);
+  if (fault) notes.push(`packed is not used: ${fault}`);
+  return fault === null;
+}
+
+function multipliesIntegers(operation: Operation): boolean {
+  if (operation.kind !== 'dispatch' || !MATMUL.isOf(operation)) return false;
+  const { a, b } = operation.variant.slots;
+  return [a, b].every((slot) => slot?.startsWith('i8'));
 }
 
 function refused({ report }: Gpu, option: string, why: string): EngineError {

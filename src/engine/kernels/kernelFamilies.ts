@@ -52,6 +52,17 @@ export const MATMUL: Part<'matmul'> = {
   optionOf: (name) => name,
 };
 
+/** Describes how products of 8-bit integers, four at a time, differ from the plain ones; null if they do not. Waits for the GPU. */
+export async function packedFault({ device, pipelines, report }: Gpu): Promise<string | null> {
+  if (!report.packedProducts) return 'WGSL has no dot4I8Packed there';
+  for (const matmul of TILES) {
+    const target = makeTarget(report, 'packed', { ...PLAIN, matmul, matrixShapes: [], packedProducts: true });
+    const fault = await productFault(device, pipelines, 'packed', 'i8', target, plainTarget(report));
+    if (fault) return fault;
+  }
+  return null;
+}
+
 export const ATTENTION: Part<'attention'> = {
   id: 'attention',
   plain: PLAIN.attention,

@@ -29,6 +29,11 @@ export const ATTENTION_TITLES: Readonly<Record<AttentionKernel, string>> = {
 /** As the setting calls a family of attention: its own name is one of matmuls' too. */
 export const attentionOption = (name: AttentionKernel): string => `attention-${name}`;
 
+const PACKED_TITLES = {
+  packed: 'products of 8-bit integers four at a time',
+  'no-packed': 'products of 8-bit integers one by one',
+} as const;
+
 const MATRIX_TITLES = { matrix: 'matrix units', 'no-matrix': 'no matrix units' } as const;
 
 /** Every name that the setting takes. Names of different parts may be joined by a plus. */
@@ -36,6 +41,7 @@ export const KERNEL_TITLES: Readonly<Record<string, string>> = {
   [AUTO_KERNELS]: 'the fastest on this adapter',
   ...MATMUL_TITLES,
   ...MATRIX_TITLES,
+  ...PACKED_TITLES,
   ...Object.fromEntries(
     ATTENTION_KERNELS.map((name) => [attentionOption(name), `attention, ${ATTENTION_TITLES[name]}`]),
   ),
@@ -47,12 +53,15 @@ export interface AskedKernels {
   readonly attention?: AttentionKernel;
   /** Whether matrix units are used. */
   readonly matrix?: boolean;
+  /** Whether products of 8-bit integers are formed four at a time. */
+  readonly packed?: boolean;
 }
 
 const PART_WORDS: Readonly<Record<keyof AskedKernels, string>> = {
   matmul: 'matmul kernels',
   attention: 'attention kernels',
   matrix: 'answers about matrix units',
+  packed: 'answers about packed products',
 };
 
 /** @throws EngineError BAD_VALUE for a name that there is not, or for two of one kind */
@@ -76,6 +85,7 @@ export function readKernels(text: string): AskedKernels {
 
 function familyOf(name: string): AskedKernels {
   if (Object.hasOwn(MATRIX_TITLES, name)) return { matrix: name === 'matrix' };
+  if (Object.hasOwn(PACKED_TITLES, name)) return { packed: name === 'packed' };
   const matmul = MATMUL_KERNELS.find((kernel) => kernel === name);
   if (matmul) return { matmul };
   const attention = ATTENTION_KERNELS.find((kernel) => attentionOption(kernel) === name);

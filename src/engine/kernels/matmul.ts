@@ -61,6 +61,12 @@ const UNSHARED_LANES = 64;
 /** Tiles of matmul_tiled, of 8 x 4 results a lane and of 8 x 8. Both take 8.5 KiB of the 16 KiB that WebGPU guarantees. */
 const SMALL_TILE = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROW_LANES: 8, COLUMNS4: 1 } as const;
 const LARGE_TILE = { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROW_LANES: 16, COLUMNS4: 2 } as const;
+/** Steps of a tile of matmul_packed: both tiles take 8 KiB at most. */
+const PACKED_STEPS = 32;
+/** Products of 8-bit integers that an f32 adds up exactly: 1,024 of 127 x 127 make less than 2^24. */
+const EXACT_STEPS = 1024;
+/** Products of which an i32 holds every sum. Beyond that, sums are those of f32. */
+const MOST_EXACT_STEPS = Math.floor((2 ** 31 - 1) / 127 ** 2);
 /** So many large tiles are about one for each core of a large GPU, which is then faster with them than with four times as many small ones. */
 const ENOUGH_LARGE_TILES = 96;
 /** Part of the products in large tiles that may lie beyond the result. */
@@ -77,7 +83,8 @@ function tileFor(kernel: TiledKernel, { m, n, parts }: Pick<MatmulArgs, 'm' | 'n
 
 /**
  * out = op(a) op(b) with a fused epilogue, in the kernel the target chose.
- * Operands may have any format, with a scale or without; products and sums are f32. n, and k (m with `aTransposed`), are multiples of 4.
+ * Operands may have any format, with a scale or without; products and sums are f32, of two 8-bit integers whose scales are constant
+ * along the sum exact. n, and k (m with `aTransposed`), are multiples of 4.
  */
 export function matmul(target: Target, args: MatmulArgs): Dispatch {
   const { label, a, b, out, m, n, k, bias, residual, weights, dropout, parts, found } = args;
@@ -166,10 +173,21 @@ function kernelFor(
   args: MatmulArgs,
   outer: ReturnType<typeof outerScales>,
 ): MatmulKernelForm {
-  const { a, b, m, n, parts, aTransposed = false, bTransposed = false } = args;
-  if (m === 1 && !aTransposed && !parts) return vectorForm(target, bTransposed);
+  const { a, b, m, n, k, parts, aTransposed = false, bTransposed = false } = args;
   const aBlocks = blockScalesOf(a) !== undefined && !outer.a;
   const bBlocks = blockScalesOf(b) !== undefined && !outer.b;
+  const steps = parts?.step ?? k;
+  const isInteger = formatOf(a) === 'i8' && formatOf(b) === 'i8' && !aBlocks && !bBlocks;
+  const exactly = (form: MatmulKernelForm): MatmulKernelForm => {
+    if (!isInteger || steps <= EXACT_STEPS || steps > MOST_EXACT_STEPS) return form;
+    const { conditions, constants } = form;
+    return { ...form, conditions: { ...conditions, exact: true }, constants: { ...constants, EXACT_STEPS } };
+  };
+  if (m === 1 && !aTransposed && !parts) return exactly(vectorForm(target, bTransposed));
+  if (isInteger) {
+    const isPacked = target.packedProducts && steps <= MOST_EXACT_STEPS;
+    return isPacked ? packedForm(target, args) : exactly(plainForm(target, args));
+  }
   // No narrow format holds what its blocks are once their scales are applied.
   const formats = [aBlocks ? 'f32' : formatOf(a), bBlocks ? 'f32' : formatOf(b)] as const;
   const matrices = matrixShapeFor(target.matrixShapes, formats, m, n);
@@ -183,6 +201,18 @@ function kernelFor(
     const { TILE_M: tileRows, TILE_N: tileColumns } = constants;
     return { kernel: 'matmul_matrix', tileRows, tileColumns, conditions, constants };
   }
+  return plainForm(target, args);
+}
+
+/** The kernel that multiplies four pairs of 8-bit integers in one instruction. */
+function packedForm({ matmul }: Target, args: MatmulArgs): MatmulKernelForm {
+  const tile = { ...tileFor(isTiled(matmul) ? matmul : 'tiled', args), TILE_K: PACKED_STEPS };
+  return { kernel: 'matmul_packed', tileRows: tile.TILE_M, tileColumns: tile.TILE_N, constants: tile };
+}
+
+/** The kernel for operands of any format that the target chose. */
+function plainForm(target: Target, args: MatmulArgs): MatmulKernelForm {
+  const { n, bTransposed = false } = args;
   if (isTiled(target.matmul)) {
     const tile = tileFor(target.matmul, args);
     return { kernel: 'matmul_tiled', tileRows: tile.TILE_M, tileColumns: tile.TILE_N, constants: tile };

@@ -1,4 +1,4 @@
-/** Compares matrix units with the plain kernel, because drivers may implement the experimental feature incorrectly. */
+/** Compares matrix units and other families with the plain kernel, because drivers may implement what they use incorrectly. */
 
 import { EngineError } from '../core/errors.ts';
 import { randomBits } from '../core/rng.ts';
@@ -11,6 +11,8 @@ import { type MatrixShape, shapeName } from '../gpu/subgroupMatrix.ts';
 import { makeTarget } from '../gpu/target.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type MatmulArgs, matmul } from './matmul.ts';
+
+type Component = MatrixShape['component'] | 'i8';
 
 /** Sizes that are multiples of no tile and need at least two tiles along k. */
 const [M, N, K] = [100, 68, 84];
@@ -50,7 +52,7 @@ export async function productFault(
   device: GPUDevice,
   pipelines: PipelineCache,
   title: string,
-  type: MatrixShape['component'],
+  type: Component,
   tested: Target,
   plain: Target,
 ): Promise<string | null> {
@@ -75,7 +77,9 @@ export async function productFault(
       // The matrix kernel runs first. If it stores nothing, the plain kernel's result is not mistaken for its own.
       const actual = await product(layout, tested);
       const expected = await product(layout, plain);
-      const problem = difference(actual, expected, bounds(left.values, right.values, layout));
+      const bound =
+        type === 'i8' ? new Float64Array(actual.length) : bounds(left.values, right.values, layout);
+      const problem = difference(actual, expected, bound);
       if (problem) return `${title} ${name}: ${problem}`;
     }
     return null;
@@ -89,16 +93,16 @@ export async function productFault(
 }
 
 interface Contents {
-  readonly bytes: Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+  readonly bytes: Int8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
   readonly values: Float64Array;
 }
 
 /**
- * Random f16 values with magnitudes below 4, or random f32 values with all mantissa bits.
+ * Random f16 values with magnitudes below 4, random f32 values with all mantissa bits, or 8-bit integers, whose sums are exact.
  * @param isTiny elements that are f16 subnormals, which reveal matrix units that flush them to zero
  */
 function contents(
-  type: MatrixShape['component'],
+  type: Component,
   count: number,
   seed: number,
   isTiny = (_: number): boolean => false,
@@ -106,6 +110,10 @@ function contents(
   const random = (i: number): number => randomBits(i, seed);
   if (type === 'f32') {
     const bytes = Float32Array.from({ length: count }, (_, i) => random(i) / 2 ** 31 - 1);
+    return { bytes, values: Float64Array.from(bytes) };
+  }
+  if (type === 'i8') {
+    const bytes = Int8Array.from({ length: count }, (_, i) => (random(i) % 255) - 127);
     return { bytes, values: Float64Array.from(bytes) };
   }
   // Exponent fields up to 16: below 4 in magnitude.

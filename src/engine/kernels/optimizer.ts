@@ -2,6 +2,8 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
+import { type CompoundChunk, gradientLimit } from './optimizers/compound.ts';
+import { momentConditions, momentRates } from './optimizers/rates.ts';
 
 /** Number of partial sums that {@link gradientNorm} leaves for a chunk on software adapters, and on GPUs at least. */
 export const NORM_PARTIALS = 256;
@@ -19,7 +21,8 @@ export function normPartials(elements: number, target?: Pick<Target, 'splitSums'
 
 /**
  * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
- * Halves are always read as words, so that the check reads the stored bits.
+ * Halves are always read as words, so that the check reads the stored bits. With `compound`, checks too that the moments in units
+ * of the loss scale stay in range, and will after the scale has doubled.
  */
 export function gradientNorm(
   target: Target,
@@ -30,16 +33,28 @@ export function gradientNorm(
     found: Operand;
     elements: number;
     first: number;
+    compound?: CompoundChunk | undefined;
   },
 ): Dispatch {
-  const { gradient, state, partials, found, elements, first } = args;
+  const { gradient, state, partials, found, elements, first, compound } = args;
   const groups = normPartials(elements, target);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
-    operands: { gradient },
-    tensors: { state, partials },
-    writes: ['partials'],
+    operands: { gradient, firstMoment: compound?.m, secondMoment: compound?.v },
+    tensors: { state, partials, momentsFull: compound?.momentsFull },
+    writes: ['partials', 'momentsFull'],
     found,
-    uniforms: { vectors: elements / 4, groups, first },
+    uniforms: {
+      ...{ vectors: elements / 4, groups, first },
+      ...(compound && {
+        limit: gradientLimit(compound.moments, compound),
+        growthInterval: compound.growthInterval,
+        ...momentRates(compound, compound.moments),
+      }),
+    },
+    conditions: {
+      compoundScaling: compound !== undefined,
+      ...(compound && momentConditions(compound.moments)),
+    },
     grid: [groups, 1, 1],
     label: 'parameter gradients',
   });
@@ -57,15 +72,17 @@ export interface StepDecideArgs {
   readonly clip: number;
   readonly floor: number;
   readonly ceiling: number;
+  /** With compound scaling: the flag of {@link gradientNorm}. */
+  readonly momentsFull?: Operand | undefined;
 }
 
 /** Decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
   const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
-  const { dynamicScale, clip, floor, ceiling } = args;
+  const { dynamicScale, clip, floor, ceiling, momentsFull } = args;
   return dispatch(null, 'step_decide', {
-    tensors: { partials, schedule, state },
-    writes: ['state'],
+    tensors: { partials, schedule, state, momentsFull },
+    writes: ['state', 'momentsFull'],
     found,
     uniforms: {
       partials: partialCount,
@@ -76,6 +93,7 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
       floor,
       ceiling,
     },
+    conditions: { compoundScaling: momentsFull !== undefined },
     grid: [1, 1, 1],
     label: 'gradient norm',
   });

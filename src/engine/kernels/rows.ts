@@ -230,7 +230,13 @@ export function crossEntropy(
     targets: Operand;
     losses: Operand;
     /** `lossTokens` is B * T * accumulation, since the mean is over all tokens of the step. */
-    backward?: LossOptions & { dlogits: Operand; state: Operand; lossTokens: number };
+    backward?: LossOptions & {
+      dlogits: Operand;
+      state: Operand;
+      lossTokens: number;
+      /** (rows) f32 that receives log Z of each row, with `zLoss` and only then. */
+      logZ?: Operand | undefined;
+    };
     rows: number;
     vocabulary: number;
     paddedVocabulary: number;
@@ -241,8 +247,8 @@ export function crossEntropy(
   const form = laneForm(target);
   return dispatch(target, 'cross_entropy', {
     operands: { dlogits: backward?.dlogits },
-    tensors: { logits, targets, losses, state: backward?.state },
-    writes: ['losses', 'dlogits'],
+    tensors: { logits, targets, losses, state: backward?.state, logZ: backward?.logZ },
+    writes: ['losses', 'dlogits', 'logZ'],
     found,
     uniforms: {
       rows,
@@ -297,20 +303,25 @@ export function logitSharpness(
 /** Words of the sums of {@link lossSum}, which must be cleared before the first micro-batch of a step; see shaders/loss_sum.wgsl. */
 export const LOSS_SUM_WORDS = 32;
 
-/** state.lossSum = the sum of losses / lossTokens over all micro-batches since `sums` was cleared, including this one. */
-export function lossSum(args: {
-  losses: Operand;
-  sums: Operand;
-  state: Operand;
-  rows: number;
-  lossTokens: number;
-}): Dispatch {
-  const { losses, sums, state, rows, lossTokens } = args;
+/**
+ * state.lossSum = the sum of losses / lossTokens over all micro-batches since `sums` was cleared, including this one. With `mean`
+ * the same goes there: losses are then log Z of the rows.
+ */
+export function lossSum(
+  args: {
+    losses: Operand;
+    sums: Operand;
+    rows: number;
+    lossTokens: number;
+  } & ({ state: Operand; mean?: undefined } | { mean: Operand; state?: undefined }),
+): Dispatch {
+  const { losses, sums, state, mean, rows, lossTokens } = args;
   return dispatch(null, 'loss_sum', {
-    tensors: { losses, sums, state },
-    writes: ['sums', 'state'],
+    tensors: { losses, sums, state, mean },
+    writes: ['sums', 'state', 'mean'],
     uniforms: { rows, inverseTokens: 1 / lossTokens },
+    conditions: { logZ: mean !== undefined },
     grid: [1, 1, 1],
-    label: 'loss',
+    label: mean ? 'log Z' : 'loss',
   });
 }

@@ -38,6 +38,8 @@ export interface Chunk {
   readonly compute: Tensor | undefined;
   /** Lower halves of a split master, two in each word. */
   readonly low: Tensor | undefined;
+  /** What rounding added to a compensated master, in its format. */
+  readonly compensation: Tensor | undefined;
   readonly gradient: Tensor | undefined;
   /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
@@ -250,6 +252,8 @@ function makeChunk(
     master: tensor('master', master),
     compute: copy ? tensor('compute', copy) : undefined,
     low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
+    // Frozen weights are never rounded again.
+    compensation: rule && rounding === 'compensated' ? tensor('compensation', master) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
     average: rule && averaged ? tensor('average', 'f32') : undefined,

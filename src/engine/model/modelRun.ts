@@ -45,4 +45,6 @@ export interface ModelRun {
   /** Step state: losses are added to it, and the loss scale is read from it. */
   readonly state: Tensor;
   readonly lossSums: Tensor;
+  /** With z-loss: the mean of log Z in a step, (1) f32, and the sums that it is made of. */
+  readonly logZ: { readonly sums: Tensor; readonly mean: Tensor } | null;
 }

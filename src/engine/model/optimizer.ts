@@ -12,17 +12,31 @@ import type { RunTensors } from './tensors.ts';
 import { placedUpdate } from './updates.ts';
 
 export function optimizer(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
-  const { chunks, gradients, state, found, normPartials: partials, updates, scratch, recipe } = tensors;
+  const { chunks, state, found, normPartials: partials, updates, scratch, recipe, momentsFull } = tensors;
   const scaling = scalingOf(config, recipe);
   const { rounding: masterRounding = 'nearest' } = recipe.storage('master');
-  const settings = { ...hyperparametersOf(config), masterRounding, state, found };
+  const compound = momentsFull !== null;
+  const settings = { ...hyperparametersOf(config), masterRounding, compound, state, found };
   const seedOf = (chunk: number) => randomBits(chunk, config.seed);
   let partialCount = 0;
-  const norms = gradients.map((gradient) => {
-    const { elements } = gradient;
+  const growthInterval = scaling.kind === 'dynamic' ? scaling.growthInterval : 1;
+  const norms = chunks.flatMap(({ gradient, states, rule, elements }) => {
+    if (!gradient || !rule) return [];
     const first = partialCount;
     partialCount += normPartials(elements, target);
-    return gradientNorm(target, { gradient, state, partials, found, elements, first });
+    const { moments } = rule;
+    const { m, v } = states;
+    const { beta1, beta2 } = config;
+    const checked = momentsFull && {
+      ...{ m: m!, v: v!, moments, momentsFull },
+      growthInterval,
+      beta1,
+      beta2,
+    };
+    return gradientNorm(target, {
+      ...{ gradient, state, partials, found, elements, first },
+      compound: checked ?? undefined,
+    });
   });
   return [
     ...norms,
@@ -32,10 +46,11 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
       partialCount,
       scheduleLength: Math.max(1, config.steps),
       dynamicScale: scaling.kind === 'dynamic',
-      growthInterval: scaling.kind === 'dynamic' ? scaling.growthInterval : 1,
+      growthInterval,
       clip: config.clip,
       floor: SCALE_FLOOR,
       ceiling: SCALE_CEILING,
+      momentsFull: momentsFull ?? undefined,
     }),
     ...updates.flatMap((update) => {
       const { optimizer, ...ofRule } = update.rule;

@@ -5,6 +5,7 @@ import {
   contractedRows,
   hasTwoCopies,
   isQuantized,
+  keepsSource,
   type SumsAlong,
 } from '../precision/storage.ts';
 import { copyRounding, secondCopy } from './copyRounding.ts';
@@ -12,7 +13,7 @@ import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
 import type { GradientPlace } from './value.ts';
 
-/** The operands of both products: one operand, or two copies. */
+/** The operands of both products: one operand, two copies, or a copy and the tensor from which it was made. */
 interface OutputGradient {
   readonly forInput: Operand;
   readonly forWeight: Operand;
@@ -49,5 +50,6 @@ export function outputGradient(
     return operand;
   };
   const forInput = copy('rows');
+  if (keepsSource(storage)) return { forInput, forWeight: inp };
   return { forInput, forWeight: trains && two ? copy('columns') : forInput };
 }

@@ -22,6 +22,7 @@ import {
   contractedRows,
   hasTwoCopies,
   isQuantized,
+  keepsSource,
   type Role,
   type RunRole,
   type SiteRole,
@@ -206,6 +207,10 @@ export class Pass {
     const scalesAlong = (sums: SumsAlong) => blockScale(storage, width, sums);
     const savedElements = two ? contractedRows(storage, this.rows) * width : elements;
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
+    if (keepsSource(storage)) {
+      const source = this.save(at, writtenFormat(storage), elements, lifetime);
+      return { operand: this.#forwardOperand(site, role, elements, storage), saved: source, dropped };
+    }
     // The weight gradient sums over tokens, the forward pass along each of them.
     const scales = scalesAlong(two ? 'columns' : 'rows');
     const tensor = this.save(at, storage.format, savedElements, lifetime, scales);
@@ -213,15 +218,15 @@ export class Pass {
     const name = two ? secondCopy(site.name) : site.name;
     const saved = this.scaled(name, role, site, tensor, savedElements);
     if (!two) return { operand: saved, saved, dropped };
-    // The next matmul reads it, and nothing after that.
-    const shared = this.run.tensorPlan.shared(
-      'activations',
-      'forward operand',
-      storage.format,
-      elements,
-      scalesAlong('rows'),
-    );
-    return { operand: this.scaled(site.name, role, site, shared, elements), saved, dropped };
+    return { operand: this.#forwardOperand(site, role, elements, storage), saved, dropped };
+  }
+
+  /** The copy that the next matmul reads, and nothing after that. All sites share its tensor. */
+  #forwardOperand(site: Site, role: SiteRole, elements: number, storage: Storage): Operand {
+    const scales = blockScale(storage, elements / this.rows, 'rows');
+    const { tensorPlan } = this.run;
+    const shared = tensorPlan.shared('activations', 'forward operand', storage.format, elements, scales);
+    return this.scaled(site.name, role, site, shared, elements);
   }
 
   /**
@@ -237,8 +242,11 @@ export class Pass {
     elements: number,
     lifetime?: Lifetime,
   ): Pick<Value, 'operand' | 'saved' | 'remake'> {
-    if (!isQuantized(this.storage(role, site))) return { operand: inp };
-    const place = this.place(site, role, elements, lifetime, at);
+    const storage = this.storage(role, site);
+    if (!isQuantized(storage)) return { operand: inp };
+    const place = keepsSource(storage)
+      ? { operand: this.#forwardOperand(site, role, elements, storage), saved: inp, dropped: false }
+      : this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
     const make = (place: Place) => this.#quantizeCopies(role, site, inp, place, elements, stored);
     make(place);
@@ -331,12 +339,12 @@ export class Pass {
     kernel: (target: Target, kernels: ModelKernels, out: Operand) => Operation,
     ...stores: Stored[]
   ): void {
-    const { operand } = place;
+    const { operand, saved } = place;
     if (!isScaled(operand)) {
       this.emit((target, kernels) => kernel(target, kernels, operand), ...stores);
       return;
     }
-    const wide = this.wide(role, site, elements);
+    const wide = isScaled(saved) ? this.wide(role, site, elements) : saved;
     this.emit((target, kernels) => kernel(target, kernels, wide));
     this.#quantizeCopies(role, site, wide, place, elements, ...stores);
   }
@@ -373,17 +381,11 @@ export class Pass {
     const storage = this.storage(role, site);
     // A dropped operand is made again as the one that the backward pass reads.
     const along = hasTwoCopies(storage) && saved === operand ? 'columns' : 'rows';
-    this.quantize(
-      site.name,
-      inp,
-      operand,
-      elements,
-      copyRounding(this, site.name, storage, along),
-      ...stores,
-    );
+    const rounding = copyRounding(this, site.name, storage, along);
+    this.quantize(site.name, inp, operand, elements, rounding, ...stores);
     const isRemade =
       this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#recomputing;
-    if (saved === operand || dropped || isRemade || !this.trains) return;
+    if (saved === operand || !isScaled(saved) || dropped || isRemade || !this.trains) return;
     this.quantize(site.name, inp, saved, elements, copyRounding(this, site.name, storage, 'columns'));
   }
 

@@ -12,7 +12,7 @@ export type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 export interface Place {
   /** What the forward pass reads. */
   readonly operand: Operand;
-  /** What the backward pass reads: the same operand, or its second copy. */
+  /** What the backward pass reads: the same operand, its second copy, or the tensor from which copies are made. */
   readonly saved: Operand;
   /** Whether the backward pass must recompute `saved` alone. */
   readonly dropped: boolean;

@@ -46,6 +46,7 @@ export function readingRun(
     tokenPositions: OF_TRAINING,
     state: OF_TRAINING,
     lossSums: OF_TRAINING,
+    logZ: null,
     found: plan.add('state', 'found inf', 'u32', 4),
   };
 }

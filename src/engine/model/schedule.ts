@@ -52,7 +52,7 @@ export function readingPass(
 }
 
 export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
-  const { gradients, state, lossSums, scales, decoder } = tensors;
+  const { gradients, state, lossSums, logZ, scales, decoder } = tensors;
   const windows = microBatchOf(config);
   const evaluation = (sharpness?: Tensor) =>
     operationsOf(readingPass(tensors, target, windows, (pass) => decoder.evaluate(pass, sharpness)));
@@ -60,6 +60,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     begin: [
       ...gradients.map((target): Operation => ({ kind: 'clear', target })),
       { kind: 'clear', target: lossSums },
+      ...(logZ ? [{ kind: 'clear', target: logZ.sums } as const] : []),
       ...(scales ? [forgetMagnitudes(scales)] : []),
     ],
     microBatch: operationsOf(buildPass(tensors.training, target)),

@@ -7,7 +7,13 @@ import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { delayedScaling, makesCopiesApart, roundsAtRandom, storagesOf } from '../precision/recipe.ts';
+import {
+  delayedScaling,
+  isCompound,
+  makesCopiesApart,
+  roundsAtRandom,
+  storagesOf,
+} from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
 import {
   blockRounding,
@@ -55,6 +61,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
+  /** Whether moments leave no room for a larger loss scale; null without compound scaling. */
+  readonly momentsFull: Tensor | null;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
 }
@@ -120,6 +128,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+    logZ:
+      config.zLoss > 0
+        ? {
+            sums: plan.add('state', 'log Z sums', 'u32', LOSS_SUM_WORDS),
+            mean: plan.add('state', 'log Z', 'f32', 4),
+          }
+        : null,
   };
   const training = new Pass(run, { trains: true, windows, found });
   const { logits, losses } = decoder.train(training);
@@ -152,6 +167,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       'f32',
       gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
     ),
+    momentsFull: isCompound(recipe) ? plan.add('state', 'moments full', 'u32', 4) : null,
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
   plan.complete();
@@ -162,6 +178,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
   for (const chunk of chunks) {
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
+    plan.include('masterWeights', chunk.compensation);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);

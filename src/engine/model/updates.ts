@@ -83,6 +83,7 @@ export function placedUpdate(
         states: mapStates(chunk.states, part),
         compute: chunk.compute && part(chunk.compute),
         low: chunk.low && slice(chunk.low, first / 2, elements / 2),
+        compensation: chunk.compensation && part(chunk.compensation),
         groups: chunk.groups,
         seed: seedOf(index),
         ...{ first, elements, decayedElements },

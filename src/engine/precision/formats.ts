@@ -11,7 +11,7 @@ import {
 } from './simulated.ts';
 
 /** The formats in the table. */
-export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2' | 'e2m1fn';
+export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2' | 'e2m1fn' | 'i8';
 /** A format in the table, or one that is computed from its name. */
 export type FormatId = NamedFormat | SimulatedFormat;
 
@@ -35,6 +35,8 @@ export interface NumberFormat {
   readonly saturates: boolean;
   /** Whether values are rounded toward zero. They are rounded to nearest, ties to even, if absent. */
   readonly truncates?: boolean;
+  /** Whether values are integers, so that all steps are 1. They then have no exponent bits. */
+  readonly integer?: boolean;
 }
 
 export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
@@ -110,6 +112,16 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
     flushSubnormals: false,
     saturates: true,
   },
+  i8: {
+    id: 'i8',
+    bytes: 1,
+    exponentBits: 0,
+    mantissaBits: 6,
+    overflowBits: 0x42ff0000,
+    flushSubnormals: false,
+    saturates: true,
+    integer: true,
+  },
 };
 
 /**
@@ -140,10 +152,16 @@ export function formatInfo(id: FormatId): NumberFormat {
   return Object.hasOwn(FORMATS, id) ? FORMATS[id as NamedFormat] : simulatedFormat(id as SimulatedFormat);
 }
 
-/** The largest finite value of a format. All but e4m3fn and e2m1fn reserve the top exponent for infinity and NaN. */
+/** Exponent of the smallest value that has all mantissa bits; below it steps are equal, as those of integers are. */
+export function normalExponent({ exponentBits, mantissaBits, integer }: NumberFormat): number {
+  return integer ? mantissaBits : 2 - 2 ** (exponentBits - 1);
+}
+
+/** The largest finite value of a format. All floats but e4m3fn and e2m1fn reserve the top exponent for infinity and NaN. */
 export function largestFinite(format: FormatId): number {
   if (format === 'e4m3fn') return 448;
   if (format === 'e2m1fn') return 6;
+  if (format === 'i8') return 127;
   const { exponentBits, mantissaBits } = formatInfo(format);
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
 }
@@ -160,6 +178,7 @@ export type Prelude =
   | 'e4m3fn'
   | 'e5m2'
   | 'e2m1fn'
+  | 'i8'
   | SimulatedFormat;
 
 /** The storage prelude of a format. @param half how the run stores half-precision values */

@@ -3,7 +3,7 @@ import { EngineError, suggestion } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { keepsMaster, PRECISION_MODES, type Recipe, recipeOf } from './recipes.ts';
 
-export const OPTIM_STATES = ['f32', 'bf16', 'fp8', 'fp8-lm'] as const;
+export const OPTIM_STATES = ['f32', 'bf16', 'f16-h', 'fp8', 'fp8-lm', 'fp8-e4m3-e5m2'] as const;
 export type OptimState = (typeof OPTIM_STATES)[number];
 
 /** Number of elements in a group, which share a largest magnitude and an exponent where moments are scaled by group. */
@@ -20,6 +20,18 @@ export interface MomentFormats {
   readonly rounding: 'nearest' | 'stochastic';
   /** Whether moments have scales: none, one per parameter, or one per group of {@link MOMENT_GROUP} elements. */
   readonly scale: 'none' | 'parameter' | 'group';
+  /**
+   * Scales of parameters: the largest powers of two, with which scaling never rounds, or in f32 such that the largest moment gets
+   * the largest code. Powers of two if absent.
+   */
+  readonly scaleKind?: 'pow2' | 'f32';
+  /** Whether a second moment that is not zero is stored as the smallest code of e5m2 at least, since an update is divided by its root. */
+  readonly floor?: true;
+  /**
+   * Whether h of hAdam is kept in place of v: h <- hypot((1 - beta1) |g|, sqrt(beta2) h), which is sqrt(v) times
+   * (1 - beta1) / sqrt(1 - beta2). Squares of small gradients underflow in f16, and their roots do not.
+   */
+  readonly hypot?: true;
 }
 
 interface OptimStateRow {
@@ -42,6 +54,15 @@ export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
       'Moments in bf16, rounded stochastically: rounded to nearest, the second moment would stop decreasing. 4 bytes per parameter for two moments, 2 for one.',
     moments: { firstMoment: 'bf16', secondMoment: 'bf16', rounding: 'stochastic', scale: 'none' },
   },
+  'f16-h': {
+    title: 'f16, hAdam',
+    summary:
+      "AdamW's first moment in f16, and in place of the second its root (hAdam), which does not underflow where squares do. 4 bytes per parameter.",
+    moments: {
+      ...{ firstMoment: 'f16', secondMoment: 'f16', rounding: 'nearest', scale: 'none' },
+      hypot: true,
+    },
+  },
   fp8: {
     title: 'FP8, expanded by group',
     summary:
@@ -53,6 +74,15 @@ export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
     summary:
       'The first moment in 8-bit floats and the second in f16, each with one power-of-two scale for each parameter tensor (FP8-LM). 3 bytes per parameter.',
     moments: { firstMoment: 'e4m3fn', secondMoment: 'f16', rounding: 'nearest', scale: 'parameter' },
+  },
+  'fp8-e4m3-e5m2': {
+    title: 'FP8, E4M3 and E5M2',
+    summary:
+      'The first moment in E4M3 and the second in E5M2, each with one FP32 scale for each parameter tensor (arXiv 2409.12517). A second moment is never rounded to zero. 2 bytes per parameter.',
+    moments: {
+      ...{ firstMoment: 'e4m3fn', secondMoment: 'e5m2', rounding: 'nearest', scale: 'parameter' },
+      ...{ scaleKind: 'f32', floor: true },
+    },
   },
 };
 

@@ -1,5 +1,6 @@
 /** A precision mode as data. The built-in modes are in modes/. */
 import type { FormatId } from './formats.ts';
+import { type Master, withMaster } from './masters.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
   type DelayedScaling,
@@ -25,7 +26,21 @@ export type ScalingPolicy =
       readonly kind: 'dynamic';
       readonly initialScale: number;
       readonly growthInterval: number;
+      /** Gradients are never divided by the loss scale, and moments are kept in its units (arXiv 2102.13565). */
+      readonly compound?: true;
     };
+
+/** Where the loss scale comes from: the mode, or the rule of arXiv 2102.13565 for gradients in f16. */
+export const LOSS_SCALINGS = ['mode', 'compound'] as const;
+export type LossScaling = (typeof LOSS_SCALINGS)[number];
+
+/** The paper begins with 1e4; a power of two never rounds. Its interval of 10,000 steps exceeds most runs here. */
+const COMPOUND: ScalingPolicy = {
+  kind: 'dynamic',
+  initialScale: 2 ** 13,
+  growthInterval: 2000,
+  compound: true,
+};
 
 /** No loss scaling: for formats with the range of FP32, and for modes that show what happens without it. */
 export const UNSCALED: ScalingPolicy = { kind: 'none' };
@@ -58,9 +73,11 @@ export interface QuantizeSettings {
 export const SWITCHES = ['on', 'off'] as const;
 export type Switch = (typeof SWITCHES)[number];
 
-/** What the storages of a run depend on. */
+/** Settings of a run that change what a mode stores. */
 export interface RecipeSettings extends QuantizeSettings {
-  /** Of the model. */
+  readonly master: Master;
+  readonly lossScaling: LossScaling;
+  /** Width of the model. */
   readonly width: number;
 }
 
@@ -110,15 +127,15 @@ export class RecipeOf<Id extends string> implements RecipeRow {
     this.id = id;
     this.title = row.title;
     this.summary = row.summary;
-    this.storages = row.storages;
+    this.storages = settings.master ? withMaster(row.storages, settings.master) : row.storages;
     this.sites = [
       ...(row.sites ?? [])
         .filter((rule) => isGiven(rule, settings))
         .map((rule) => withScales(rule, settings)),
       ...lastBlocks(row, settings),
     ];
-    this.scaling = row.scaling;
-    this.unsound = row.unsound;
+    this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
+    this.unsound = row.unsound && !isMended(this);
     this.inPyTorch = row.inPyTorch ?? false;
     this.revision = row.revision ?? 1;
   }
@@ -147,6 +164,12 @@ type AnyRecipe = RecipeOf<string>;
 
 function isGiven({ given = {} }: SiteRule, settings: Partial<QuantizeSettings>): boolean {
   return Object.entries(given).every(([key, value]) => settings[key as keyof QuantizeSettings] === value);
+}
+
+/** Whether settings of a run make up for what a mode without masters loses: small updates, and small gradients in f16. */
+function isMended({ storages, scaling }: Pick<RecipeRow, 'storages' | 'scaling'>): boolean {
+  const losesGradients = storages.gradient.format === 'f16' && scaling.kind === 'none';
+  return storages.master.rounding === 'compensated' && !losesGradients;
 }
 
 /** The rule of the last blocks; none where the mode or the run keeps no blocks. */
@@ -193,6 +216,16 @@ export function formatsOf(recipe: RecipeRow): FormatId[] {
 /** Whether a run stores numbers in f16 (flushed or not), whose storage differs between adapters. */
 export function storesHalves(recipe: RecipeRow): boolean {
   return formatsOf(recipe).some((format) => format.startsWith('f16'));
+}
+
+/** Whether gradients and moments of a run are in units of the loss scale. */
+export function isCompound({ scaling }: Pick<RecipeRow, 'scaling'>): boolean {
+  return scaling.kind === 'dynamic' && scaling.compound === true;
+}
+
+/** Whether a mode can have compound scaling: it keeps parameter gradients in f16, where dividing them by the scale loses them. */
+export function takesCompound({ storages }: Pick<RecipeRow, 'storages'>): boolean {
+  return storages.gradient.format === 'f16';
 }
 
 /** The format in which output gradients are stored before quantisation. Underflow is counted in this format. */

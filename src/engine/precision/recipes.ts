@@ -22,7 +22,7 @@ import {
 } from './simulated.ts';
 
 export { MODE_FAMILIES, type ModeFamily } from './modes/families.ts';
-export { keepsMaster, type QuantizeSettings, type ScalingPolicy } from './recipe.ts';
+export { keepsMaster, type RecipeSettings, type ScalingPolicy } from './recipe.ts';
 export type { MasterRounding, Role } from './storage.ts';
 
 /** GradScaler's factors; both are powers of two so that scaling never rounds. */

@@ -34,9 +34,10 @@ export type Role = SiteRole | RunRole;
 /**
  * How master weights are rounded when they are stored. `nearest`: to nearest, ties to even. `stochastic`: up or down at random,
  * so that updates below half a rounding step count on average. `split`: into two halves, of which the model reads the upper,
- * and the lower holds the remaining bits.
+ * and the lower holds the remaining bits. `compensated`: to nearest, with what rounding added kept in a second tensor of the same
+ * format and taken away from the next update (Kahan summation).
  */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split';
+export type MasterRounding = 'nearest' | 'stochastic' | 'split' | 'compensated';
 
 /** How a scale is computed from the largest magnitudes of earlier steps, so that the tensor is read only once. */
 export interface DelayedScaling {
@@ -114,6 +115,11 @@ export interface Storage {
   readonly scales?: readonly Scale[];
   /** If there are scales, the format of the tensor from which the copy is made. */
   readonly from?: FormatId;
+  /**
+   * If there are scales, what the weight gradient reads: with `source` the tensor from which the copy is made, which only the
+   * other product then reads. Absent for a copy.
+   */
+  readonly weightGradient?: 'source';
 }
 
 /** A place in the model. */
@@ -163,6 +169,11 @@ export function hasTwoCopies({ scales }: Storage): boolean {
 
 function isAlong(per: Scale['per']): per is { readonly contraction: number } {
   return typeof per === 'object' && 'contraction' in per;
+}
+
+/** Whether the weight gradient reads the tensor from which the copy is made. */
+export function keepsSource({ weightGradient }: Storage): boolean {
+  return weightGradient === 'source';
 }
 
 /** Rows of a matrix by which {@link Storage.transform} mixes. */

@@ -1,3 +1,4 @@
+import { nextRoot, scaledEpsilon, toNextUnits } from './compound.ts';
 import { storeMoment } from './moments.ts';
 import type { Store, Values } from './store.ts';
 import { storeMaster, type UpdateOptions, type UpdateStorage } from './update.ts';
@@ -11,6 +12,8 @@ import { storeMaster, type UpdateOptions, type UpdateStorage } from './update.ts
  *
  * StableAdamW divides lr of the second term, not of the decay, by max(1, RMS) with
  * RMS = sqrt(mean(g^2 / max(vhat, eps^2))): the reference code's variant, with this eps in both places.
+ *
+ * hAdam keeps h = sqrt(v) (1 - beta1) / sqrt(1 - beta2) in `v`, and adds eps to it: AdamW with eps sqrt(1 - beta2) / (1 - beta1).
  */
 export function adamw(
   weight: Float64Array,
@@ -21,15 +24,20 @@ export function adamw(
   store: Store = (_role, values) => values,
   storage?: UpdateStorage,
 ): void {
-  const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradFactor, clipUpdateOver } = options;
+  const before = weight.slice();
+  const { learningRate, beta1, beta2, weightDecay, step, gradFactor, clipUpdateOver, units } = options;
+  const epsilon = units ? scaledEpsilon(options.epsilon, units) : options.epsilon;
+  const hypot = storage?.moments.hypot === true;
+  const unit = hypot ? Math.sqrt(1 - beta2) / (1 - beta1) : 1;
   const correction1 = 1 - beta1 ** step;
   const correction2 = 1 - beta2 ** step;
+  const rootOf = (second: number) => (hypot ? second : Math.sqrt(second)) / Math.sqrt(correction2);
   let squares = 0;
   for (let i = 0; i < weight.length; i++) {
     const g = grad[i]! * gradFactor;
     m[i] = beta1 * m[i]! + (1 - beta1) * g;
-    v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-    squares += (g / Math.max(Math.sqrt(v[i]! / correction2), epsilon)) ** 2;
+    v[i] = hypot ? nextRoot(v[i]!, g, options) : beta2 * v[i]! + (1 - beta2) * g * g;
+    squares += (g / Math.max(unit * rootOf(v[i]!), epsilon)) ** 2;
   }
   const rate =
     clipUpdateOver === undefined
@@ -38,8 +46,7 @@ export function adamw(
   for (let i = 0; i < weight.length; i++) {
     const decayed = weight[i]! - learningRate * weightDecay * weight[i]!;
     const mhat = m[i]! / correction1;
-    const vhat = v[i]! / correction2;
-    weight[i] = decayed - (rate * mhat) / (Math.sqrt(vhat) + epsilon);
+    weight[i] = decayed - (rate * mhat) / (unit * (rootOf(v[i]!) + epsilon));
   }
   if (!storage) {
     store('master', weight);
@@ -47,7 +54,8 @@ export function adamw(
     store('secondMoment', v);
     return;
   }
+  if (units) toNextUnits(m, v, units, storage.moments);
   storeMoment(m, 'firstMoment', storage.moments, step, storage.bits);
   storeMoment(v, 'secondMoment', storage.moments, step, storage.bits);
-  storeMaster(weight, step, storage, store);
+  storeMaster(weight, before, step, storage, store);
 }

@@ -4,8 +4,7 @@
  * the libraries that they import.
  */
 import { randomBits } from '../core/rng.ts';
-import type { FormatId } from '../precision/formats.ts';
-import { largestFinite } from '../precision/formats.ts';
+import { type FormatId, formatInfo, largestFinite, normalExponent } from '../precision/formats.ts';
 import type { ScaleRule } from '../precision/storage.ts';
 import { decodeBits, encodeE2m1Stochastic, f32Bits, roundTo } from './rounding.ts';
 import { amaxBits, inverseFor } from './tensorScale.ts';
@@ -108,6 +107,17 @@ export function storedInBlocks(
     const code = encodeE2m1Stochastic(f32Bits(scaled), random(Math.floor(at / width), at % width));
     return decodeBits('e2m1fn', code) * inverse;
   }
+}
+
+/** The distance between neighbouring values at each of those that were stored. */
+export function stepsOf(values: Float64Array, inverses: Float64Array, format: FormatId): Float64Array {
+  const info = formatInfo(format);
+  const least = 2 ** normalExponent(info);
+  return values.map((value, i) => {
+    const inverse = inverses[i]!;
+    const magnitude = inverse === 0 ? least : Math.max(least, Math.abs(value) / inverse);
+    return inverse * 2 ** (Math.floor(Math.log2(magnitude)) - info.mantissaBits);
+  });
 }
 
 /** Signs of TransformerEngine's random Hadamard transform, which are the same in every run. */

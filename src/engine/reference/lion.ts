@@ -16,6 +16,7 @@ export function lion(
   storage?: UpdateStorage,
 ): void {
   const { learningRate, beta1, beta2, weightDecay, step, gradFactor } = options;
+  const before = weight.slice();
   for (let i = 0; i < weight.length; i++) {
     const g = grad[i]! * gradFactor;
     const direction = Math.sign(beta1 * m[i]! + (1 - beta1) * g);
@@ -28,5 +29,5 @@ export function lion(
     return;
   }
   storeMoment(m, 'firstMoment', storage.moments, step, storage.bits);
-  storeMaster(weight, step, storage, store);
+  storeMaster(weight, before, step, storage, store);
 }

@@ -48,9 +48,19 @@ export function contract(q: number, { largest, k }: MomentGroup): number {
   return q === 0 ? 0 : Math.sign(q) * largest * (Math.abs(q) / LARGEST_CODE) ** (1 / k);
 }
 
-/** The largest power of two that keeps `largest` times it within the format. */
-export function momentScale(largest: number, format: FormatId): number {
-  return 2 ** Math.floor(Math.log2(largestFinite(format) / Math.max(largest, 2 ** -110)));
+/** The largest power of two, or the largest f32, that keeps `largest` times it within the format. */
+export function momentScale(
+  largest: number,
+  format: FormatId,
+  kind: MomentFormats['scaleKind'] = 'pow2',
+): number {
+  const room = largestFinite(format) / Math.max(largest, 2 ** -110);
+  return kind === 'f32' ? Math.fround(room) : 2 ** Math.floor(Math.log2(room));
+}
+
+/** `x` in the format, but never zero unless it is: the smallest code of e5m2 stands for all that are smaller. */
+export function roundAboveZero(format: FormatId, x: number): number {
+  return x > 0 ? Math.max(roundTo(format, x), 2 ** -16) : roundTo(format, x);
 }
 
 /** Where the random bits of a parameter's elements come from: positions in its chunk, and a seed for each chunk. */
@@ -89,7 +99,7 @@ export function storeMoment(
   if (scale === 'group') {
     storeGroups(values);
   } else if (scale === 'parameter') {
-    storeScaled(values, format);
+    storeScaled(values, format, moments, which);
   } else if (rounding === 'stochastic') {
     const seed = stepSeed(bits, step, 'moments');
     const shift = which === 'firstMoment' ? 0 : 16;
@@ -112,11 +122,17 @@ function storeGroups(values: Float64Array): void {
 }
 
 /** What is not finite becomes NaN: saturating would hide it. */
-function storeScaled(values: Float64Array, format: FormatId): void {
+function storeScaled(
+  values: Float64Array,
+  format: FormatId,
+  { scaleKind, floor }: MomentFormats,
+  which: 'firstMoment' | 'secondMoment',
+): void {
   const largest = values.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
-  const scale = momentScale(largest, format);
+  const scale = momentScale(largest, format, scaleKind);
+  const round = floor && which === 'secondMoment' ? roundAboveZero : roundTo;
   for (let i = 0; i < values.length; i++) {
     const x = values[i]!;
-    values[i] = Number.isFinite(x) ? roundTo(format, x * scale) / scale : Number.NaN;
+    values[i] = Number.isFinite(x) ? round(format, x * scale) / scale : Number.NaN;
   }
 }

@@ -87,6 +87,7 @@ export function muonOf({ rows, sideBySide }: MuonShape, settings: MuonSettings):
   return (weight, grad, m, _v, options, store = (_role, values) => values, storage) => {
     const { weightDecay, step, gradFactor } = options;
     const rate = options.learningRate * rateFactor;
+    const before = weight.slice();
     let first = 0;
     for (const columns of sideBySide) {
       const at = (i: number) => Math.floor(i / columns) * stride + first + (i % columns);
@@ -114,7 +115,7 @@ export function muonOf({ rows, sideBySide }: MuonShape, settings: MuonSettings):
       return;
     }
     storeMoment(m, 'firstMoment', storage.moments, step, storage.bits);
-    storeMaster(weight, step, storage, store);
+    storeMaster(weight, before, step, storage, store);
   };
 }
 

@@ -22,9 +22,9 @@ export function fromF32Bits(bits: number): number {
 }
 
 /**
- * Code of the f32 whose bits are given: 4 bits for e2m1fn, which has no NaN; 8 bits for e4m3fn and e5m2; 16 bits for f16, f16-flush and bf16; for f32 and
+ * Code of the f32 whose bits are given: 4 bits for e2m1fn; 8 bits for e4m3fn, e5m2 and i8; 16 bits for f16, f16-flush and bf16; for f32 and
  * tf32 an f32 bit pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity, in the 8-bit
- * formats the largest finite value (infinity too); NaN stays NaN. Takes bits rather than a number so that NaN payloads can be tested.
+ * formats the largest finite value (infinity too); NaN stays NaN, where the format has one. Takes bits rather than a number so that NaN payloads can be tested.
  */
 export function encodeBits(format: FormatId, bits: number): number {
   if (isSimulatedFormat(format)) return encodeSimulated(formatInfo(format), bits);
@@ -43,6 +43,8 @@ export function encodeBits(format: FormatId, bits: number): number {
       return encodeFp8(E5M2, bits);
     case 'e2m1fn':
       return encodeE2m1(bits);
+    case 'i8':
+      return encodeI8(bits);
     case 'f16-flush': {
       // After rounding: a value that rounds up to 2^-14 is normal and stays.
       const code = encodeF16(bits);
@@ -69,6 +71,8 @@ export function decodeBits(format: FormatId, code: number): number {
       return decodeF16(code << 8); // the upper half of an f16
     case 'e2m1fn':
       return (code & 8 ? -1 : 1) * E2M1_VALUES[code & 7]!;
+    case 'i8':
+      return (code << 24) >> 24;
   }
 }
 
@@ -168,6 +172,16 @@ function encodeFp8({ mantissaBits, bias, largest, nan }: Fp8, bits: number): num
   const value = exponent >= 1 ? magnitude - ((127 - bias) << 23) : (magnitude & 0x7fffff) | 0x800000;
   const rounded = (value + (2 ** (shift - 1) - 1) + ((value >>> shift) & 1)) >>> shift;
   return sign | Math.min(rounded, largest);
+}
+
+/** In f64, whose differences from a floor are exact. An integer has no code for NaN, which becomes 0. */
+function encodeI8(bits: number): number {
+  const x = fromF32Bits(bits);
+  if (Number.isNaN(x)) return 0;
+  const below = Math.floor(Math.max(-127, Math.min(127, x)));
+  const rest = Math.max(-127, Math.min(127, x)) - below;
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  return (below + (up ? 1 : 0)) & 0xff;
 }
 
 function decodeE4M3(code: number): number {

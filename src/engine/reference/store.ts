@@ -6,12 +6,20 @@ import type { ScaleRule } from '../precision/storage.ts';
 import {
   type BlockFormat,
   type StoredBlocks,
+  stepsOf,
   storedInBlocks,
   transformedRows,
   windowBits,
 } from './blockScales.ts';
 import { roundTo } from './rounding.ts';
-import { currentScale, quantized, quantizedByColumn, quantizedInGroups } from './tensorScale.ts';
+import {
+  currentScale,
+  quantized,
+  quantizedByColumn,
+  quantizedInGroups,
+  stepsByColumn,
+  stepsInGroups,
+} from './tensorScale.ts';
 
 /** What the oracles read: any array of numbers. */
 export type Values = Float64Array | Float32Array;
@@ -23,8 +31,21 @@ export interface Rounding
   readonly quantization?: Quantization;
   /** In place of `quantization`. */
   readonly blocks?: BlockQuantization;
+  /** Of a mode whose operands have scales of different kinds: what it quantises in the blocks. */
+  readonly operands?: Partial<Record<QuantizedRole, OperandRounding>>;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
+}
+
+type Quantizations = Pick<Rounding, 'quantization' | 'operands' | 'blocks'>;
+
+/** How an operand is quantised, at a scale of amax over the format's largest value. */
+export interface OperandRounding {
+  readonly format: FormatId;
+  /** What shares a scale: the tensor, a row, or the elements that a sum runs over, for which there are two copies. */
+  readonly per: 'tensor' | 'row' | 'contraction';
+  /** Whether the weight gradient reads the operand as it was before. */
+  readonly weightGradient?: 'source';
 }
 
 /** Operands with a scale for each block along the sums of a product. */
@@ -53,8 +74,8 @@ export function roundingOfBlock(recipe: Rounding, layer: number, layers: number)
 }
 
 /** Whether matmuls read quantised operands. */
-export function quantizes({ quantization, blocks }: Pick<Rounding, 'quantization' | 'blocks'>): boolean {
-  return quantization !== undefined || blocks !== undefined;
+export function quantizes({ quantization, operands, blocks }: Quantizations): boolean {
+  return quantization !== undefined || operands !== undefined || blocks !== undefined;
 }
 
 /** Rounds `values` in place as a kernel that stores a tensor of this role does, and returns them. */
@@ -63,13 +84,15 @@ export type Store = (role: DescribedRole, values: Float64Array) => Float64Array;
 export interface StoreOptions {
   /** Leaves roles in f32 unrounded: with f32 only the model is smooth, and finite differences are clean. */
   readonly exact?: boolean;
-  /** Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later. */
+  /**
+   * Sees every tensor as it was stored, in order, and its format. It must not keep `values`: they may change later.
+   * @param steps the distance between neighbouring values at each, where the format does not say it
+   */
   readonly onStore?: (
     role: DescribedRole | QuantizedRole,
     values: Float64Array,
     format: FormatId,
-    /** What the codes of blocks were multiplied by. */
-    inverses?: Float64Array,
+    steps?: Float64Array,
   ) => void;
   /** Windows of the batch, and rows of each: what is rounded stochastically follows from them. */
   readonly windows?: Parameters<typeof windowBits>[0];
@@ -98,13 +121,15 @@ export interface Copies {
 
 /** {@link quantizeOf} for both products of an operand. */
 export function quantizeBothOf(
-  recipe: Pick<Rounding, 'quantization' | 'blocks'>,
+  recipe: Quantizations,
   options: StoreOptions = {},
 ): (...args: Parameters<Quantize>) => Copies {
   const quantize = quantizeOf(recipe, options);
   return (role, name, values, count) => {
     const rows = quantize(role, name, values, count, 'rows');
-    const two = recipe.blocks !== undefined || recipe.quantization?.scale?.per === 'contraction';
+    const { per = recipe.quantization?.scale?.per, weightGradient } = recipe.operands?.[role] ?? {};
+    if (weightGradient === 'source') return { rows, columns: values };
+    const two = recipe.blocks !== undefined || per === 'contraction';
     return { rows, columns: two ? quantize(role, name, values, count, 'columns') : rows };
   };
 }
@@ -113,11 +138,12 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization, blocks }: Pick<Rounding, 'quantization' | 'blocks'>,
+  { quantization, operands, blocks }: Quantizations,
   options: StoreOptions = {},
 ): Quantize {
   if (blocks) return quantizeBlocksOf(blocks, options);
   const { onStore, scales } = options;
+  if (operands) return quantizeOperands(operands, onStore);
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
   const { per, as } = quantization.scale ?? { per: 'tensor', as: 'pow2' };
@@ -188,9 +214,29 @@ function quantizeBlocksOf(
     return stored(storedInBlocks(source, width, { format, scale, ...shape }, random), format);
 
     function stored({ values: read, inverses }: StoredBlocks, format: FormatId): Float64Array {
-      onStore?.(role, read.slice(), format, inverses);
+      onStore?.(role, read.slice(), format, stepsOf(read, inverses, format));
       return read;
     }
+  };
+}
+
+function quantizeOperands(
+  operands: NonNullable<Rounding['operands']>,
+  onStore: StoreOptions['onStore'],
+): Quantize {
+  return (role, _name, values, rows, sumsAlong = 'rows') => {
+    const operand = operands[role];
+    if (!operand) return values;
+    const { format, per } = operand;
+    const columns = values.length / rows;
+    const byColumn = per === 'contraction' && sumsAlong === 'columns';
+    const length = per === 'tensor' ? values.length : columns;
+    const copy = byColumn
+      ? quantizedByColumn(values, format, columns, 'f32')
+      : quantizedInGroups(values, format, length, 'f32');
+    const steps = byColumn ? stepsByColumn(values, format, columns) : stepsInGroups(values, format, length);
+    onStore?.(role, copy.slice(), format, steps);
+    return copy;
   };
 }
 

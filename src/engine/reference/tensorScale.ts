@@ -86,6 +86,25 @@ export function quantizedByColumn(
   return stored.map((_, at) => stored[(at % columns) * rows + Math.floor(at / columns)]!);
 }
 
+/** What values under f32 scales of so many consecutive ones are multiples of, where the format's are integers. */
+export function stepsInGroups(values: ArrayLike<number>, format: FormatId, length: number): Float64Array {
+  const steps = Float64Array.from(values);
+  for (let at = 0; at < steps.length; at += length) {
+    const group = steps.subarray(at, at + length);
+    group.fill(inverseFor(amaxBits(group), largestOf(format)));
+  }
+  return steps;
+}
+
+/** The same with a scale for each of so many columns. */
+export function stepsByColumn(values: ArrayLike<number>, format: FormatId, columns: number): Float64Array {
+  const steps = Float64Array.from({ length: columns }, (_, column) => {
+    const own = Array.from({ length: values.length / columns }, (_, row) => values[row * columns + column]!);
+    return inverseFor(amaxBits(own), largestOf(format));
+  });
+  return Float64Array.from(values, (_, at) => steps[at % columns]!);
+}
+
 /** amax / largest as an f32, rounded up; 1 for 0, infinity and NaN. @param amax f32 bits */
 export function inverseFor(amax: number, largest: number): number {
   if (amax === 0 || amax >= INFINITY_BITS) return 1;

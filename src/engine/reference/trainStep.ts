@@ -6,11 +6,19 @@ import { learnedElements, type ParameterSpec } from '../model/parameters.ts';
 import { type RuleSettings, updateRules } from '../model/updateRules.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import { adamw } from './adamw.ts';
+import {
+  exceedsLimit,
+  type LossUnits,
+  type ScaledParameter,
+  toNextUnits,
+  updateCompoundScaler,
+} from './compound.ts';
 import { allFinite, clipCoefficient, gradNorm } from './gradNorm.ts';
 import { type Batch, modelForward, type Parameters, parameter, type ReferenceModel } from './model.ts';
 import { modelBackward } from './modelBackward.ts';
+import { storeMoment } from './moments.ts';
 import { decodeBits, f32Bits, splitBits } from './rounding.ts';
-import { type ScalerOptions, type ScalerState, updateScaler } from './scaler.ts';
+import type { ScalerOptions, ScalerState } from './scaler.ts';
 import { storeOf } from './store.ts';
 import type { UpdateOracle, UpdateStorage } from './update.ts';
 
@@ -44,6 +52,8 @@ export interface StepOptions {
   readonly storage?: (name: string) => UpdateStorage;
   /** Null for modes whose scale never changes. */
   readonly scaler: ScalerOptions | null;
+  /** Compound loss scaling, which needs `storage` and `scaler`. */
+  readonly compound?: boolean;
 }
 
 export interface StepResult {
@@ -89,12 +99,24 @@ export function storageOf(
 ): (name: string) => UpdateStorage {
   const rules = updateRules(run, recipe);
   const { parameters } = layoutParameters(parameterSpecs(config), recipe, rules, 2 ** 40);
+  const masterRounding = recipe.storage('master').rounding ?? 'nearest';
+  const compensations = new Map<string, Float64Array>();
+  const compensationOf = (name: string, elements: number): Float64Array => {
+    const known = compensations.get(name) ?? new Float64Array(elements);
+    compensations.set(name, known);
+    return known;
+  };
   return (name) => {
     const { parts, rule } = parameters.get(name)!;
     const [part] = parts;
     const bits = { seed: randomBits(part!.chunk, run.seed), first: part!.master.offset };
     const { moments } = rule!;
-    return { moments, masterRounding: recipe.storage('master').rounding ?? 'nearest', bits };
+    return {
+      ...{ moments, masterRounding, bits },
+      ...(masterRounding === 'compensated' && {
+        compensation: compensationOf(name, part!.master.elements),
+      }),
+    };
   };
 }
 
@@ -124,12 +146,18 @@ export function trainStep(
   }
   const gradients: Parameters = new Map([...all].filter(([name]) => !options.frozen?.(name)));
   const norm = gradNorm(gradients.values(), 1 / scale);
-  const skipped = ![...gradients.values()].every(allFinite);
+  const scaled = options.compound ? scaledParameters(state, gradients, options) : [];
+  const skipped =
+    ![...gradients.values()].every(allFinite) || scaled.some((one) => exceedsLimit(one, options));
+  const scaler =
+    options.scaler && updateCompoundScaler(state.scaler, skipped, options.scaler, scaled, options);
+  const units = options.compound && scaler ? { used: scale, next: scaler.scale } : undefined;
   if (skipped) {
     state.skipped++;
+    if (units) rescale(state, gradients, units, options);
   } else {
     state.applied++;
-    const gradFactor = clipCoefficient(norm, options.clip) / scale;
+    const gradFactor = clipCoefficient(norm, options.clip) / (units ? 1 : scale);
     const store = storeOf(model.recipe, model);
     const { updateOf = () => adamw } = options;
     for (const spec of parameterSpecs(model.config)) {
@@ -148,6 +176,7 @@ export function trainStep(
           step: state.applied,
           gradFactor,
           clipUpdateOver: options.clipUpdate ? learnedElements(spec) : undefined,
+          units,
         },
         store,
         options.storage?.(name),
@@ -155,6 +184,30 @@ export function trainStep(
       if (state.masters !== state.parameters) parameter(state.parameters, name).set(upperHalves(weight));
     }
   }
-  if (options.scaler) state.scaler = updateScaler(state.scaler, skipped, options.scaler);
+  if (scaler) state.scaler = scaler;
   return { loss, gradNorm: norm, skipped, gradients };
+}
+
+function scaledParameters(
+  state: TrainState,
+  gradients: Parameters,
+  { storage }: StepOptions,
+): ScaledParameter[] {
+  return [...gradients].map(([name, gradient]) => ({
+    gradient,
+    m: parameter(state.firstMoment, name),
+    v: parameter(state.secondMoment, name),
+    moments: storage!(name).moments,
+  }));
+}
+
+/** The moments of a skipped step follow the loss scale. */
+function rescale(state: TrainState, gradients: Parameters, units: LossUnits, { storage }: StepOptions): void {
+  for (const name of gradients.keys()) {
+    const { moments, bits } = storage!(name);
+    const [m, v] = [parameter(state.firstMoment, name), parameter(state.secondMoment, name)];
+    toNextUnits(m, v, units, moments);
+    storeMoment(m, 'firstMoment', moments, state.applied, bits);
+    storeMoment(v, 'secondMoment', moments, state.applied, bits);
+  }
 }

@@ -2,6 +2,7 @@
 import { randomBits } from '../core/rng.ts';
 import type { MomentFormats } from '../precision/optimStates.ts';
 import type { MasterRounding } from '../precision/recipes.ts';
+import type { LossUnits } from './compound.ts';
 import { type ChunkBits, roundStochastically, stepSeed } from './moments.ts';
 import type { Store, Values } from './store.ts';
 
@@ -18,6 +19,8 @@ export interface UpdateOptions {
   readonly gradFactor: number;
   /** StableAdamW: values of this tensor that the mean square of its update is over. Left out for other optimizers. */
   readonly clipUpdateOver?: number | undefined;
+  /** With compound loss scaling: the units of the gradient and of the moments, before and after. */
+  readonly units?: LossUnits | undefined;
 }
 
 /** How masters and states are stored where that is more than a format. */
@@ -25,6 +28,8 @@ export interface UpdateStorage {
   readonly moments: MomentFormats;
   readonly masterRounding: MasterRounding;
   readonly bits: ChunkBits;
+  /** What rounding added to a compensated master, which each step changes; zeros at first. */
+  readonly compensation?: Float64Array;
 }
 
 /** One step of one tensor, in place. An optimizer with one state leaves `v` as it is. */
@@ -38,9 +43,27 @@ export type UpdateOracle = (
   storage?: UpdateStorage,
 ) => void;
 
-/** Rounds the updated weights in place. @param step number of the applied step, from 1 */
-export function storeMaster(weight: Float64Array, step: number, storage: UpdateStorage, store: Store): void {
-  const { masterRounding, bits } = storage;
+/**
+ * Rounds the updated weights in place.
+ * @param before the weights as they were stored
+ * @param step number of the applied step, from 1
+ */
+export function storeMaster(
+  weight: Float64Array,
+  before: Float64Array,
+  step: number,
+  storage: UpdateStorage,
+  store: Store,
+): void {
+  const { masterRounding, bits, compensation } = storage;
+  if (compensation) {
+    const change = weight.map((x, i) => x - before[i]! - compensation[i]!);
+    for (let i = 0; i < weight.length; i++) weight[i] = before[i]! + change[i]!;
+    store('master', weight);
+    for (let i = 0; i < weight.length; i++) compensation[i] = weight[i]! - before[i]! - change[i]!;
+    store('master', compensation);
+    return;
+  }
   if (masterRounding === 'nearest') {
     store('master', weight);
     return;

@@ -23,6 +23,8 @@ export interface StepMetrics {
   readonly overflow: string | null;
   /** Global norm of the unscaled gradient before clipping; null when it is not finite. */
   readonly gradNorm: number | null;
+  /** Mean of log Z over the step's tokens, Z the sum of exp(logit), in runs with `zLoss`; null when it is not finite. */
+  readonly logZ?: number | null;
   /** Learning rate of the step, also when it was skipped. */
   readonly lr: number;
   readonly appliedSteps: number;
@@ -79,11 +81,16 @@ export interface RunSummary {
   readonly changes: readonly RunChange[];
 }
 
-/** Converts a step's state to metrics. @param siteName returns the name of the tensor written at a found-inf site */
+/**
+ * Converts a step's state to metrics.
+ * @param siteName returns the name of the tensor written at a found-inf site
+ * @param logZ in runs with z-loss
+ */
 export function metricsOf(
   state: StepState,
   siteName: (site: number) => string,
   gpuMs: number | null,
+  logZ?: number,
 ): StepMetrics {
   const skipped = state.overflowSite !== null;
   return {
@@ -93,6 +100,7 @@ export function metricsOf(
     skipped,
     overflow: state.overflowSite === null ? null : siteName(state.overflowSite),
     gradNorm: skipped ? null : finite(state.gradNorm),
+    ...(logZ !== undefined && { logZ: finite(logZ) }),
     lr: state.learningRate,
     appliedSteps: state.applied,
     skippedSteps: state.skipped,

@@ -22,7 +22,7 @@ export interface SampleOptions {
    */
   readonly repetitionPenalty?: number | undefined;
   readonly seed: number;
-  /** Tokens that end the text and are not part of it. None by default. */
+  /** Tokens that end the text and are not part of it. By default those with which the tokenizer ends a text; [] for none. */
   readonly stop?: readonly number[] | undefined;
 }
 
@@ -153,7 +153,7 @@ export async function generate(
   const tokens = [...before];
   const start = tokens.length;
   const decode = tokenizer.decoder(before);
-  const ends = new Set(options.stop);
+  const ends = new Set(options.stop ?? tokenizer.ends);
   let [firstAt, lastAt] = [0, 0];
   while (tokens.length - start < length && !signal?.aborted) {
     const logits = await model.nextTokenLogits(tokens);

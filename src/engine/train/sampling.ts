@@ -1,6 +1,7 @@
 /** Samples from weights on a device, whether they are trained there or were only loaded. */
 import { MadeOnce } from '../core/madeOnce.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
+import { averagedParameters } from '../model/average.ts';
 import { Decoding } from './decoding.ts';
 import type { WeightsOnDevice } from './readingPrograms.ts';
 import {
@@ -14,10 +15,61 @@ import {
 import { startToken } from './startToken.ts';
 import type { TrainerParts } from './trainerParts.ts';
 
-/** Sampling from the weights of a trainer. */
-export function samplingOf(parts: TrainerParts): Sampling {
-  const { plan, dataset } = parts;
-  return new Sampling({ ...parts, weights: plan.tensors }, dataset.tokenizer, () => startToken(dataset));
+/** The weights of a run, or the averages of them that a run with `emaDecay` keeps. */
+export type WeightsOfRun = 'master' | 'average';
+
+/** Sampling from the weights of a trainer, and from their averages where it keeps some. */
+export class RunSampling {
+  readonly #own: Sampling;
+  readonly #averaged: Sampling | null;
+  readonly #submit: (program: 'averageCopies' | 'weightCopies') => void;
+
+  /** @param submit runs the program that makes the copies of the weights that matmuls read, from the averages or anew */
+  constructor(parts: TrainerParts, submit: (program: 'averageCopies' | 'weightCopies') => void) {
+    const { plan, dataset, config } = parts;
+    const { tensors } = plan;
+    const of = (weights: typeof tensors) =>
+      new Sampling({ ...parts, weights }, dataset.tokenizer, () => startToken(dataset));
+    this.#own = of(tensors);
+    this.#averaged = config.emaDecay > 0 ? of({ ...tensors, parameters: averagedParameters(tensors) }) : null;
+    this.#submit = submit;
+  }
+
+  /** Bytes of the caches and the other tensors, 0 before the first sample. */
+  get bytes(): number {
+    return this.#own.bytes + (this.#averaged?.bytes ?? 0);
+  }
+
+  nextTokenLogits(context: ArrayLike<number>): Promise<Float32Array> {
+    return this.#own.nextTokenLogits(context);
+  }
+
+  /** @throws RangeError for averages of a run that keeps none */
+  async generate(
+    options: SampleOptions,
+    watch?: SampleWatch,
+    which: WeightsOfRun = 'master',
+  ): Promise<Generated> {
+    if (which === 'master') return this.#own.generate(options, watch);
+    if (!this.#averaged) throw new RangeError('emaDecay is 0, so the run keeps no average of its weights');
+    this.#submit('averageCopies');
+    try {
+      return await this.#averaged.generate(options, watch);
+    } finally {
+      this.#submit('weightCopies');
+    }
+  }
+
+  /** Must be called when the weights have changed. */
+  forget(): void {
+    this.#own.forget();
+    this.#averaged?.forget();
+  }
+
+  destroy(): void {
+    this.#own.destroy();
+    this.#averaged?.destroy();
+  }
 }
 
 export class Sampling implements LanguageModel {

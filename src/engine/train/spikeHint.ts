@@ -21,10 +21,8 @@ export function spikeHint(recipe: Recipe, flushed: number | null): string {
   const sentences: string[] = [];
   if (storesUnscaled(recipe)) sentences.push(gradientSentence(recipe, flushed));
   if (recipe.unsound) {
-    if (!keepsMaster(recipe)) {
-      sentences.push(
-        'Weights and optimizer states have no FP32 copy, so updates that are too small are lost.',
-      );
+    if (!keepsMaster(recipe) && recipe.storages.master.rounding !== 'compensated') {
+      sentences.push('Weights have no FP32 copy, so updates that are too small are lost.');
     }
     sentences.push('This mode is meant to show a failure. Use fp16, which scales the loss, or bf16.');
   } else if (isMaterial(flushed)) {

@@ -25,6 +25,7 @@ export function startToken({
 /** Returns the token with which a text of a model begins whose training text is not at hand: as {@link startToken}, or token 0. */
 export function firstTokenOf(tokenizer: Tokenizer): number {
   if (tokenizer.start.length > 0) return tokenizer.start[0]!;
+  if (tokenizer.bos !== null) return tokenizer.bos;
   if (tokenizer.end !== null) return tokenizer.end;
   return lineBreakOf(tokenizer, () => true) ?? 0;
 }

@@ -18,7 +18,7 @@ import { type Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
-import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
+import { GpuClock } from '../gpu/gpuClock.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
@@ -29,7 +29,7 @@ import type { NumericsFrame } from '../inspect/frame.ts';
 import { Numerics } from '../inspect/numerics.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
-import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
+import { readStepState, type StepState } from '../kernels/stepState.ts';
 import { parameterCount } from '../model/decoder.ts';
 import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
 import { frozenNames } from '../model/runState.ts';
@@ -38,15 +38,14 @@ import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
-import { type Sampling, samplingOf } from './sampling.ts';
+import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { stashState } from './stateAside.ts';
+import { type StepFigures, StepReadback } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
 import { writeTrainingBatch } from './writeBatch.ts';
-
-const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /**
  * Trains one model on one device. It holds the buffers and compiled programs, and after construction creates nothing but
@@ -85,8 +84,9 @@ export class Trainer {
   readonly #target: Target;
   readonly #clock: GpuClock | null;
   readonly #ring: ReadbackRing;
+  readonly #readback: StepReadback;
   readonly #evaluation: Evaluation;
-  readonly #sampling: Sampling;
+  readonly #sampling: RunSampling;
   readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
@@ -113,7 +113,7 @@ export class Trainer {
       submit: (program) => this.#submit(program),
     });
     this.#evaluation = new Evaluation(parts, (program) => this.#submit(parts.programs[program]));
-    this.#sampling = samplingOf(parts);
+    this.#sampling = new RunSampling(parts, (program) => this.#submit(parts.programs[program]));
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
@@ -124,8 +124,9 @@ export class Trainer {
     this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
     this.#clock = GpuClock.of(parts.device);
-    this.#ring = new ReadbackRing(parts.device, STATE_BYTES + (this.#clock ? STAMP_BYTES : 0), (bytes) =>
-      this.#record(readStepState(bytes), this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES)) : null),
+    this.#readback = new StepReadback(parts.arena, parts.plan.tensors, this.#clock);
+    this.#ring = new ReadbackRing(parts.device, this.#readback.size, (bytes) =>
+      this.#record(this.#readback.read(bytes)),
     );
   }
 
@@ -191,11 +192,7 @@ export class Trainer {
     this.#sampling.forget();
     this.numerics.endStep();
     this.pace.stepSubmitted();
-    const state = this.arena.buffer(this.plan.tensors.state);
-    this.#ring.push(this.device, (encoder, to) => {
-      encoder.copyBufferToBuffer(state, 0, to, 0, STATE_BYTES);
-      this.#clock?.read(encoder, to, STATE_BYTES);
-    });
+    this.#ring.push(this.device, (encoder, to) => this.#readback.copy(encoder, to));
     this.#submitted += 1;
   }
 
@@ -238,7 +235,7 @@ export class Trainer {
    * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
    * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
+  evaluate(weights: WeightsOfRun = 'master'): Promise<number | null> {
     return this.#evaluation.loss(weights);
   }
 
@@ -284,6 +281,7 @@ export class Trainer {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
+    this.#sampling.forget();
     this.#submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
@@ -314,11 +312,12 @@ export class Trainer {
   /**
    * As {@link sample}, with the ids of the tokens and their rate. The first call allocates a cache of keys and values. In modes
    * with a scale per tensor, activations have one per row here.
+   * @param which `average` samples from the averages of a run with `emaDecay`, during which no step may be taken
    * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
    * vocabulary, OUT_OF_MEMORY when there is none for the cache, or DEVICE_LOST
    */
-  generate(options: SampleOptions, watch?: SampleWatch): Promise<Generated> {
-    return this.#sampling.generate(options, watch).catch(async (error: unknown) => {
+  generate(options: SampleOptions, watch?: SampleWatch, which: WeightsOfRun = 'master'): Promise<Generated> {
+    return this.#sampling.generate(options, watch, which).catch(async (error: unknown) => {
       const consequence = !(error instanceof EngineError) && (await isLost(this.device));
       throw consequence ? this.faults.explain(error) : error;
     });
@@ -381,13 +380,13 @@ export class Trainer {
     writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
   }
 
-  #record(state: StepState, gpuMs: number | null): void {
+  #record({ state, gpuMs, logZ }: StepFigures): void {
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs));
+    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs, logZ));
   }
 
   #siteName(site: number): string {

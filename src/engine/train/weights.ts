@@ -2,7 +2,7 @@
 
 import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { Arena } from '../gpu/arena.ts';
-import type { Target } from '../gpu/operation.ts';
+import type { Operation, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
@@ -44,10 +44,11 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, low, average } = chunk;
+    const { elements, master, low, compensation, average } = chunk;
     const upload = { inp: staging, elements, label: 'upload' };
-    const operations = [
+    const operations: Operation[] = [
       convertFormat(target, { ...upload, out: master, low }),
+      ...(compensation ? [{ kind: 'clear', target: compensation } as const] : []),
       ...(average ? [convertFormat(target, { ...upload, out: average })] : []),
     ];
     const both = {

@@ -15,6 +15,8 @@ const OTHER_HEAD_SIZES = [
   { headSize: 16, format: 'f32', subgroups: false },
   { headSize: 64, format: 'f16', subgroups: true },
   { headSize: 96, format: 'f32', subgroups: true },
+  { headSize: 128, format: 'f16', subgroups: true },
+  { headSize: 256, format: 'f32', subgroups: true },
 ] as const;
 
 describe.each([

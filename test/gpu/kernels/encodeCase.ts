@@ -4,7 +4,7 @@ import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { Target } from '../../../src/engine/gpu/operation.ts';
 import { bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
+import { type FormatId, formatInfo, normalExponent } from '../../../src/engine/precision/formats.ts';
 import { isSimulatedFormat, type SimulatedFormat } from '../../../src/engine/precision/simulated.ts';
 import { decodeBits, encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { type KernelFixture, KernelRun } from './runKernel.ts';
@@ -57,7 +57,14 @@ const GOLDEN: readonly (readonly [number, number, number, number, number, number
   [0x807fffff, 0x8000, 0x8080, 0x80, 0x80, 0x80800000],
 ];
 
-const LARGEST = { f16: 0x7bff, 'f16-flush': 0x7bff, bf16: 0x7f7f, e4m3fn: 0x7e, e5m2: 0x7b } as const;
+const LARGEST = {
+  f16: 0x7bff,
+  'f16-flush': 0x7bff,
+  bf16: 0x7f7f,
+  e4m3fn: 0x7e,
+  e5m2: 0x7b,
+  i8: 0x7f,
+} as const;
 type Narrow = keyof typeof LARGEST;
 const isNarrow = (format: FormatId): format is Narrow => Object.hasOwn(LARGEST, format);
 
@@ -127,7 +134,8 @@ function checkCodes(
 ): CodeCheck {
   const wrong: string[] = [];
   let flushed = 0;
-  const smallestNormal = 2 ** (2 - 2 ** (formatInfo(format).exponentBits - 1));
+  const info = formatInfo(format);
+  const smallestNormal = info.integer ? 0 : 2 ** normalExponent(info);
   for (let i = 0; i < inputs.length; i++) {
     const wanted = wantedOf(inputs[i]!);
     const got = actual[i]!;

@@ -81,14 +81,15 @@ export async function checkCrossEntropy(
       targets: run.codes('targets', 'u32', ids),
       losses: run.output('losses', 'f32', rows),
       dlogits: dlogitsFormat && run.output('dlogits', dlogitsFormat, rows * paddedVocabulary),
+      logZ: options.zLoss > 0 && dlogitsFormat ? run.output('log Z', 'f32', rows) : undefined,
     };
   });
   const tokens = 96;
   await run.run(
-    plans.map(({ dlogits, ...plan }) =>
+    plans.map(({ dlogits, logZ, ...plan }) =>
       crossEntropy(target, {
         ...plan,
-        ...(dlogits && { backward: { dlogits, state, lossTokens: tokens, ...options } }),
+        ...(dlogits && { backward: { dlogits, state, lossTokens: tokens, logZ, ...options } }),
         found,
         label: `loss ${plan.rows}x${plan.vocabulary}`,
       }),
@@ -96,10 +97,11 @@ export async function checkCrossEntropy(
   );
   if (run.overflow() !== null) throw new Error(`${run.overflow()} reported an overflow`);
   return plans.flatMap((plan) => {
-    const { rows, vocabulary: V, paddedVocabulary: Vp, ids, logits, losses, dlogits } = plan;
+    const { rows, vocabulary: V, paddedVocabulary: Vp, ids, logits, losses, dlogits, logZ } = plan;
     const x = fromSlices(run.values(logits), plan);
     const oracle = crossEntropyForward(x, ids, rows, V, Vp);
     const replayed: Approx[] = [];
+    const replayedLogZ: Approx[] = [];
     const replayedGradient: Approx[] = [];
     const inverseTokens = Approx.rounded(1 / tokens);
     const { zLoss, softCap } = options;
@@ -109,6 +111,7 @@ export async function checkCrossEntropy(
       const exps = [...real].map((value) => approx(value).sub(highest).exp());
       const total = onlineSum(real, highest, target.lanes);
       replayed.push(total.log().add(highest).sub(real[ids[row]!]!));
+      replayedLogZ.push(total.log().add(highest));
       const inverse = approx(1).div(total);
       const share =
         zLoss > 0
@@ -130,6 +133,7 @@ export async function checkCrossEntropy(
       }
     }
     const comparisons = [compareReplayed('losses', 'f32', run.read(losses), oracle.losses, replayed)];
+    if (logZ) comparisons.push(compareReplayed('log Z', 'f32', run.read(logZ), oracle.lse, replayedLogZ));
     if (dlogits && dlogitsFormat) {
       const slopes = crossEntropyBackward(
         ...([x, ids, oracle.lse, rows, V, lossScale, tokens, Vp, options.zLoss] as const),
@@ -201,15 +205,23 @@ export async function checkLossSum(fixture: KernelFixture): Promise<Comparison[]
         for (const loss of run.values(batches[i % seeds]!)) expected += loss / lossTokens;
       }
       const { lossSum: actual } = readStepState(run.bytesOf(state));
+      if (run.read(mean)[0] !== actual) throw new Error('the mean of log Z is summed otherwise');
       // Runs of 16 and their sum, the tree over 256 lanes, the parameter 1 / tokens and its product; then carries, and the
       // sum of the levels, of which there are as many as bits in the number of micro-batches.
       const bits = Math.ceil(Math.log2(count + 1));
       const additions = Math.min(16, rows) + Math.ceil(rows / 4096) + 8 + 2 + 2 * bits;
       return compareStored('loss', 'f32', [actual], [expected], () => gamma(additions) * expected);
     });
-    return Array.from({ length: count }, (_, i) =>
-      lossSum({ losses: batches[i % seeds]!, sums, state, rows, lossTokens }),
-    );
+    const mean = run.output('mean', 'f32', 4);
+    const sumsOfMean = run.zeros('sums of the mean', 'u32', LOSS_SUM_WORDS);
+    return Array.from({ length: count }, (_, i) => ({
+      losses: batches[i % seeds]!,
+      rows,
+      lossTokens,
+    })).flatMap((given) => [
+      lossSum({ ...given, sums, state }),
+      lossSum({ ...given, sums: sumsOfMean, mean }),
+    ]);
   });
   await run.run(operations);
   return comparisons.map((compare) => compare());

@@ -5,12 +5,19 @@ import { targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
 /** Bits that every NaN of the format has. */
-const NAN = { e4m3fn: 0x7f, f16: 0x7e00 } as const;
+const NAN = { e4m3fn: 0x7f, e5m2: 0x7e, f16: 0x7e00 } as const;
+/** The formats of m and v. */
+const FORMATS_OF = {
+  fp8: ['e4m3fn', 'e4m3fn'],
+  'fp8-lm': ['e4m3fn', 'f16'],
+  'fp8-e4m3-e5m2': ['e4m3fn', 'e5m2'],
+} as const;
 
 test.each([
   ...OPTIM_STATES.map((optimState) => ({ optimState, clipUpdate: false })),
   { optimState: 'f32', clipUpdate: true },
   { optimState: 'fp8', clipUpdate: true },
+  { optimState: 'f16-h', clipUpdate: true },
 ] as const)(
   'two steps with $optimState moments, updates clipped: $clipUpdate',
   ({ optimState, clipUpdate }) =>
@@ -24,7 +31,7 @@ test.each([
     }),
 );
 
-test.each(['fp8', 'fp8-lm'] as const)(
+test.each(['fp8', 'fp8-lm', 'fp8-e4m3-e5m2'] as const)(
   '%s: what is not finite becomes NaN, stays it, and changes no other moment',
   (optimState) =>
     withKernelFixture(async (fixture) => {
@@ -47,7 +54,7 @@ test.each(['fp8', 'fp8-lm'] as const)(
         ...next,
         before: stored,
       });
-      const [m, v] = optimState === 'fp8' ? [NAN.e4m3fn, NAN.e4m3fn] : [NAN.e4m3fn, NAN.f16];
+      const [m, v] = FORMATS_OF[optimState].map((format) => NAN[format]) as [number, number];
       for (const [i] of bad) {
         for (const { m: first, v: second } of [stored, later]) {
           expect([first[i]! & m, second[i]! & v]).toEqual([m, v]);

@@ -6,6 +6,7 @@ import { type Comparison, report } from './bounds.ts';
 import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { checkFourBitCodes, checkFourBitEncoder } from './fourBitsCase.ts';
+import { checkProducts, type IntegerForm, integerTarget } from './integerCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
 import { awkwardShapes, checkMatmul, kindsFor } from './matmulCase.ts';
@@ -71,6 +72,7 @@ function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[]
     ...matmulForms(fixture).flatMap((form, i) =>
       modesOfForm(i, modes).map((mode) => matmulCase(fixture, mode, form, compared)),
     ),
+    ...integerCases(fixture),
     ...modes.map((mode) =>
       compared(`adamw ${mode.title}`, () =>
         checkAdamw(fixture, targetOf(fixture, mode.half, false), mode.recipe),
@@ -176,6 +178,19 @@ function matmulCase(
     }
     return comparisons;
   });
+}
+
+/** Each form of the products of 8-bit integers that the adapter may take. */
+function integerCases(fixture: KernelFixture): Case[] {
+  const forms: { kernel: IntegerForm; subgroups: boolean }[] = matmulForms(fixture);
+  if (fixture.report.packedProducts) forms.push({ kernel: 'packed', subgroups: false });
+  return forms.map(({ kernel, subgroups }) => [
+    `products of 8-bit integers, ${kernel}${subgroups ? ', subgroups' : ''}`,
+    async (title) => {
+      const { results } = await checkProducts(fixture, integerTarget(fixture, kernel, subgroups));
+      return `${title}: ${results} exact`;
+    },
+  ]);
 }
 
 function codes({ codes: count, wrong, flushed }: CodeCheck): string {

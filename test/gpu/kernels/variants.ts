@@ -5,6 +5,7 @@
 import { MLP_KINDS, type ModelKinds, NORM_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
+import { PACKED_PRODUCTS } from '../../../src/engine/gpu/device.ts';
 import {
   ATTENTION_KERNELS,
   type Dispatch,
@@ -24,14 +25,19 @@ import {
   type AttentionShape,
   windowElements,
 } from '../../../src/engine/kernels/attentionOptions.ts';
+import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { OPTIMIZERS, optimStatesOf } from '../../../src/engine/kernels/optimizers/table.ts';
+import {
+  COMPOUND_OPTIMIZERS,
+  OPTIMIZERS,
+  optimStatesOf,
+} from '../../../src/engine/kernels/optimizers/table.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
-import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import { goesWithState } from '../../../src/engine/precision/optimStates.ts';
 import { storesHalves } from '../../../src/engine/precision/recipe.ts';
-import { keepsMaster, PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
+import { PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
 import { LANES_WITHOUT_SUBGROUPS, matmulKernels } from './runKernel.ts';
 import { coverOf, pairsOf } from './variantCover.ts';
 
@@ -89,8 +95,8 @@ export interface KnownVariant extends Pick<AssembledShader, 'code' | 'bindings' 
   readonly key: string;
   /** One dispatch of it on tensors of a small model. */
   readonly dispatch: Dispatch;
-  /** Features it needs, as its own source enables them. */
-  readonly features: readonly GPUFeatureName[];
+  /** Features it needs, as its own source enables or uses them. */
+  readonly features: readonly (GPUFeatureName | typeof PACKED_PRODUCTS)[];
 }
 
 const FEATURE_OF = [
@@ -141,6 +147,7 @@ export function dispatchesOf(
   for (const target of targets(subgroupSizes)) {
     attentionVariants(target).forEach(add);
     muonMatmuls(target).forEach(add);
+    integerMatmuls(target).forEach(add);
   }
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
@@ -158,7 +165,9 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
   const features = FEATURE_OF.filter(([extension]) =>
     new RegExp(`^enable [^;]*\\b${extension}\\b`, 'm').test(shader.code),
   ).map(([, feature]) => feature);
-  return { ...shader, key: variantKey(dispatch.variant), dispatch, features };
+  const packs = shader.code.includes('dot4I8Packed') ? ([PACKED_PRODUCTS] as const) : [];
+  const key = variantKey(dispatch.variant);
+  return { ...shader, key, dispatch, features: [...features, ...packs] };
 }
 
 /** Kernels that only targets with split sums dispatch. */
@@ -206,18 +215,24 @@ function microBatch(target: Target, stored: Stored, model: Model): readonly Oper
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
-const MASTERS = ['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const;
+const MASTERS: readonly Stored[] = [
+  ...(['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const).map((precision) => ({ precision })),
+  { precision: 'bf16-pure', master: 'kahan' },
+  { precision: 'fp16-pure', master: 'kahan' },
+];
+/** Optimizers whose moments are kept in units of the loss scale. */
+const COMPOUND: Stored = { precision: 'fp16-pure', lossScaling: 'compound' };
 
 function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
-  for (const precision of MASTERS) {
-    for (const optimizer of OPTIMIZERS) {
+  for (const stored of [...MASTERS, COMPOUND]) {
+    for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
       for (const optimState of optimStatesOf(optimizer)) {
-        if (optimState.startsWith('fp8') && !keepsMaster(recipeOf(precision))) continue;
+        if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
         const config = {
           ...presetOf('smoke').config,
           batch: 1,
-          precision,
+          ...stored,
           optimizer,
           optimState,
           emaDecay: 0.9,
@@ -236,6 +251,26 @@ function muonMatmuls(target: Target): Operation[] {
   const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
   const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
   return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
+}
+
+/** Products of 8-bit integers in every layout, whose sums f32 holds and does not hold, and four at a time. */
+function integerMatmuls(target: Target): Operation[] {
+  const tensor = (name: string, type: Tensor['type'], elements: number): Tensor => ({ name, type, elements });
+  const [m, n] = [8, 64];
+  const packs = target.matmul.startsWith('tiled') ? [false, true] : [false];
+  return packs.flatMap((packedProducts) =>
+    [64, 1028].flatMap((k) =>
+      [{}, { bTransposed: true }, { aTransposed: true }].map((layout) =>
+        matmul(
+          { ...target, packedProducts },
+          {
+            ...{ label: 'integers', m, n, k, found: tensor('found', 'u32', 4), ...layout },
+            ...{ a: tensor('a', 'i8', m * k), b: tensor('b', 'i8', k * n), out: tensor('out', 'f32', m * n) },
+          },
+        ),
+      ),
+    ),
+  );
 }
 
 function targets(subgroupSizes: readonly number[]): Target[] {
@@ -276,7 +311,11 @@ function attentionVariants(target: Target): Operation[] {
   return (['f32', 'f16'] as const).flatMap((format) =>
     ATTENTION_OPTIONS.flatMap(({ headSize, keyValueHeads, ...options }) => {
       const shape = { batch: 1, context: 8, heads: 4, headSize, ...(keyValueHeads && { keyValueHeads }) };
-      const tensor = (name: string, type: FormatId, elements: number): Tensor => ({ name, type, elements });
+      const tensor = (name: string, type: Tensor['type'], elements: number): Tensor => ({
+        name,
+        type,
+        elements,
+      });
       const all = 3 * 16 * 4 * headSize;
       const [qkv, dqkv] = [tensor('qkv', format, all), tensor('dqkv', format, all)];
       const [out, dout] = [tensor('out', format, all), tensor('dout', format, all)];

@@ -23,6 +23,15 @@ async function valuesOf(trainer: Trainer, which: 'master' | 'average'): Promise<
   );
 }
 
+/** Eight greedy tokens and the probability of each. */
+async function sampleOf(trainer: Trainer, which: 'master' | 'average') {
+  const probabilities: number[] = [];
+  const options = { prompt: '', length: 8, temperature: 0, topK: 0, seed: 1 };
+  const onToken = ({ probability }: { readonly probability: number }) => probabilities.push(probability);
+  const { ids } = await trainer.generate(options, { onToken }, which);
+  return { ids, probabilities };
+}
+
 describe.each(['fp32', 'fp16', 'fp16-pure', 'bf16-split', 'fp8', 'fp8-row'] as const)('%s', (precision) => {
   test('the average follows the weights of applied steps alone, and its evaluation leaves every bit alone', () =>
     withTrainer({ precision, emaDecay: DECAY }, async (trainer) => {
@@ -55,11 +64,19 @@ describe.each(['fp32', 'fp16', 'fp16-pure', 'bf16-split', 'fp8', 'fp8-row'] as c
       expect(differences(before, await snapshot(trainer))).toEqual([]);
       expect(await trainer.evaluate()).toBe(valLoss);
       expect(emaLoss).not.toBe(valLoss);
+      // Sampling from the averages leaves the run alone, and what it would sample itself.
+      const own8 = await sampleOf(trainer, 'master');
+      const averaged8 = await sampleOf(trainer, 'average');
+      expect(averaged8).not.toEqual(own8);
+      expect(await sampleOf(trainer, 'master')).toEqual(own8);
+      expect(differences(before, await snapshot(trainer))).toEqual([]);
+      expect(await trainer.evaluate()).toBe(valLoss);
       // Masters of 16 bits would round the averages.
       if (precision === 'fp16-pure' || precision === 'bf16-split') return;
       const averages = await readParameters(trainer, 'average');
       await trainer.setParameters((name) => averages.get(name)!);
       expect(await trainer.evaluate()).toBe(emaLoss);
+      expect(await sampleOf(trainer, 'master')).toEqual(averaged8);
     }));
 });
 
@@ -69,6 +86,7 @@ test('parameters that are set begin a new average, and a run without one has non
     expect((await readParameters(trainer, 'average')).get('h.0.mlp.c_fc.bias')![3]).toBe(0.5);
     await withTrainer({}, async (without) => {
       await expect(without.evaluate('average')).rejects.toThrow('emaDecay is 0');
+      await expect(sampleOf(without, 'average')).rejects.toThrow('keeps no average');
       await expect(readParameters(without, 'average')).rejects.toThrow('keeps no average');
     });
   }));

@@ -18,14 +18,14 @@ import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/in
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
-import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
-import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
-import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { PRECISION_MODES, type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { describeRecipe } from '../../../src/engine/precision/description.ts';
+import { formatInfo } from '../../../src/engine/precision/formats.ts';
+import type { OperandScale } from '../../../src/engine/precision/mixedPrecision.ts';
+import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../../src/engine/reference/rounding.ts';
-import { type Rounding, storeOf } from '../../../src/engine/reference/store.ts';
+import { type Rounding, type StoreOptions, storeOf } from '../../../src/engine/reference/store.ts';
 import { windowPlace } from '../../../src/engine/train/writeBatch.ts';
 import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
 import { described } from '../../unit/described.ts';
@@ -69,6 +69,8 @@ function initialOf(kinds: Kinds): Parameters {
 interface Reference {
   readonly gradients: Parameters;
   readonly loss: number;
+  /** Mean of log Z. */
+  readonly logZ: number;
   /** Relative, for every gradient but those that are stored more often than in the reference. */
   readonly bound: number;
 }
@@ -86,14 +88,9 @@ function referenceOf(
   let squares = 0;
   let counting = true;
   const longestSum = Math.max(4 * TINY.width, 2 * mlpWidth(gptOf(kinds)));
-  const onStore = (
-    role: DescribedRole | QuantizedRole,
-    values: Float64Array,
-    format: FormatId,
-    inverses?: Float64Array,
-  ): void => {
+  const onStore: StoreOptions['onStore'] = (role, values, format, steps) => {
     if (!counting || role === 'weight' || role === 'gradient') return;
-    squares = afterStore(Math.sqrt(squares), values, format, longestSum, inverses);
+    squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
   const { dropout = 0 } = kinds;
   const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
@@ -108,7 +105,8 @@ function referenceOf(
     ...{ lossScale, headRows: HEAD_ROWS, zLoss: kinds.zLoss ?? 0 },
   });
   counting = false;
-  return { gradients, loss: saved.loss, bound: Math.sqrt(squares) };
+  const logZ = saved.lse.reduce((sum, each) => sum + each, 0) / saved.lse.length;
+  return { gradients, loss: saved.loss, logZ, bound: Math.sqrt(squares) };
 }
 
 function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
@@ -128,6 +126,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
       return {
         gradients: await parametersOf(trainer, 'gradient'),
         loss: metrics!.loss!,
+        logZ: metrics!.logZ,
         lossScale: scaleUsed,
         scales,
       };
@@ -169,7 +168,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<QuantizeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
+  (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
 /** Llama's blocks. */
@@ -195,17 +194,25 @@ describe.each<Case>([
   ['fp16-pure', 'auto'],
   ['bf16', 'auto'],
   ['bf16-split', 'auto'],
+  ['bf16-pure', 'auto'],
   ['bf16-last-fp32', 'auto'],
   ['fp8', 'auto'],
   ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
   ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
   ['fp8-row', 'auto'],
+  ['int8', 'auto'],
+  ['int8-m', 'auto'],
+  ['int8-q', 'auto'],
+  ['int8-all', 'auto'],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
+  ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
@@ -223,8 +230,11 @@ describe.each<Case>([
   test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
-    const { gradients, loss, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
+    const { gradients, loss, logZ, bound } = referenceOf(settings, recipe, gpu.lossScale, gpu.scales);
     expect(Math.abs(gpu.loss / loss - 1)).toBeLessThan(bound);
+    // Only runs with z-loss report it.
+    if (settings.zLoss) expect(Math.abs(gpu.logZ! / logZ - 1)).toBeLessThan(bound);
+    else expect(gpu.logZ).toBeUndefined();
     const errors = new Map<string, number>();
     for (const [name, wanted] of gradients) errors.set(name, relativeError(gpu.gradients.get(name)!, wanted));
     const worst = [...errors].reduce((a, b) => (a[1] > b[1] ? a : b));

@@ -62,6 +62,9 @@ describe.each([
   ['fp8', { accumulation: 2, quantizeActivations: '1x16' }],
   ['fp8-delayed', {}],
   ['fp8-row', { accumulation: 2 }],
+  ['int8', { accumulation: 2 }],
+  ['int8-m', { layerScale: 0.5, mlp: MLP_KINDS.at(-1)! }],
+  ['int8-all', {}],
   ['fp16', { position: 'rope', keyValueHeads: 1, biases: 'none' }],
   ['bf16', { position: 'rope', headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 }],
 ] as const)('%s with %o', (precision, overrides) => {

@@ -49,7 +49,7 @@ async function expectExact(overrides: Partial<TrainConfig>): Promise<void> {
 /** Every mode once, and every optimizer with every state once or more: the file has them independently of each other. */
 const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimState, Optimizer]>> = {
   fp32: ['fp8', 'adamw'],
-  tf32: ['fp8-lm', 'adamw'],
+  tf32: ['fp8-e4m3-e5m2', 'adamw'],
   fp16: ['fp8', 'stable-adamw'],
   'fp16-tf32': ['f32', 'adamw'],
   'fp16-static': ['fp8-lm', 'stable-adamw'],
@@ -59,6 +59,7 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   'bf16-sr': ['bf16', 'adamw'],
   'bf16-split': ['fp8', 'adamw'],
   'bf16-last-fp32': ['fp8', 'stable-adamw'],
+  'bf16-pure': ['f16-h', 'adamw'],
   fp8: ['f32', 'adamw'],
   'fp8-delayed': ['f32', 'adamw'],
   mxfp8: ['f32', 'adamw'],
@@ -66,6 +67,10 @@ const CASES: Readonly<Record<(typeof PRECISION_MODES)[number], readonly [OptimSt
   mxfp4: ['fp8', 'adamw'],
   nvfp4: ['f32', 'adamw'],
   'fp8-row': ['fp8', 'adamw'],
+  int8: ['fp8', 'adamw'],
+  'int8-m': ['f32', 'adamw'],
+  'int8-q': ['bf16', 'stable-adamw'],
+  'int8-all': ['fp8-lm', 'adamw'],
 };
 
 describe('three steps, a file, three more', () => {
@@ -84,6 +89,12 @@ describe('three steps, a file, three more', () => {
     expectExact({
       ...{ precision: 'bf16', position: 'rope', ropeScaling: 'llama3:4:1:4:8', keyValueHeads: 1 },
       ...{ qkNorm: true, biases: 'qkv' },
+    }));
+
+  test('pure f16 with hAdam, Kahan compensation and a compound scale that backs off and grows', () =>
+    expectExact({
+      ...{ precision: 'fp16-pure', optimState: 'f16-h', master: 'kahan', lossScaling: 'compound' },
+      ...{ lossScale: 2 ** 18, growthInterval: 1 },
     }));
 
   test('with skipped steps, a growing scale, accumulation, an untied head and averaged weights', () =>

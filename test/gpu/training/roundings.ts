@@ -4,17 +4,23 @@ import type { PrecisionMode } from '../../../src/engine/index.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
-import { type QuantizeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import type { RecipeSettings } from '../../../src/engine/precision/recipe.ts';
+import { recipeFor } from '../../../src/engine/precision/recipes.ts';
 import type { BlockQuantization, Rounding } from '../../../src/engine/reference/store.ts';
 import { described } from '../../unit/described.ts';
 import { TINY } from './helper.ts';
+
+export const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
+  mode: 'bf16-last-fp32',
+  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
+};
 
 /**
  * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
  * quantised role not quantised.
  */
 export function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, blocks, lastBlock } = recipe;
+  const { roles, quantization, operands, blocks, lastBlock } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -45,6 +51,15 @@ export function alternatives(recipe: Rounding): [string, Rounding][] {
   if (quantization?.scale?.per === 'contraction') {
     const { scale: _, ...byTensor } = quantization;
     wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
+  }
+  for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
+    const { [role]: own, ...others } = operands!;
+    wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    const per = own!.per === 'tensor' ? 'row' : 'tensor';
+    wider.push([
+      `${role} with a scale per ${per}`,
+      { ...recipe, operands: { ...operands, [role]: { ...own!, per } } },
+    ]);
   }
   if (quantization?.head)
     wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
@@ -78,12 +93,13 @@ function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantizatio
 }
 
 /** What the reference rounds. Where a mode names places, by hand. */
-export function roundingOf(precision: PrecisionMode, settings: Partial<QuantizeSettings>): Rounding {
+export function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, width: TINY.width, ...settings }));
-  const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
-  expect(sites !== undefined).toBe(precision === LAST_BLOCK.mode || blocks !== undefined);
-  if (blocks) return { ...described('bf16'), blocks: withSettings(blocks, settings) };
-  return sites ? LAST_BLOCK.rounding : rounding;
+  const byHand: Partial<Record<PrecisionMode, Rounding>> = BY_HAND;
+  const own = byHand[precision];
+  expect(sites !== undefined).toBe(own !== undefined);
+  if (!own) return rounding;
+  return own.blocks ? { ...own, blocks: withSettings(own.blocks, settings) } : own;
 }
 
 const E4M3 = { activation: 'e4m3fn', weight: 'e4m3fn', outputGradient: 'e4m3fn' } as const;
@@ -105,9 +121,28 @@ const BLOCKS = {
   },
 } as const satisfies Partial<Record<PrecisionMode, BlockQuantization>>;
 
+const CODES = { format: 'i8', per: 'row', weightGradient: 'source' } as const;
+const BOTH = { format: 'i8', per: 'contraction' } as const;
+const ONE = { format: 'i8', per: 'tensor' } as const;
+
+/** Modes that name places in the model, as the reference reads them. */
+const BY_HAND = {
+  [LAST_BLOCK.mode]: LAST_BLOCK.rounding,
+  ...Object.fromEntries(
+    Object.entries(BLOCKS).map(([mode, blocks]) => [mode, { ...described('bf16'), blocks }]),
+  ),
+  int8: { ...described('bf16'), operands: { activation: CODES, weight: ONE, outputGradient: CODES } },
+  'int8-m': {
+    ...described('bf16'),
+    operands: { activation: { format: 'i8', per: 'row' }, weight: ONE, outputGradient: CODES },
+  },
+  'int8-q': { ...described('bf16'), operands: { activation: CODES, weight: BOTH, outputGradient: CODES } },
+  'int8-all': { ...described('bf16'), operands: { activation: BOTH, weight: BOTH, outputGradient: BOTH } },
+} satisfies Record<string, Rounding>;
+
 function withSettings(
   blocks: BlockQuantization,
-  { scaleRule, fp4Rht, fp4TwoD, fp4Sr, keepBf16 }: Partial<QuantizeSettings>,
+  { scaleRule, fp4Rht, fp4TwoD, fp4Sr, keepBf16 }: Partial<RecipeSettings>,
 ): BlockQuantization {
   return {
     ...blocks,
@@ -119,8 +154,3 @@ function withSettings(
     kept: keepBf16 ?? blocks.kept,
   };
 }
-
-export const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
-  mode: 'bf16-last-fp32',
-  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
-};

@@ -1,5 +1,11 @@
 /** Sampling with a cache of keys and values: the logits are those of computing every token again. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fileSource } from '../../../src/cli/fileSource.ts';
+import { openGivenModel } from '../../../src/cli/givenModel.ts';
+import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { reportOf, type TrainConfig } from '../../../src/engine/index.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
@@ -9,6 +15,7 @@ import { windowStart } from '../../../src/engine/train/decoding.ts';
 import { openForwardModel } from '../../../src/engine/train/forwardModel.ts';
 import { readParameters } from '../../../src/engine/train/readWeights.ts';
 import {
+  fileOf,
   parametersOf,
   randomBatch,
   relativeError,
@@ -137,6 +144,43 @@ test.each(['fp32', 'fp8', 'bf16-split'] as const)(
       model.destroy();
       expect(labels.filter((label) => /#(grad|m|v|groups)$|gradient/.test(label))).toEqual([]);
       expect(labels.length).toBeGreaterThan(0);
+    }),
+);
+
+test.each(['fp32', 'fp8', 'bf16-split'] as const)(
+  '%s: `sample --resume` and `evaluate --resume` have the saved run’s model',
+  (precision) =>
+    withTrainer({ precision, batch: 1 }, async (trainer, { adapter }) => {
+      await takeSteps(trainer, 3);
+      const folder = mkdtempSync(join(tmpdir(), 'halfstep-resume-'));
+      try {
+        const path = join(folder, 'run.safetensors');
+        writeFileSync(path, await fileOf(trainer, await trainer.snapshots()));
+        await takeSteps(trainer, 1);
+        const later = await trainer.nextTokenLogits(TOKENS.slice(0, 9));
+        const given = await openGivenModel(new Map([['resume', path]]));
+        expect(given.config).toEqual(trainer.config);
+        const model = await given.open(trainer.device, reportOf(adapter, trainer.device));
+        expect(await model.nextTokenLogits(TOKENS.slice(0, 9))).not.toEqual(later);
+        await trainer.restore(await openRun(await fileSource(path)));
+        expect(await model.nextTokenLogits(TOKENS.slice(0, 9))).toEqual(
+          await trainer.nextTokenLogits(TOKENS.slice(0, 9)),
+        );
+        const options = { prompt: '0369', length: 24, temperature: 0.8, topK: 0, seed: 5 };
+        const written = await model.generate(options);
+        expect(written.ids).toEqual((await trainer.generate(options)).ids);
+        expect(written.text).toHaveLength(24);
+        const values = await readParameters(trainer);
+        const { device, config, dataset } = trainer;
+        const own = await openForwardModel(device, reportOf(adapter, device), config, dataset.tokenizer, {
+          valuesOf: (name) => values.get(name)!,
+        });
+        expect(await model.score(TOKENS)).toEqual(await own.score(TOKENS));
+        own.destroy();
+        model.destroy();
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     }),
 );
 

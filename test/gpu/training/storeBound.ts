@@ -17,32 +17,31 @@
  * Weights are rounded from equal masters and never flip. Gradients in f16 (fp16-pure) are stored once more for each chunk of
  * the LM head and for the embedding, where the reference rounds once: half an ulp each.
  */
-import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
+import { type FormatId, formatInfo, normalExponent } from '../../../src/engine/precision/formats.ts';
 
 /**
  * What a store makes of two versions of `values`, now stored, that differed by `d` in the 2-norm, relative; squared.
  * @param longestSum products of the longest f32 sum, K above
- * @param inverses what the codes of blocks were multiplied by; 1 where left out
+ * @param steps ulp(x), where scales make it another than the format's
  */
 export function afterStore(
   d: number,
   values: Float64Array,
   format: FormatId,
   longestSum: number,
-  inverses?: Float64Array,
+  steps?: Float64Array,
 ): number {
-  const { mantissaBits, exponentBits, flushSubnormals } = formatInfo(format);
+  const info = formatInfo(format);
+  const { mantissaBits, flushSubnormals } = info;
   const before = d * d + longestSum * 2 ** -46;
   const norm = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
   if (format === 'f32' || norm === 0) return before;
-  const smallest = 2 ** (2 - 2 ** (exponentBits - 1));
+  const smallest = 2 ** normalExponent(info);
   let ulps = 0;
   let lowest = 0;
   for (const [i, value] of values.entries()) {
-    const inverse = inverses?.[i] ?? 1;
-    if (inverse === 0) continue;
-    const magnitude = Math.max(smallest, Math.abs(value) / inverse);
-    ulps += (inverse * 2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
+    const magnitude = Math.max(smallest, Math.abs(value));
+    ulps += (steps?.[i] ?? 2 ** -mantissaBits * 2 ** Math.floor(Math.log2(magnitude))) ** 2;
     if (value !== 0 && magnitude < 2 * smallest) lowest++;
   }
   const U = Math.sqrt(ulps) / norm;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { COLUMNS, sortRuns } from '../../../src/app/runs/columns.ts';
 import { differencesOf } from '../../../src/app/runs/differences.ts';
 import { tableAsCsv, tableAsMarkdown } from '../../../src/app/runs/exportTable.ts';
+import { groupsOf } from '../../../src/app/runs/groups.ts';
 import { changeSentence, importSentence } from '../../../src/app/runs/messages.ts';
 import { useRunsView } from '../../../src/app/runs/view.ts';
 import { record } from '../store/history/fixtures.ts';
@@ -31,6 +32,17 @@ test('changes are given relative to the previous run of the same preset', () => 
     config: { ...config, layers: 3, heads: 3, width: 96, lossScale: 4096, clip: 0 },
   });
   expect(changeSentence(much, runs)).toBe('layers 2 → 3, heads 2 → 3, width 64 → 96 and 2 more since failed');
+});
+
+test('neighbours of one press of Train form a group, and others none', () => {
+  const run = (id: string, start: string) => record({ id, start });
+  const sorted = [run('a', 'x'), run('b', 'x'), run('c', 'y'), run('d', 'z'), run('e', 'z'), run('f', 'x')];
+  const groups = [...groupsOf(sorted)].map(([id, members]) => [id, members.map((member) => member.id)]);
+  expect(groups).toEqual([
+    ['a', ['a', 'b']],
+    ['d', ['d', 'e']],
+  ]);
+  expect(groupsOf([]).size).toBe(0);
 });
 
 test('every column sorts in both directions, and runs without a value come last', () => {

@@ -26,7 +26,10 @@ beforeAll(async () => {
   await loadPatterns();
 });
 
-const loaded = (json: Json): TokenizerJson => ({ kind: 'loaded', file: JSON.stringify(json) });
+const loaded = (json: Json, end?: readonly number[]): TokenizerJson => ({
+  ...{ kind: 'loaded', file: JSON.stringify(json) },
+  ...(end && { end }),
+});
 
 const SIZES = { layers: 2, heads: 4, width: 64, context: 16, tied: true };
 const GPT2: Omit<GptConfig, 'vocabulary'> = { ...SIZES, ...GPT2_KINDS };
@@ -60,7 +63,7 @@ const MODELS: readonly [string, Omit<GptConfig, 'vocabulary'>, TokenizerJson][] 
   ['gpt2, bytes', { ...GPT2, tied: false }, { kind: 'byte' }],
   ['gpt2, learned pairs', GPT2, { kind: 'bpe', pairs: [104, 101, 256, 108, 32, 257] }],
   ['gpt2, another family’s tokenizer', GPT2, loaded(byteFile('smollm'))],
-  ['llama, SentencePiece', of('llama'), loaded(markedFile())],
+  ['llama, SentencePiece', of('llama'), loaded(markedFile(), [1, 2])],
   [
     'llama, head and scaling',
     of('llama', { tied: false, ropeScaling: 'llama3:8:1:4:8192' }),
@@ -103,13 +106,30 @@ describe.each(MODELS)('%s', (_, shape, tokenizer) => {
       return;
     }
     const [before, after] = [createTokenizer(tokenizer), createTokenizer(model.tokenizer!)];
-    expect(after).toMatchObject({ start: before.start, end: before.end, vocabulary: before.vocabulary });
+    expect(after).toMatchObject({ start: before.start, ends: before.ends, vocabulary: before.vocabulary });
     for (const text of ['the lowest é 123 你好\n\n  new<|im_start|></s>x', ' <s> the', 'e\u0301\t']) {
       expect([...after.encode(text)], text).toEqual([...before.encode(text)]);
       expect(after.decode(before.encode(text)), text).toBe(before.decode(before.encode(text)));
     }
   });
 });
+
+test.each<[FamilyName, Partial<GptConfig>, RegExp]>([
+  ['gpt2', { mlp: 'relu2' }, /has mlp relu2; llama\.cpp computes gelu for GPT-2/],
+  ['llama', { mlp: 'geglu' }, /has mlp geglu; llama\.cpp computes swiglu for Llama/],
+  [
+    'qwen2',
+    { ropeScaling: 'llama3:8:1:4:8' },
+    /has rope-scaling llama3:8:1:4:8; llama\.cpp computes none for Qwen 2/,
+  ],
+  ['qwen3', { ropeScaling: 'llama3:8:1:4:8' }, /computes none for Qwen 3/],
+])(
+  'a %s with %j, which llama.cpp would compute as another model, is refused by name',
+  async (family, change, why) => {
+    const gpt = { ...SIZES, ...kindsOfFamily(family), ...change, vocabulary: 6 } as GptConfig;
+    await expect(written(gpt, CHARACTERS, 'F32')).rejects.toThrow(why);
+  },
+);
 
 describe('number formats', () => {
   const gpt: GptConfig = { ...GPT2, vocabulary: 6 };

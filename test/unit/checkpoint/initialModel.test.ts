@@ -5,17 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { beginRun } from '../../../src/cli/beginRun.ts';
-import {
-  fillOption,
-  type InitialModel,
-  modelNotes,
-  openInitialModel,
-  overridesOfModel,
-} from '../../../src/cli/initialModel.ts';
+import { fillOption, modelNotes, openInitialModel } from '../../../src/cli/initialModel.ts';
 import { parseCommand, type TrainCommand } from '../../../src/cli/options.ts';
 import { ProgressLine } from '../../../src/cli/progress.ts';
 import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { checkVocabulary, readModel } from '../../../src/engine/checkpoint/modelFile.ts';
+import { type InitialModel, overridesOfModel } from '../../../src/engine/checkpoint/modelSettings.ts';
 import type { Overrides } from '../../../src/engine/config/configure.ts';
 import { GPT2_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { tokenizeString } from '../../../src/engine/data/tokenize.ts';

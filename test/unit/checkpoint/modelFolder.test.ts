@@ -11,6 +11,7 @@ import {
 } from '../../../src/engine/checkpoint/modelFolder.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { openSafetensors, readFloats } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { gptConfig, type TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength, bytesPerElement } from '../../../src/engine/gpu/tensor.ts';
@@ -46,6 +47,9 @@ async function runOf(config: TrainConfig, tensors: RunTensors) {
       else if (chunk?.low === tensor) fill(new Int16Array(bytes.buffer), lower);
       else if (chunk && tensor.type === 'bf16') fill(new Uint16Array(bytes.buffer), upper);
       else if (chunk) fill(new Uint32Array(bytes.buffer), (i) => upper(i) << 16);
+      // An average is the next number.
+      else if (tensors.chunks.some(({ average }) => average === tensor))
+        fill(new Uint32Array(bytes.buffer), (i) => upper(i + 1) << 16);
       return [tensor, bytes];
     }),
   );
@@ -110,6 +114,28 @@ test('the folder has the run’s shape, tokenizer and weights', async () => {
   const opened = await openModel(weights, { config: null, tokenizer: null });
   expect(opened).toMatchObject({ family: 'gpt2', heads: 2, tokenizer: run.description.tokenizer });
   expect(opened.shape).toMatchObject({ vocabulary: 10, width: 32, tied: true });
+});
+
+test('the averages of a run are exported where it keeps some', async () => {
+  const config: TrainConfig = { ...PRESETS.smoke.config, precision: 'bf16-split', width: 32, context: 16 };
+  const folderOf = async (emaDecay: number) => {
+    const own = { ...config, emaDecay };
+    const run = await runOf(own, runTensors(own, CHARACTERS.length, DEFAULT_LIMITS));
+    return modelFolderOfRun(run, 'F32', DEFAULT_LIMITS, 'average');
+  };
+  await expect(folderOf(0)).rejects.toThrow('The run keeps no average of its weights: its ema-decay is 0.');
+  const files = await folderOf(0.9);
+  const fileOf = async (name: string) => bytesOf(files.find((file) => file.name === name)!);
+  expect(new TextDecoder().decode(await fileOf('README.md'))).toContain(
+    '| weights | averages of the trained ones, ema-decay 0.9 |',
+  );
+  const file = await openSafetensors(bytesSource('model.safetensors', await fileOf('model.safetensors')));
+  const values = await readFloats(file, file.tensors.get('transformer.ln_f.weight')!);
+  const bits = new Uint32Array(values.buffer);
+  // The place of the vector in its chunk is that of the first value.
+  const first = bits[0]! >>> 16;
+  expect([...bits].every((word) => word % 0x10000 === 0)).toBe(true);
+  expect([...bits.subarray(0, 3)].map((word) => word >>> 16)).toEqual([first, first + 1, first + 2]);
 });
 
 test('the model card has what was measured, the settings, and a place for the licence', async () => {

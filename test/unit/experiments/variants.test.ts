@@ -63,7 +63,7 @@ describe('a variant', () => {
     [
       'fp32+loss-scale=1024',
       'Mode fp32 does not scale the loss, but loss-scale 1024',
-      'fp16, fp16-tf32 or fp16-static',
+      'fp16, fp16-tf32, fp16-static or fp16-pure',
     ],
     ['bf16+quantize-head', 'Mode bf16 has no quantised LM head, but quantize-head', 'fp8 or fp8-delayed'],
   ])('%s is refused by name', (text, message, hint) => {

@@ -1,5 +1,6 @@
 /** Damaged copies of sound files, for property tests. */
 import fc from 'fast-check';
+import { parseStrictJson } from '../../../src/engine/core/strictJson.ts';
 
 /** What the issue asks for. A fixed seed: a failure is the same everywhere, and fast-check prints how to repeat it. */
 export const RUNS = { numRuns: 10_000, seed: 20_260_922 } as const;
@@ -94,3 +95,33 @@ export function tampered(text: string): fc.Arbitrary<string> {
     return copy.join('');
   });
 }
+
+/** Those that the reader of JSON accepts as a value in an object. */
+const NASTY_VALUES = NASTY.filter((word) => {
+  try {
+    parseStrictJson(`{"a":${word}}`, 16);
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+/** The JSON object with one to three of its values replaced by nasty ones, or left out. Unlike {@link tampered} it stays JSON. */
+export function edited(text: string): fc.Arbitrary<string> {
+  const entries = Object.entries(JSON.parse(text)).map(
+    ([key, value]) => [key, JSON.stringify(value)] as const,
+  );
+  const change = fc.tuple(
+    fc.nat(entries.length - 1),
+    fc.constantFrom(null, ...NASTY_VALUES, ...new Set(entries.map(([, value]) => value))),
+  );
+  return fc.array(change, { minLength: 1, maxLength: EDITS }).map((changes) => {
+    const values = new Map<string, string | null>(entries);
+    for (const [at, by] of changes) values.set(entries[at]![0], by);
+    const left = [...values].filter(([, value]) => value !== null);
+    return `{${left.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join()}}`;
+  });
+}
+
+/** Most changes of {@link edited}. */
+export const EDITS = 3;

@@ -34,6 +34,7 @@ test('the bands of f16 are those of its definition', () => {
   expect(bandsOf('f32')).toEqual({ keptFrom: -150, normalFrom: -126, overflowFrom: 128 });
   expect(bandsOf('e4m3fn')).toEqual({ keptFrom: -10, normalFrom: -6, overflowFrom: 9 });
   expect(bandsOf('e5m2')).toEqual({ keptFrom: -17, normalFrom: -14, overflowFrom: 16 });
+  expect(bandsOf('i8')).toEqual({ keptFrom: -1, normalFrom: 6, overflowFrom: 7 });
 });
 
 describe('the loss of precision at a scale', () => {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomBits } from '../../../src/engine/core/rng.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
+import {
+  FORMATS,
+  type FormatId,
+  largestFinite,
+  normalExponent,
+} from '../../../src/engine/precision/formats.ts';
+import { largestBits } from '../../../src/engine/precision/quantization.ts';
 import {
   decodeBits,
   encodeBf16Stochastic,
@@ -112,6 +118,7 @@ describe('16-bit codes, all 65,536', () => {
     ['bf16', 0x7f7f],
     ['e4m3fn', 0x7e],
     ['e5m2', 0x7b],
+    ['i8', 0x7f],
   ] as const)(
     '%s: midpoints go to the even neighbour, one f32 step beside them to the nearer',
     (format, largest) => {
@@ -127,7 +134,8 @@ describe('16-bit codes, all 65,536', () => {
           [middle + 1, code + 1],
         ] as const) {
           if (encodeBits(format, bits) !== wanted) wrong++;
-          if (encodeBits(format, (bits | 0x80000000) >>> 0) !== (wanted | sign)) wrong++;
+          const opposite = format === 'i8' ? -wanted & 0xff : wanted | sign;
+          if (encodeBits(format, (bits | 0x80000000) >>> 0) !== opposite) wrong++;
         }
       }
       expect(wrong).toBe(0);
@@ -228,8 +236,32 @@ describe('4-bit codes, all 16', () => {
   });
 });
 
+it('8-bit integers are symmetric: no code is -128, and infinity and NaN have none', () => {
+  for (let x = -127; x <= 127; x++) expect(encodeBits('i8', f32Bits(x))).toBe(x & 0xff);
+  for (let x = -127; x <= 127; x++) expect(decodeBits('i8', x & 0xff)).toBe(x);
+  const { POSITIVE_INFINITY, NEGATIVE_INFINITY, NaN: nan } = Number;
+  const given = [
+    0.5,
+    -0.5,
+    1.5,
+    -2.5,
+    126.5,
+    127.5,
+    1e9,
+    -1e9,
+    POSITIVE_INFINITY,
+    NEGATIVE_INFINITY,
+    nan,
+    -0,
+  ];
+  expect(given.map((x) => roundTo('i8', x))).toEqual([0, 0, 2, -2, 126, 127, 127, -127, 127, -127, 0, 0]);
+  expect(fromF32Bits(FORMATS.i8.overflowBits)).toBe(127.5);
+  expect([largestFinite('i8'), fromF32Bits(largestBits('i8'))]).toEqual([127, 127]);
+});
+
 describe('every format', () => {
   const all = Object.values(FORMATS);
+  const floats = all.filter(({ integer }) => !integer);
 
   it.each(all)(
     '$id: rounding is to the nearest multiple of its step, once is enough, and sign does not matter',
@@ -239,14 +271,14 @@ describe('every format', () => {
         const rounded = roundTo(format.id, x);
         if (Number.isNaN(x)) {
           if (format.bytes < 1) expect(Math.abs(rounded)).toBe(6);
-          else expect(rounded).toBeNaN();
+          else if (!format.integer) expect(rounded).toBeNaN();
           continue;
         }
         const again = roundTo(format.id, rounded);
         if (!Object.is(again, rounded)) expect(again).toBe(rounded);
         const negative = roundTo(format.id, -x);
-        if (!Object.is(negative, -rounded)) expect(negative).toBe(-rounded);
-        const smallestNormal = 2 ** (2 - 2 ** (format.exponentBits - 1));
+        if (!Object.is(negative, -rounded)) expect(negative + 0).toBe(0 - rounded);
+        const smallestNormal = 2 ** normalExponent(format);
         const inRange = (f32Bits(x) & 0x7fffffff) < format.overflowBits;
         if (inRange && Math.abs(x) >= smallestNormal) {
           const halfStep = 2 ** (Math.floor(Math.log2(Math.abs(x))) - format.mantissaBits - 1);
@@ -284,7 +316,7 @@ describe('every format', () => {
   });
 
   it('zero keeps its sign', () => {
-    for (const { id } of all) {
+    for (const { id } of floats) {
       expect(Object.is(roundTo(id, 0), 0)).toBe(true);
       expect(Object.is(roundTo(id, -0), -0)).toBe(true);
     }

@@ -35,6 +35,7 @@ const open = (
     file: new File([bytes as Uint8Array<ArrayBuffer>], 'some.safetensors'),
     config: config === null ? null : new File([config as BlobPart], 'config.json'),
     tokenizer: tokenizer === null ? null : new File([tokenizer], 'tokenizer.json'),
+    generation: null,
     shards: [],
   });
 
@@ -128,7 +129,12 @@ test('a run that the PyTorch program cannot continue is refused by name', async 
   const described = (config: object) => ({ config: { ...PRESETS.smoke.config, ...config } });
   checkCluster(described({ precision: 'bf16' }));
   expect(thrownBy(() => checkCluster(described({ precision: 'fp8' }))).message).toContain('precision fp8');
-  expect(thrownBy(() => checkCluster(described({ mlp: 'relu2' }))).message).toContain('with mlp relu2.');
+  const llama = { norm: 'rmsnorm', position: 'rope', mlp: 'swiglu', biases: 'none', zLoss: 1e-4 };
+  checkCluster(described(llama));
+  expect(thrownBy(() => checkCluster(described({ ...llama, layerScale: 0.1 }))).message).toContain(
+    'The model has layer-scale 0.1',
+  );
+  expect(thrownBy(() => checkCluster(described({ dropout: 0.1 }))).message).toContain('with dropout 0.1.');
   expect(thrownBy(() => checkCluster(described({ tokenizer: 'gpt2' }))).message).toContain('tokenizer gpt2');
   expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('optim-state fp8');
 });

@@ -16,6 +16,7 @@ const writer: Writer = {
   run: 0,
   step: 5,
   loss: 2,
+  stop: [7],
   trainer: {
     async generate({ length }, { onToken, signal }: SampleWatch = {}) {
       let text = '';
@@ -56,6 +57,20 @@ test('a stopped sample contains the text so far', async () => {
     type: 'sampled',
     sample: { text: 'aa', kind: 'asked', step: 5, tokensPerSec: 7 },
   });
+});
+
+test('a sample ends at the tokens that end a text, of the weights that were asked for', async () => {
+  const generate = vi.fn(async () => ({ ids: [3], text: 'a', tokensPerSec: null }));
+  const told: Writer = { ...writer, trainer: { generate } };
+  await sampling.draw(told, request, 'live');
+  sampling.ask(() => [told], { ...request, weights: 'average' });
+  await sampling.idle;
+  const watch = expect.objectContaining({ onToken: expect.any(Function) });
+  expect(generate.mock.calls).toEqual([
+    [{ ...request, stop: [7] }, watch, undefined],
+    [{ ...request, stop: [7] }, watch, 'average'],
+  ]);
+  expect(events.at(-1)).toMatchObject({ type: 'sampled', sample: { ids: [3], weights: 'average' } });
 });
 
 test('stopping the visitor’s sample does not stop a sample of the run', async () => {

@@ -85,12 +85,8 @@ test('trains two modes one after the other and keeps the last for sampling', asy
     run: 1,
     sample: {
       ...request,
-      kind: 'asked',
-      step: 1,
-      loss: 1,
-      text: 'abc',
-      tokens: [],
-      tokensPerSec: null,
+      ...{ kind: 'asked', step: 1, loss: 1 },
+      ...{ text: 'abc', ids: [], tokens: [], tokensPerSec: null },
     },
   });
 });
@@ -336,7 +332,14 @@ test('a device lost while nothing trains is reopened when needed, and its models
   await Promise.resolve();
   session.handle({ type: 'sample', request });
   session.handle({ type: 'inspect', what: 'weights' });
-  session.handle({ type: 'export', of: { run: 0 }, what: 'run', dtype: 'F32', folder: '/' });
+  session.handle({
+    type: 'export',
+    of: { run: 0 },
+    what: 'run',
+    dtype: 'F32',
+    weights: 'master',
+    folder: '/',
+  });
   await happened('exportRefused');
   expect(types()).toEqual(['sampleRefused', 'numericsRefused', 'exportRefused']);
   for (const event of events) expect(event).toMatchObject({ error: { code: 'DEVICE_LOST' } });

@@ -265,7 +265,7 @@ async function exportOf(what: 'run' | 'model'): Promise<SessionEvent> {
   const events: SessionEvent[] = [];
   const gpu = { open: async () => ({ report: { limits: {} } }) } as unknown as DeviceAccess;
   await answerExport(
-    { type: 'export', what, dtype: 'F32', of: { place: 0 }, folder: '/' },
+    { type: 'export', what, dtype: 'F32', weights: 'master', of: { place: 0 }, folder: '/' },
     (event) => events.push(event),
     gpu,
     () => null,

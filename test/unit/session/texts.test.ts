@@ -159,7 +159,15 @@ test('a text that the site does not serve is reported with its address', async (
 test('a text with a smaller vocabulary than the weights is padded only on request', async () => {
   const weights = readFileSync(new URL('../../fixtures/gpt2_conv1d.safetensors', import.meta.url));
   const file = new File([new Uint8Array(weights)], 'm.safetensors');
-  session.handle({ type: 'openFile', id: 3, file, config: null, tokenizer: null, shards: [] });
+  session.handle({
+    type: 'openFile',
+    id: 3,
+    file,
+    config: null,
+    tokenizer: null,
+    generation: null,
+    shards: [],
+  });
   await happened('fileOpened');
   const shape = { layers: 2, heads: 2, width: 16, context: 8, vocabulary: 11 };
   const text = { kind: 'own', id: 7, file: new File(['abcdefghi'.repeat(50)], 'own.txt') } as const;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
-import { exportObstacle } from '../../../src/store/exportObstacle.ts';
+import { exportedClass, exportObstacle } from '../../../src/store/exportObstacle.ts';
 
 const config = (changes: Partial<TrainConfig>): TrainConfig => ({ ...PRESETS.smoke.config, ...changes });
 
@@ -10,10 +10,10 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
   [
     { norm: 'rmsnorm' },
     /has norm rmsnorm, which.*Save the run instead/,
-    /norm rmsnorm.*Take the run file instead/,
+    /has norm rmsnorm, which.*Save the run instead/,
   ],
-  [{ mlp: 'relu2' }, null, /mlp relu2.*Take the run file or the model instead/],
-  [{ norm: 'rmsnorm', mlp: 'relu2' }, /has norm rmsnorm, which/, /norm rmsnorm and mlp relu2/],
+  [{ mlp: 'relu2' }, null, null],
+  [{ dropout: 0.1, emaDecay: 0.9 }, null, /dropout 0.1 and ema-decay 0.9.*Take the run file instead/],
   [{ precision: 'fp8' }, null, /precision fp8.*It continues precision fp32, tf32, fp16, bf16/],
   [{ tokenizer: 'bpe:512' }, null, /tokenizer bpe:512.*It continues tokenizer char, byte/],
   [{ tokenizer: 'gpt2-eot' }, null, /tokenizer gpt2-eot/],
@@ -30,3 +30,12 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
     expect(exportObstacle('run', config(changes))).toBeNull();
   },
 );
+
+test('what llama.cpp computes otherwise is known in advance too, and so is the class that a folder has', () => {
+  expect(exportObstacle('model', config({}), 'gguf-q8_0')).toBeNull();
+  expect(exportObstacle('model', config({ mlp: 'relu2' }), 'BF16')).toBeNull();
+  expect(exportObstacle('model', config({ mlp: 'relu2' }), 'gguf-f16')).toMatch(
+    /mlp relu2; llama\.cpp computes/,
+  );
+  expect(exportedClass(config({}))).toBe('GPT2LMHeadModel');
+});

@@ -11,9 +11,9 @@ import { added, byteFile, type Json, markedFile } from './files.ts';
 
 beforeAll(loadPatterns);
 
-const read = async (json: unknown, end?: number): Promise<TokenizerJson> => {
+const read = async (json: unknown, ends: readonly number[] = []): Promise<TokenizerJson> => {
   const text = new TextEncoder().encode(typeof json === 'string' ? json : JSON.stringify(json));
-  return (await readTokenizer(bytesSource('tokenizer.json', text), end)).tokenizer;
+  return (await readTokenizer(bytesSource('tokenizer.json', text), { ends, bos: null })).tokenizer;
 };
 
 async function refusal(json: unknown): Promise<string> {
@@ -137,11 +137,12 @@ describe('is refused by name', () => {
 
 test('the end of a document is what a file beside names, or a known name', async () => {
   expect(createTokenizer(await read(markedFile())).end).toBe(2);
-  expect(createTokenizer(await read(markedFile(), 1)).end).toBe(1);
+  expect(createTokenizer(await read(markedFile(), [1]))).toMatchObject({ end: 1, ends: [1] });
+  expect(createTokenizer(await read(markedFile(), [1, 2]))).toMatchObject({ end: 1, ends: [1, 2] });
   const json = byteFile('gpt2');
   const [end] = json.added_tokens as { id: number }[];
   expect(createTokenizer(await read(json)).end).toBe(end!.id);
-  expect(createTokenizer({ kind: 'byte' })).toMatchObject({ start: [], end: null });
+  expect(createTokenizer({ kind: 'byte' })).toMatchObject({ start: [], bos: null, end: null, ends: [] });
 });
 
 test('a stream after other tokens keeps its first space, after none or special ones it does not', async () => {

@@ -30,6 +30,7 @@ const FORMAT_WORDS: Readonly<Record<NamedFormat, string>> = {
   'f16-flush': 'f16 without subnormals',
   bf16: 'bf16',
   e4m3fn: 'FP8 E4M3',
+  i8: 'INT8',
   e5m2: 'FP8 E5M2',
   e2m1fn: 'FP4 E2M1',
 };

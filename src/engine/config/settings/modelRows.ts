@@ -4,7 +4,7 @@ import { BIASES, GPT2_KINDS, MLPS, NORMS, POSITIONS, SHAPE_RANGES } from '../gpt
 import { readRopeScaling } from '../ropeScaling.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
-/** Of options of the blocks: a run with another than GPT-2's cannot be continued in PyTorch by our script. */
+/** Of options of the blocks. */
 const block = { group: 'block', planned: true } as const;
 
 const dimension = { group: 'model', code: 'BAD_SHAPE', planned: true } as const;
@@ -53,7 +53,6 @@ export const MODEL_ROWS = {
     label: 'Norm',
     help: `before attention, MLP and head: ${summariesOf(NORMS)}`,
     titles: titlesOf(NORMS),
-    inPyTorch: [GPT2_KINDS.norm],
   }),
   normEpsilon: number({
     ...block,
@@ -64,7 +63,6 @@ export const MODEL_ROWS = {
     option: 'norm-epsilon',
     label: 'Norm epsilon',
     help: 'what a norm adds to the variance, or to the mean square, before the root; some models have 1e-6',
-    inPyTorch: [GPT2_KINDS.normEpsilon],
   }),
   mlp: choice({
     ...block,
@@ -73,7 +71,6 @@ export const MODEL_ROWS = {
     label: 'MLP',
     help: `what lies between the two layers of the MLP: ${summariesOf(MLPS)}`,
     titles: titlesOf(MLPS),
-    inPyTorch: [GPT2_KINDS.mlp],
   }),
   intermediate: number({
     ...block,
@@ -85,7 +82,6 @@ export const MODEL_ROWS = {
     unit: 'channels',
     help: 'width between the layers of the MLP, a multiple of 4; left out it is 4 x width, and with a gate 8/3 of it, rounded up to a multiple of 32',
     standard: 'by width',
-    inPyTorch: [GPT2_KINDS.intermediate],
   }),
   position: choice({
     ...block,
@@ -95,7 +91,6 @@ export const MODEL_ROWS = {
     help: `how a token's position enters the model: ${summariesOf(POSITIONS)}`,
     titles: titlesOf(POSITIONS),
     disables: { learned: ['ropeBase', 'ropeScaling'] },
-    inPyTorch: [GPT2_KINDS.position],
   }),
   ropeBase: number({
     ...block,
@@ -126,7 +121,6 @@ export const MODEL_ROWS = {
     unit: 'a layer',
     help: 'heads of keys and values, a divisor of the heads: so many heads share each (grouped-query attention)',
     standard: 'as many as heads',
-    inPyTorch: [GPT2_KINDS.keyValueHeads],
   }),
   headSize: number({
     ...block,
@@ -138,7 +132,6 @@ export const MODEL_ROWS = {
     unit: 'channels',
     help: 'channels of a head, a multiple of 4',
     standard: 'width / heads',
-    inPyTorch: [GPT2_KINDS.headSize],
   }),
   qkNorm: flag({
     ...block,
@@ -148,7 +141,6 @@ export const MODEL_ROWS = {
     label: 'QK-norm',
     help: 'norms queries and keys of each head before they meet, as Qwen 3: attention scores stay small in narrow formats',
     titles: { off: 'off', on: 'on' },
-    inPyTorch: [GPT2_KINDS.qkNorm],
   }),
   biases: choice({
     ...block,
@@ -157,7 +149,6 @@ export const MODEL_ROWS = {
     label: 'Biases',
     help: `which linear layers have a bias: ${summariesOf(BIASES)}`,
     titles: titlesOf(BIASES),
-    inPyTorch: [GPT2_KINDS.biases],
   }),
   attentionSoftCap: number({
     ...block,
@@ -168,7 +159,6 @@ export const MODEL_ROWS = {
     option: 'attention-soft-cap',
     label: 'Attention soft cap',
     help: 'attention scores become cap * tanh(score / cap); 0 for no cap, Gemma 2 has 50',
-    inPyTorch: [GPT2_KINDS.attentionSoftCap],
   }),
   logitSoftCap: number({
     ...block,
@@ -179,7 +169,6 @@ export const MODEL_ROWS = {
     option: 'logit-soft-cap',
     label: 'Logit soft cap',
     help: 'logits become cap * tanh(logit / cap); 0 for no cap, Gemma 2 has 30',
-    inPyTorch: [GPT2_KINDS.logitSoftCap],
   }),
   layerScale: number({
     ...block,
@@ -191,7 +180,6 @@ export const MODEL_ROWS = {
     label: 'Layer scale',
     help: 'initial value of a learned factor for each channel of what attention and MLP add to the stream',
     standard: 'none',
-    inPyTorch: [GPT2_KINDS.layerScale],
   }),
   /** The LM head shares the token embedding, as in GPT-2. */
   tied: flag({

@@ -1,6 +1,8 @@
 /** Settings of number formats: rows of the table in table.ts. */
 import { checkLossScale } from '../../precision/lossScale.ts';
+import { goesWithMaster, MASTER_TABLE, MASTERS } from '../../precision/masters.ts';
 import { DELAYED_SCALING } from '../../precision/quantization.ts';
+import { LOSS_SCALINGS, takesCompound } from '../../precision/recipe.ts';
 import {
   delaysScales,
   groupsActivations,
@@ -13,7 +15,7 @@ import {
   switches,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
-import { choice, flag, name, number } from './row.ts';
+import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
 /** What the switches of the parts of a 4-bit mode have in common. */
@@ -26,6 +28,7 @@ const PART_OF_FP4 = (setting: Parameters<typeof switches>[0], others: string) =>
     planned: true,
   }) as const;
 const scalingKind = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
+const mayBeCompound = (mode: PrecisionMode) => takesCompound(recipeOf(mode));
 
 export const PRECISION_ROWS = {
   precision: name({
@@ -52,6 +55,22 @@ export const PRECISION_ROWS = {
     titles: { rz: 'toward zero', rne: 'to nearest even' },
     takenBy: { modes: isSimulatedMode, others: 'rounds to nearest even' },
     compared: ['rne', 'rz'],
+  }),
+  /** How the weights that the optimizer updates are kept. */
+  master: choice({
+    planned: true,
+    default: 'f32',
+    option: 'master',
+    group: 'training',
+    label: 'Master weights',
+    help: `how the weights that the optimizer updates are kept: ${summariesOf(MASTER_TABLE)}`,
+    titles: titlesOf(MASTER_TABLE),
+    takenBy: {
+      modes: (mode) => MASTERS.some((one) => one !== 'f32' && goesWithMaster(recipeOf(mode), one)),
+      others: 'keeps its weights in one way alone',
+    },
+    compared: MASTERS,
+    inPyTorch: ['f32'],
   }),
   /** The LM head's matmuls on quantised operands too. */
   quantizeHead: flag({
@@ -170,6 +189,18 @@ export const PRECISION_ROWS = {
 
 /** What modes have by themselves. */
 export const SCALING_ROWS = {
+  /** Where gradients are kept in f16: whether moments are in units of the loss scale. */
+  lossScaling: choice({
+    planned: true,
+    default: 'mode',
+    option: 'loss-scaling',
+    group: 'scaling',
+    label: 'Loss scaling',
+    help: "of modes that keep parameter gradients in f16: the mode's own, or compound, in which gradients are never divided by the loss scale and AdamW's moments are kept in its units",
+    titles: { mode: "the mode's own", compound: 'compound' },
+    takenBy: { modes: mayBeCompound, others: 'does not keep parameter gradients in f16' },
+    compared: LOSS_SCALINGS,
+  }),
   /** Initial (dynamic) or fixed (static) loss scale; null takes the mode's default. */
   lossScale: number({
     default: null,
@@ -181,7 +212,10 @@ export const SCALING_ROWS = {
     group: 'scaling',
     label: 'Initial loss scale',
     help: 'initial (dynamic) or fixed (static) loss scale: a power of two, written 65536 or 2^16',
-    takenBy: { modes: (mode) => scalingKind(mode) !== 'none', others: 'does not scale the loss' },
+    takenBy: {
+      modes: (mode) => scalingKind(mode) !== 'none' || mayBeCompound(mode),
+      others: 'does not scale the loss',
+    },
     compared: ['1', '2^8', '2^12', '2^16', '2^20'],
   }),
   /** Clean steps before the loss scale doubles; null takes the mode's default. */
@@ -196,7 +230,7 @@ export const SCALING_ROWS = {
     unit: 'steps',
     help: 'clean steps before a dynamic loss scale doubles',
     takenBy: {
-      modes: (mode) => scalingKind(mode) === 'dynamic',
+      modes: (mode) => scalingKind(mode) === 'dynamic' || mayBeCompound(mode),
       others: 'has no dynamic loss scale',
       givenByPresets: true,
     },

@@ -1,7 +1,8 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
-import { optimizerRow } from '../../kernels/optimizers/table.ts';
+import { COMPOUND_OPTIMIZERS, optimizerRow } from '../../kernels/optimizers/table.ts';
 import { formatInfo } from '../../precision/formats.ts';
+import { checkMaster, goesWithMaster } from '../../precision/masters.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { formatsOf } from '../../precision/recipe.ts';
@@ -70,9 +71,34 @@ export function checkTogether(config: TrainConfig): void {
   checkSchedule(config);
   checkGroups(config);
   checkBlocks(config);
-  momentsOf(recipeOf(config.precision), config.optimState);
+  const recipe = recipeOf(config.precision);
+  const { master } = config;
+  checkMaster(
+    recipe,
+    master,
+    PRECISION_MODES.filter((mode) => goesWithMaster(recipeOf(mode), master)),
+  );
+  momentsOf(recipe, config.optimState);
   optimizerRow(config.optimizer, config.optimState);
+  checkLossScaling(config);
   checkMuon(config);
+}
+
+function checkLossScaling({ precision, optimizer, lossScaling, lossScale }: TrainConfig): void {
+  if (lossScaling === 'compound') {
+    if (COMPOUND_OPTIMIZERS.includes(optimizer)) return;
+    throw new EngineError(
+      'BAD_VALUE',
+      `loss-scaling compound keeps AdamW's moments in units of the loss scale, and the optimizer is ${optimizer}.`,
+      `Use optimizer ${listed(COMPOUND_OPTIMIZERS)}, or leave loss-scaling out.`,
+    );
+  }
+  if (lossScale === null || recipeOf(precision).scaling.kind !== 'none') return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `Mode ${precision} scales the loss only with loss-scaling compound, but loss-scale ${lossScale} was given.`,
+    'Give loss-scaling compound too, or leave loss-scale out.',
+  );
 }
 
 function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): void {

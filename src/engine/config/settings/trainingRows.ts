@@ -103,7 +103,7 @@ export const TRAINING_ROWS = {
     default: 'f32',
     option: 'optim-state',
     label: 'Optimizer state',
-    help: "how the optimizer's states are stored between steps: AdamW's two moments take 8 bytes per parameter in FP32, otherwise 4, 2.13 or 3",
+    help: "how the optimizer's states are stored between steps: AdamW's two moments take 8 bytes per parameter in FP32, otherwise 2 to 4",
     titles: titlesOf(OPTIM_STATE_TABLE),
     compared: OPTIM_STATES,
     inPyTorch: ['f32'],
@@ -270,7 +270,6 @@ export const TRAINING_ROWS = {
     option: 'z-loss',
     label: 'Z-loss',
     help: 'adds so many times (log Z)^2 to the loss of a token, Z the sum of exp(logit), which keeps logits from drifting; 0 is off, PaLM has 1e-4. The reported loss stays the cross entropy',
-    inPyTorch: [0],
   }),
   /** The families of kernels that compute the run, where no measurement is to choose; see docs/kernels.md. */
   kernels: name({

@@ -4,7 +4,8 @@ import { type Dispatch, linearGrid, type Operation, type Target } from '../../gp
 import type { Operand } from '../../gpu/tensor.ts';
 import { largestFinite } from '../../precision/formats.ts';
 import { type MomentFormats, OPTIM_STATES } from '../../precision/optimStates.ts';
-import type { MasterRounding } from '../../precision/recipes.ts';
+import { masterBindings, type UpdatedWeights } from './masterBindings.ts';
+import { type KeptMoments, momentConditions, momentRates } from './rates.ts';
 import type { OptimizerRule, Update, UpdatePart, UpdateSettings } from './rule.ts';
 
 export interface AdamHyperparameters {
@@ -18,7 +19,9 @@ interface MomentArgs {
   readonly gradient: Operand;
   readonly m: Operand;
   readonly v: Operand;
-  readonly moments: Pick<MomentFormats, 'rounding' | 'scale'>;
+  readonly moments: KeptMoments;
+  /** Whether gradients and moments are in units of the loss scale; see compound.ts. */
+  readonly compound?: boolean;
   /** Records of all groups of the chunk, if moments are scaled by group. */
   readonly groups?: Operand | undefined;
   /** Element of the chunk at which the operands begin. */
@@ -33,12 +36,7 @@ export interface WholeParameter {
   readonly index: number;
 }
 
-export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
-  readonly master: Operand;
-  readonly compute?: Operand | undefined;
-  /** Lower halves of a split master. */
-  readonly low?: Operand | undefined;
-  readonly masterRounding: MasterRounding;
+export interface AdamwArgs extends MomentArgs, AdamHyperparameters, UpdatedWeights {
   readonly rateFactor: number;
   /** Seed of the chunk's random bits. With equal seeds and equal numbers of applied steps, rounding is the same. */
   readonly seed: number;
@@ -49,31 +47,23 @@ export interface AdamwArgs extends MomentArgs, AdamHyperparameters {
   readonly label: string;
 }
 
-function momentUniforms({
-  first,
-  beta1,
-  beta2,
-  epsilon,
-}: Pick<MomentArgs, 'first'> & Omit<AdamHyperparameters, 'weightDecay'>): Record<string, number> {
-  return { first: first / 4, beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, epsilon };
-}
-
-function momentConditions({ rounding, scale }: MomentArgs['moments']): Record<string, boolean> {
+function momentUniforms(args: MomentArgs & Omit<AdamHyperparameters, 'weightDecay'>) {
+  const { first, epsilon, beta1, beta2, moments } = args;
   return {
-    stochasticMoments: rounding === 'stochastic',
-    scaledMoments: scale === 'parameter',
-    groupedMoments: scale === 'group',
+    ...{ first: first / 4, ...momentRates(args, moments), epsilon },
+    rootUnit: moments.hypot ? Math.sqrt(1 - beta2) / (1 - beta1) : undefined,
   };
 }
 
 /** One AdamW update. If moments are scaled by group, `elements` must be a multiple of 256. */
 export function adamw(target: Target, args: AdamwArgs): Dispatch {
-  const { gradient, master, m, v, compute, low, groups, whole, state } = args;
+  const { gradient, m, v, groups, whole, state } = args;
   const vectors = args.elements / 4;
+  const weights = masterBindings(args);
   return dispatch(target, 'adamw', {
-    operands: { gradient, master, firstMoment: m, secondMoment: v, compute },
-    tensors: { state, low, groups, parameterStates: whole?.parameterStates },
-    writes: ['master', 'firstMoment', 'secondMoment', 'compute', 'low', 'groups'],
+    operands: { gradient, firstMoment: m, secondMoment: v, ...weights.operands },
+    tensors: { state, groups, parameterStates: whole?.parameterStates, ...weights.tensors },
+    writes: ['firstMoment', 'secondMoment', 'groups', ...weights.writes],
     uniforms: {
       vectors,
       decayed: args.decayedElements / 4,
@@ -85,9 +75,8 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
     },
     conditions: {
       ...momentConditions(args.moments),
-      computeCopy: compute !== undefined,
-      splitMaster: low !== undefined,
-      stochasticMaster: args.masterRounding === 'stochastic',
+      ...weights.conditions,
+      compoundScaling: args.compound === true,
       wholeParameter: whole !== undefined,
     },
     grid: linearGrid(vectors, 64),
@@ -130,7 +119,7 @@ export function adamwStatistics(
       partial,
       ...momentUniforms(args),
     },
-    conditions: momentConditions(args.moments),
+    conditions: { ...momentConditions(args.moments), compoundScaling: args.compound === true },
     grid: [count, 1, 1],
     label: args.label,
   });
@@ -149,7 +138,7 @@ export function adamwPrepare(args: {
   /** Whether the update is clipped as in StableAdamW. */
   clipUpdate: boolean;
   /** Formats of the moments, if they are scaled by parameter. */
-  scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment'> | undefined;
+  scaled: Pick<MomentFormats, 'firstMoment' | 'secondMoment' | 'scaleKind'> | undefined;
   label: string;
 }): Dispatch {
   const { whole, state, partials, partial, count, scaled } = args;
@@ -164,6 +153,7 @@ export function adamwPrepare(args: {
       inverseSize: 1 / args.size,
       limitM: scaled ? largestFinite(scaled.firstMoment) : 0,
       limitV: scaled ? largestFinite(scaled.secondMoment) : 0,
+      powers: scaled?.scaleKind === 'f32' ? 0 : 1,
     },
     grid: [1, 1, 1],
     label: args.label,
@@ -182,6 +172,7 @@ export function adamwRule(clipUpdate: boolean): OptimizerRule {
       { name: 'v', filePrefix: 'adam.v.', role: 'secondMoment' },
     ],
     optimStates: OPTIM_STATES,
+    takesCompound: true,
     takesWholeParameters: ({ scale }) => clipUpdate || scale === 'parameter',
     scratch: (parts) => [
       { name: PARAMETER_STATES, category: 'optimizer', elements: PARAMETER_STATE_WORDS },

@@ -1,6 +1,8 @@
 /** The kernel of Lion, and the rule that dispatches it. */
 import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../../gpu/operation.ts';
+import { masterBindings } from './masterBindings.ts';
+import { decayRates } from './rates.ts';
 import type { OptimizerRule, UpdatePart, UpdateSettings } from './rule.ts';
 
 export interface LionArgs
@@ -12,24 +14,19 @@ export interface LionArgs
 }
 
 export function lion(target: Target, args: LionArgs): Dispatch {
-  const { gradient, master, m, compute, low, state, moments, masterRounding, label } = args;
-  const { beta1, beta2, weightDecay, rateFactor, seed } = args;
+  const { gradient, m, state, moments, label, weightDecay, rateFactor, seed } = args;
   const vectors = args.elements / 4;
+  const weights = masterBindings(args);
   return dispatch(target, 'lion', {
-    operands: { gradient, master, momentum: m, compute },
-    tensors: { state, low },
-    writes: ['master', 'momentum', 'compute', 'low'],
+    operands: { gradient, momentum: m, ...weights.operands },
+    tensors: { state, ...weights.tensors },
+    writes: ['momentum', ...weights.writes],
     uniforms: {
       ...{ vectors, decayed: args.decayedElements / 4, first: args.first / 4 },
-      ...{ beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2 },
+      ...decayRates(args),
       ...{ weightDecay, rateFactor, seed },
     },
-    conditions: {
-      stochasticMomentum: moments.rounding === 'stochastic',
-      computeCopy: compute !== undefined,
-      splitMaster: low !== undefined,
-      stochasticMaster: masterRounding === 'stochastic',
-    },
+    conditions: { stochasticMomentum: moments.rounding === 'stochastic', ...weights.conditions },
     grid: linearGrid(vectors, 64),
     label,
   });

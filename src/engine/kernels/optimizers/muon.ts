@@ -2,6 +2,7 @@
 import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Operation, type Target } from '../../gpu/operation.ts';
 import { type Operand, slice, type Tensor } from '../../gpu/tensor.ts';
+import { masterBindings } from './masterBindings.ts';
 import { MUON_COEFFICIENTS, MUON_SCALES } from './muonChoices.ts';
 import type {
   OptimizerRule,
@@ -79,7 +80,7 @@ export interface MuonArgs extends Omit<UpdatePart, 'states' | 'groups' | 'elemen
   readonly label: string;
 }
 
-type MuonSettings = Omit<UpdateSettings, 'beta1' | 'beta2' | 'epsilon' | 'moments'> & {
+type MuonSettings = Omit<UpdateSettings, 'beta1' | 'beta2' | 'epsilon' | 'moments' | 'compound'> & {
   readonly moments: Pick<UpdateSettings['moments'], 'rounding'>;
 };
 
@@ -100,25 +101,22 @@ export function muon(
     );
     [update, next] = [next, update];
   }
-  const { label, master, compute, low, seed, first } = args;
+  const { label, seed, first } = args;
   const { state, rateFactor, weightDecay, masterRounding, muonScale } = settings;
+  const weights = masterBindings({ ...args, masterRounding });
   const uniforms = placeUniforms(place);
   return [
     ...operations,
     dispatch(target, 'muon_update', {
-      operands: { update: matrixIn(update, place), master, compute },
-      tensors: { state, low },
-      writes: ['master', 'compute', 'low'],
+      operands: { update: matrixIn(update, place), ...weights.operands },
+      tensors: { state, ...weights.tensors },
+      writes: weights.writes,
       uniforms: {
         ...uniforms,
         scale: MUON_SCALES[muonScale].factor(place.rows, place.columns),
         ...{ rateFactor, weightDecay, seed, first: first / 4 },
       },
-      conditions: {
-        computeCopy: compute !== undefined,
-        splitMaster: low !== undefined,
-        stochasticMaster: masterRounding === 'stochastic',
-      },
+      conditions: weights.conditions,
       grid: linearGrid(uniforms.vectors!, 64),
       label,
     }),

@@ -37,6 +37,8 @@ export interface UpdatePart {
   readonly compute: Operand | undefined;
   /** Lower halves of a split master. */
   readonly low: Operand | undefined;
+  /** What rounding added to a compensated master, in the master's format. */
+  readonly compensation?: Operand | undefined;
   /** Records of all groups of the chunk, if states are scaled by group. */
   readonly groups: Operand | undefined;
   /** Element of the chunk at which the operands begin. */
@@ -86,6 +88,8 @@ export interface UpdateSettings extends Hyperparameters {
   readonly rateFactor: number;
   readonly moments: MomentFormats;
   readonly masterRounding: MasterRounding;
+  /** Whether gradients and states are in units of the loss scale; see compound.ts. */
+  readonly compound: boolean;
   /** Step state, with the decision to apply or skip, learning rate, gradient factor and bias corrections. */
   readonly state: Operand;
   /** Overflow flag of the next step. */
@@ -100,6 +104,8 @@ export interface OptimizerRule {
   readonly states: readonly OptimizerState[];
   /** Values of `--optim-state` that it accepts. */
   readonly optimStates: readonly OptimState[];
+  /** Whether its states can be kept in units of the loss scale; see compound.ts. */
+  readonly takesCompound?: true;
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
   /** The scratch that the update of one parameter needs. */

@@ -67,6 +67,11 @@ export function statesOf(optimizer: Optimizer): OptimizerState[] {
   return rulesIn(OPTIMIZER_TABLE[optimizer]).flatMap(({ states }) => states);
 }
 
+/** Optimizers whose states can all be kept in units of the loss scale. */
+export const COMPOUND_OPTIMIZERS: readonly Optimizer[] = OPTIMIZERS.filter((id) =>
+  rulesIn(OPTIMIZER_TABLE[id]).every(({ takesCompound }) => takesCompound === true),
+);
+
 /** Values of `--optim-state` that all rules of an optimizer accept. */
 export function optimStatesOf(optimizer: Optimizer): OptimState[] {
   const rules = rulesIn(OPTIMIZER_TABLE[optimizer]);

@@ -27,6 +27,8 @@ export interface HeadTensors {
   readonly logits: Tensor;
   /** (rows) f32, in nats. */
   readonly losses: Tensor;
+  /** (rows) f32: log Z of each row in a training pass with z-loss. */
+  readonly logZ: Tensor | null;
 }
 
 interface HeadSlice {
@@ -92,9 +94,11 @@ export class Head implements Layer {
   train(pass: Pass, x: Value): HeadTensors {
     pass.phase = 'lmHead';
     const out = this.#chunks(pass, x);
-    const { lossSums: sums, state, lossTokens } = pass.run;
+    const { lossSums: sums, logZ, state, lossTokens } = pass.run;
     const { rows } = pass;
     pass.emit((_, { lossSum }) => lossSum({ losses: out.losses, sums, state, rows, lossTokens }));
+    const ofRows = out.logZ;
+    if (logZ && ofRows) pass.emit((_, { lossSum }) => lossSum({ losses: ofRows, ...logZ, rows, lossTokens }));
     return out;
   }
 
@@ -121,6 +125,7 @@ export class Head implements Layer {
     const rowsAtOnce = this.rowsAtOnce(run);
     const logits = this.#logits(run, pass);
     const losses = pass.logits('losses', 'f32', rows);
+    const logZ = trains && run.logZ ? pass.logits('log Z of rows', 'f32', rows) : null;
     const dlogits = trains
       ? pass.logits('logits gradient', pass.written('outputGradient', this.#site), rowsAtOnce * Vp)
       : logits;
@@ -145,7 +150,9 @@ export class Head implements Layer {
         (target, { crossEntropy }) =>
           crossEntropy(target, {
             ...{ label, ...shape, losses: slice(losses, first, count), found },
-            ...(backward && { backward }),
+            ...(backward && {
+              backward: { ...backward, logZ: logZ ? slice(logZ, first, count) : undefined },
+            }),
           }),
         ...(trains ? [dlogitsStore(slice(dlogits, 0, count * Vp), read !== dlogits)] : []),
       );
@@ -160,7 +167,7 @@ export class Head implements Layer {
     pass.later(() => {
       for (let first = rowsAtOnce; first < rows; first += rowsAtOnce) emitChunk(first);
     });
-    return { logits, losses };
+    return { logits, losses, logZ };
   }
 
   /** The operand that matmuls read as dlogits: a quantised copy, or dlogits itself. */

@@ -55,8 +55,8 @@ export class Mlp implements Layer {
   }
 
   /**
-   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if the pre-activation
-   * has a scale or the MLP is gated.
+   * Emits what the second layer reads, (rows, I): in the epilogue of the first, or in a kernel of its own if it or the
+   * pre-activation has a scale, or the MLP is gated.
    */
   #activation(pass: Pass, x: Value): Value {
     const { site: inputSite, outputs } = this.#input;
@@ -67,6 +67,7 @@ export class Mlp implements Layer {
     const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu');
     const between = { kind, preActivation: pre.operand };
     const isQuantized = isScaled(pre.operand);
+    const isApart = isQuantized || gated || isScaled(place.operand);
     const gradient: GradientPlace = {
       site: inputSite,
       // With quantisation it shares the tensor that is quantised next, which holds nothing else at that time.
@@ -84,7 +85,7 @@ export class Mlp implements Layer {
       this.#input.forward(pass, x, wide, gradient);
       const rounding = copyRounding(pass, inputSite.name, pass.storage('preActivation', inputSite));
       pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, rounding, storedPre('out'));
-    } else if (gated) {
+    } else if (isApart) {
       this.#input.forward(pass, x, pre.operand, gradient, {}, storedPre('out'));
     } else {
       this.#input.forward(
@@ -104,7 +105,7 @@ export class Mlp implements Layer {
         },
         ...stores,
       );
-    if (isQuantized || gated) activate(place, { found }, stored);
+    if (isApart) activate(place, { found }, stored);
     const { operand, saved } = place;
     return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place, {})) };
   }

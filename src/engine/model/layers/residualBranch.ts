@@ -1,5 +1,5 @@
 import { rowBlocks } from '../../kernels/rows.ts';
-import { isQuantized } from '../../precision/storage.ts';
+import { isQuantized, keepsSource } from '../../precision/storage.ts';
 import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
@@ -99,12 +99,15 @@ export class ResidualBranch implements Layer {
   #gradientPlace(pass: Pass): GradientPlace {
     const { site } = this.#projection;
     const elements = pass.rows * this.#width;
-    const quantised = isQuantized(pass.storage('outputGradient', site));
+    const storage = pass.storage('outputGradient', site);
+    const quantised = isQuantized(storage);
     return {
       site,
-      tensor: quantised
-        ? pass.wide('outputGradient', site, elements)
-        : pass.scratch('scaled residual gradient', pass.written('outputGradient', site), elements),
+      // What the weight gradient reads must outlast the recomputation of the layer's input, which uses the wide tensor too.
+      tensor:
+        quantised && !keepsSource(storage)
+          ? pass.wide('outputGradient', site, elements)
+          : pass.scratch('scaled residual gradient', pass.written('outputGradient', site), elements),
       listed: quantised ? 'quantised' : 'stored',
       collected: { written: false },
     };

@@ -28,6 +28,14 @@ export const BF16_MODES = {
     scaling: UNSCALED,
     unsound: false,
   },
+  'bf16-pure': {
+    title: 'bf16 without masters',
+    summary:
+      'bf16 weights without a master copy, rounded to nearest: updates below half a step of a weight are lost. Made to fail, unless Kahan compensation keeps what rounding adds.',
+    storages: { ...mixed('bf16'), master: { format: 'bf16' } },
+    scaling: UNSCALED,
+    unsound: true,
+  },
   'bf16-last-fp32': {
     title: 'Mixed bf16, last block FP32',
     summary:

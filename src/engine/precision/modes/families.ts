@@ -5,6 +5,7 @@ import { BLOCK_MODES } from './blockModes.ts';
 import { FLOAT_MODES } from './floatModes.ts';
 import { FP8_MODES } from './fp8Modes.ts';
 import { HALF_MODES } from './halfModes.ts';
+import { INT8_MODES } from './int8Modes.ts';
 
 /** The one table of precision modes. Nothing else in the project branches on the name of a mode. */
 export const ROWS = {
@@ -13,6 +14,7 @@ export const ROWS = {
   ...BF16_MODES,
   ...FP8_MODES,
   ...BLOCK_MODES,
+  ...INT8_MODES,
 } satisfies Readonly<Record<string, RecipeRow>>;
 export type NamedMode = keyof typeof ROWS;
 
@@ -42,5 +44,10 @@ export const MODE_FAMILIES: readonly ModeFamily[] = [
     title: 'Block scales',
     summary: 'One byte or half a byte, with a scale for each block along the sums of a product.',
     modes: namesOf(BLOCK_MODES),
+  },
+  {
+    title: 'INT8',
+    summary: 'One byte, 8-bit integers under scales: sums of products are exact.',
+    modes: namesOf(INT8_MODES),
   },
 ];

@@ -67,7 +67,7 @@ test('a finished run is recorded once, with its last step, and later samples are
   expect(saved()[0]!.evals).toEqual([{ step: 3, valLoss: 3 }]);
   expect(saved()[0]!.sharpness).toEqual([sharpness]);
   for (const text of ['a', 'b']) {
-    send({ type: 'sampled', run: 0, sample: { ...heading, text, tokens: [], tokensPerSec: 9 } });
+    send({ type: 'sampled', run: 0, sample: { ...heading, text, ids: [], tokens: [], tokensPerSec: 9 } });
   }
   expect(saved()).toHaveLength(1);
   expect(saved()[0]!.samples.map(({ text }) => text)).toEqual(['a', 'b']);

@@ -33,11 +33,16 @@ const COPIED = [
 ] as const;
 
 /** @param drawn the chart's svg element in the page, whose computed colours are used */
+export function chartSvg(drawn: SVGSVGElement, picture: Picture): Blob {
+  return new Blob([textOf(compose(drawn, picture).svg)], { type: 'image/svg+xml' });
+}
+
+/** @param drawn as for {@link chartSvg} */
 export async function chartPng(drawn: SVGSVGElement, picture: Picture): Promise<Blob> {
   const { svg, width, height } = compose(drawn, picture);
   const image = new Image();
   // A data URL needs no clean-up, and it leaves the canvas readable in every browser.
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(textOf(svg))}`;
   await image.decode();
   const canvas = document.createElement('canvas');
   canvas.width = width * SCALE;
@@ -49,6 +54,10 @@ export async function chartPng(drawn: SVGSVGElement, picture: Picture): Promise<
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The image could not be encoded.'))));
   });
+}
+
+function textOf(svg: SVGElement): string {
+  return new XMLSerializer().serializeToString(svg);
 }
 
 function compose(drawn: SVGSVGElement, { title, xLabel, legend }: Picture) {
