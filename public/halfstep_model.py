@@ -19,7 +19,7 @@ OLDER = dict(norm="layernorm", normEpsilon=1e-5, mlp="gelu", intermediate=None, 
              ropeScaling="none", keyValueHeads=None, headSize=None, qkNorm=False, biases="all", attentionSoftCap=0,
              logitSoftCap=0, layerScale=None, zLoss=0)
 # Settings with the only value that is computed here.
-ONLY = dict(optimizer="adamw", skip="step", optimState="f32", lrSchedule="cosine", dropout=0, mupBase=None, emaDecay=0)
+ONLY = dict(optimizer="adamw", skip="step", master="f32", lossScaling="mode", optimState="f32", lrSchedule="cosine", dropout=0, mupBase=None, emaDecay=0)
 OPTIONS = dict(mupBase="mup")  # names that do not follow from the setting's
 # Other settings that are computed here, or that the modes above do not depend on.
 KNOWN = set("""layers heads width context tied tokenizer vocabulary order precision lossScale growthInterval steps seed batch
@@ -28,7 +28,7 @@ KNOWN = set("""layers heads width context tied tokenizer vocabulary order precis
     microBatch recompute kernels muonLearningRate muonMomentum muonCoefficients muonScale evalEvery evalBatches
     sharpnessEvery sampleLength""".split()) | OLDER.keys()
 # Values with which a setting of a later version than this program is taken to have no effect.
-OFF = (None, False, 0, "none", "off")
+OFF = (None, False, 0, "none", "off", "mode")
 
 
 class Refused(Exception):

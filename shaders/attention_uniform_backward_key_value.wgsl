@@ -1,4 +1,4 @@
-// attention_uniform_backward_key_value: attention_backward_key_value for GPUs: each lane has a key, or a part of one, and all read the same queries.
+// attention_uniform_backward_key_value: gradients of k with `keys` and of v with `values`, for GPUs: each lane has a key, or a part of one, and all read the same queries.
 // shapes:  qkv, windows as lib/attention_rows.wgsl; with `keys` the k part of dqkv is written, with `values` the v part; dout (B, T, H, D); lse, dots (B * H, T) f32
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over rows of qkv / ROWS, y over B * G; PARTS groups of ROWS lanes have a part of D each, after attention_dots

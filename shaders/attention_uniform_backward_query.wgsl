@@ -1,4 +1,4 @@
-// attention_uniform_backward_query: attention_backward_query for GPUs: each lane has a query, or a part of one, and all read the same keys.
+// attention_uniform_backward_query: gradient of q, for GPUs: each lane has a query, or a part of one, and all read the same keys.
 // shapes:  qkv, windows as lib/attention_rows.wgsl; the q part of dqkv is written; dout (B, T, H, D); lse, dots (B * H, T) f32
 // numerics: probabilities recomputed from lse in f32; P and dS stay in registers
 // dispatch: x over T / ROWS, y over B * H; PARTS groups of ROWS lanes have a part of D each, after attention_dots

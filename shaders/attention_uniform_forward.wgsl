@@ -1,4 +1,4 @@
-// attention_uniform_forward: attention_forward for GPUs: each lane has a query, or a part of one, and all read the same keys.
+// attention_uniform_forward: causal softmax(scale q k^T) v, for GPUs: each lane has a query, or a part of one, and all read the same keys.
 // shapes:  qkv, windows as lib/attention_rows.wgsl; out (B, T, H, D); lse (B * H, T) f32, the log-sum-exp of each row's scores
 // numerics: online softmax in f32, rescaled once for KEYS keys; scores are masked with a finite value, never with infinity
 // dispatch: x over T / ROWS, y over B * H; PARTS groups of ROWS lanes have a part of D each

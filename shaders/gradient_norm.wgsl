@@ -1,17 +1,18 @@
 // gradient_norm: checks that the gradient is finite, and computes partial sums of the squares of the unscaled gradient.
 // shapes:  gradient, firstMoment, secondMoment (vectors) of four elements; partials (groups) f32 per chunk; momentsFull a flag
-// numerics: the check reads the stored bits; the gradient is unscaled before it is squared, so that a large scale causes no overflow; with compound scaling, a gradient beyond `limit`, which could take a moment beyond its format, counts as not finite
+// numerics: the check reads the stored bits; the gradient is unscaled before it is squared, so that a large scale causes no overflow; with compound scaling, a gradient beyond `limit`, which could take a moment beyond its format, counts as not finite; with `zeroMask` what is not finite becomes zero; with `perTensor` a partial sum of -1 marks what is not finite, and nothing is reported
 // dispatch: `groups` workgroups, each over every groups-th 64 vectors; step_decide finishes
 // source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch), arXiv 2102.13565; reference/gradNorm.ts, reference/compound.ts (oracles)
-import package::lib::found::reportOverflow;
+@if(!perTensor) import package::lib::found::reportOverflow;
 @if(compoundScaling) import package::lib::moments::{inOtherUnits, loadMoments, nextMoments};
+@if(zeroMask) import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::step_state::StepState;
 
 struct Params {
   vectors: u32,
   groups: u32,
-  first: u32,  // index of the chunk's first partial sum
-  site: u32,
+  first: u32,  // index of the first partial sum
+  @if(!perTensor) site: u32,
   @if(compoundScaling) limit: f32,
   @if(compoundScaling) growthInterval: u32,
   @if(compoundScaling) beta1: f32,
@@ -31,6 +32,7 @@ struct Params {
 const WIDTH = 64u;
 
 var<workgroup> part: array<f32, WIDTH>;
+@if(perTensor) var<workgroup> marked: atomic<u32>;
 
 @compute @workgroup_size(WIDTH)
 fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -41,8 +43,18 @@ fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
     let codes = gradient::codes(i);
     let nonFinite = gradient::nonFinite(codes);
-    bad = bad || nonFinite;
-    let unscaled = select(gradient::decode(codes), vec4f(), nonFinite) * state.inverseScale;
+    @if(!zeroMask) {
+      bad = bad || nonFinite;
+    }
+    var finite = select(gradient::decode(codes), vec4f(), nonFinite);
+    @if(zeroMask) {
+      if (nonFinite) {
+        let values = gradient::decode(codes);
+        finite = select(values, vec4f(), magnitudeBits(values) >= INFINITY_BITS);
+        gradient::store(i, finite);
+      }
+    }
+    let unscaled = finite * state.inverseScale;
     squares = fma(unscaled, unscaled, squares);
     @if(compoundScaling) {
       let g = gradient::decode(codes);
@@ -60,6 +72,9 @@ fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     }
   }
   part[local] = dot(squares, vec4f(1.0));
+  @if(perTensor) {
+    atomicOr(&marked, select(0u, 1u, bad));
+  }
   workgroupBarrier();
   for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
     if (local < span) {
@@ -67,8 +82,15 @@ fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     }
     workgroupBarrier();
   }
-  if (local == 0u) {
-    partials[p.first + group.x] = part[0];
+  @if(perTensor) {
+    if (local == 0u) {
+      partials[p.first + group.x] = select(part[0], -1.0, atomicLoad(&marked) == 1u);
+    }
   }
-  reportOverflow(bad, p.site);
+  @if(!perTensor) {
+    if (local == 0u) {
+      partials[p.first + group.x] = part[0];
+    }
+    reportOverflow(bad, p.site);
+  }
 }

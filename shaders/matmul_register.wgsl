@@ -5,6 +5,7 @@
 // source:  register tiling; with subgroups lanes share the loading of a; reference/matmul.ts (oracle)
 @if(exact) import package::lib::exact_sums::roundedSum;
 import package::lib::found::reportOverflow;
+@if(!wide) import package::lib::matmul_columns::loadRows;
 import package::lib::matmul_epilogue::{endStep, finish, firstStep, shape};
 @if(subgroups) import package::lib::share::{sharedIndex, sharedLane};
 import constants::{LANES, ROWS};
@@ -94,40 +95,11 @@ fn loadParts(part: ptr<function, array<vec4f, PARTS>>, lane: u32, row0: u32, at:
 
 // The rows of op(b) that belong to steps 2 k2 and 2 k2 + 1, at this lane's two vectors of columns.
 @if(wide)
-fn loadB(k2: u32, column4: u32) -> array<vec4f, 4> {
+fn loadWideRows(k2: u32, column4: u32) -> array<vec4f, 4> {
   let at = 2u * k2 * shape.n4 + column4;
   @if(!aTransposed) let next = at + shape.n4;
   @if(aTransposed) let next = min(2u * k2 + 1u, shape.k - 1u) * shape.n4 + column4;
   return array<vec4f, 4>(b::load(at), b::load(at + RIGHT), b::load(next), b::load(next + RIGHT));
-}
-
-// The four rows of op(b) that belong to k4, at this lane's columns.
-@if(!bTransposed && !wide)
-fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
-  let last = shape.k - 1u;
-  let k = k4 * 4u;
-  return array<vec4f, 4>(
-    b::load(min(k, last) * shape.n4 + column4),
-    b::load(min(k + 1u, last) * shape.n4 + column4),
-    b::load(min(k + 2u, last) * shape.n4 + column4),
-    b::load(min(k + 3u, last) * shape.n4 + column4),
-  );
-}
-
-@if(bTransposed)
-fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
-  let stride = shape.k / 4u;
-  let at = column4 * 4u * stride + k4;
-  let t0 = b::load(at);
-  let t1 = b::load(at + stride);
-  let t2 = b::load(at + 2u * stride);
-  let t3 = b::load(at + 3u * stride);
-  return array<vec4f, 4>(
-    vec4f(t0.x, t1.x, t2.x, t3.x),
-    vec4f(t0.y, t1.y, t2.y, t3.y),
-    vec4f(t0.z, t1.z, t2.z, t3.z),
-    vec4f(t0.w, t1.w, t2.w, t3.w),
-  );
 }
 
 // The steps of a trip in vector `slot` of a, from the lane that loaded it. (To Naga an alias for either type would be a third.)
@@ -251,7 +223,8 @@ fn matmul_register(
         part[i] = select(loaded[i].xy, loaded[i].zw, isSecond);
       }
     }
-    let rows = loadB(at, loadColumn4);
+    @if(!wide) let rows = loadRows(at, loadColumn4);
+    @if(wide) let rows = loadWideRows(at, loadColumn4);
     addRows(&acc, &part, lane, 0u, rows);
     @if(tall) addRows(&lower, &part, lane, ROWS, rows);
     @if(exact) {

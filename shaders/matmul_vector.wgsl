@@ -5,6 +5,7 @@
 // source:  own; reference/matmul.ts (oracle)
 @if(exact) import package::lib::exact_sums::roundedSum;
 import package::lib::found::reportOverflow;
+import package::lib::matmul_columns::loadRows;
 import package::lib::matmul_epilogue::{finish, shape};
 import constants::{COLUMNS4, PARTS, VECTORS};
 @if(exact) import constants::EXACT_STEPS;
@@ -28,34 +29,6 @@ fn columnOf(local: u32) -> u32 {
   @if(!bTransposed) return local % COLUMNS4;
 }
 
-// The four rows of op(b) that belong to k4, at four columns.
-@if(!bTransposed)
-fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
-  let at = 4u * k4 * shape.n4 + column4;
-  return array<vec4f, 4>(
-    b::load(at),
-    b::load(at + shape.n4),
-    b::load(at + 2u * shape.n4),
-    b::load(at + 3u * shape.n4),
-  );
-}
-
-@if(bTransposed)
-fn loadB(k4: u32, column4: u32) -> array<vec4f, 4> {
-  let stride = shape.k / 4u;
-  let at = column4 * 4u * stride + k4;
-  let t0 = b::load(at);
-  let t1 = b::load(at + stride);
-  let t2 = b::load(at + 2u * stride);
-  let t3 = b::load(at + 3u * stride);
-  return array<vec4f, 4>(
-    vec4f(t0.x, t1.x, t2.x, t3.x),
-    vec4f(t0.y, t1.y, t2.y, t3.y),
-    vec4f(t0.z, t1.z, t2.z, t3.z),
-    vec4f(t0.w, t1.w, t2.w, t3.w),
-  );
-}
-
 @compute @workgroup_size(LANES)
 fn matmul_vector(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   let part = partOf(local);
@@ -70,7 +43,7 @@ fn matmul_vector(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     }
     let v = a::load(k4);
     for (var i = 0u; i < VECTORS; i++) {
-      let rows = loadB(k4, min(first + i * COLUMNS4, shape.n4 - 1u));
+      let rows = loadRows(k4, min(first + i * COLUMNS4, shape.n4 - 1u));
       sums[i] = fma(vec4f(v.w), rows[3], fma(vec4f(v.z), rows[2], fma(vec4f(v.y), rows[1], fma(vec4f(v.x), rows[0], sums[i]))));
     }
     @if(exact) {

@@ -1,6 +1,6 @@
 // step_decide: decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale.
-// shapes:  partials (count) f32 sums of squares; schedule (steps) as (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0); momentsFull a flag
-// numerics: scale, growth and backoff are powers of two; the inverse is computed from the exponent, so it is exact
+// shapes:  partials (count) f32 sums of squares, of one tensor each with `perTensor`, -1 where it is not finite; schedule (steps) as (lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 0); momentsFull a flag
+// numerics: with `zeroMask` an overflow is ignored; scale, growth and backoff are powers of two; the inverse is computed from the exponent, so it is exact
 // dispatch: one workgroup
 // source:  GradScaler.update and clip_grad_norm_ (PyTorch); reference/scaler.ts (oracle)
 import package::lib::found::found;
@@ -26,6 +26,7 @@ struct Params {
 const WIDTH = 256u;
 
 var<workgroup> part: array<f32, WIDTH>;
+@if(perTensor) var<workgroup> bad: atomic<u32>;
 
 fn isNonFinite(bits: u32) -> bool {
   return (bits & 0x7f800000u) == 0x7f800000u;
@@ -40,7 +41,14 @@ fn inversePowerOfTwo(scale: f32) -> f32 {
 fn step_decide(@builtin(local_invocation_index) local: u32) {
   var sum = 0.0;
   for (var i = local; i < p.partials; i += WIDTH) {
-    sum += partials[i];
+    @if(!perTensor) {
+      sum += partials[i];
+    }
+    @if(perTensor) {
+      let isBad = partials[i] < 0.0;
+      sum += select(partials[i], 0.0, isBad);
+      atomicAdd(&bad, select(0u, 1u, isBad));
+    }
   }
   part[local] = sum;
   workgroupBarrier();
@@ -55,6 +63,15 @@ fn step_decide(@builtin(local_invocation_index) local: u32) {
   }
   let squares = part[0];
   var site = atomicLoad(&found);
+  @if(perTensor) {
+    // Tensors with a finite gradient are updated, whatever overflowed before it.
+    let isWhole = atomicLoad(&bad) == p.partials;
+    site = select(NO_SITE, min(site, p.site), isWhole);
+  }
+  @if(zeroMask) {
+    // Gradients that overflowed are zero by then.
+    site = NO_SITE;
+  }
   if (site == NO_SITE && isNonFinite(bitcast<u32>(squares))) {
     site = p.site;
   }
@@ -93,7 +110,17 @@ fn step_decide(@builtin(local_invocation_index) local: u32) {
     state.apply = 1u;
     state.applied += 1u;
     state.consecutiveSkips = 0u;
-    if (p.dynamicScale == 1u) {
+    var grows = p.dynamicScale == 1u;
+    @if(perTensor) {
+      if (atomicLoad(&bad) > 0u) {
+        grows = false;
+        state.growthTracker = 0u;
+        if (p.dynamicScale == 1u) {
+          state.lossScale = max(state.lossScale * 0.5, min(p.floor, state.lossScale));
+        }
+      }
+    }
+    if (grows) {
       state.growthTracker += 1u;
       if (state.growthTracker >= p.growthInterval) {
         state.growthTracker = 0u;

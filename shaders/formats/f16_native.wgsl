@@ -1,9 +1,9 @@
 // f16_native: storage prelude. Half precision as vec4h; needs shader-f16.
 // shapes:  Elem4 is four elements, 2 bytes each
-// numerics: encode rounds to nearest even in integers, to infinity from 65520; subnormals are kept if the adapter keeps them; with FLUSHES, results below 2^-14 become zero
+// numerics: encode rounds to nearest even in integers, to infinity from 65520; subnormals are kept if the adapter keeps them; with FLUSHES, results below 2^-14 become zero; with SATURATES, larger values and infinity become 65504
 // dispatch: none (format)
 // source:  IEEE 754 binary16; reference/rounding.ts (oracle)
-import package::lib::round::{f16Codes, f16CodesFlushed, magnitudeBits, packHalves, F16_OVERFLOW};
+import package::lib::round::{f16Codes, f16CodesFlushed, magnitudeBits, packHalves, saturateHalves, F16_OVERFLOW, INFINITY_BITS};
 enable f16;
 
 alias Elem4 = vec4h;
@@ -18,10 +18,13 @@ fn encode(v: vec4f) -> Elem4 {
   if (FLUSHES) {
     codes = f16CodesFlushed(v);
   }
+  if (SATURATES) {
+    codes = saturateHalves(codes);
+  }
   let words = packHalves(codes);
   return vec4h(vec4f(unpack2x16float(words.x), unpack2x16float(words.y)));
 }
 
 fn overflows(v: vec4f) -> bool {
-  return any(magnitudeBits(v) >= F16_OVERFLOW);
+  return any(magnitudeBits(v) >= select(F16_OVERFLOW, INFINITY_BITS, SATURATES));
 }

@@ -1,8 +1,9 @@
 // master: loads and stores the master weights.
 // shapes:  master, low, compensation, compute (vectors) of four elements
-// numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops; or compensated (Kahan)
+// numerics: rounded to the format, or stochastically; or split, where low holds the bits that the format drops; or compensated (Kahan); or the nearest f32 of a fixed-point weight
 // dispatch: none (library)
 // source:  master weights of mixed precision (Micikevicius 2017); Kahan 1965, as in arXiv 2102.13565; reference/update.ts (oracle)
+@if(fixedMaster) import package::lib::fixed_master::addToFixedMaster;
 @if(stochasticMaster) import package::lib::random::{randomBits, randomVector};
 @if(splitMaster) import package::lib::round::{packHalves, unpackHalves};
 @if(splitMaster) import package::lib::split::{Halves, joinHalves, splitHalves};
@@ -21,7 +22,7 @@ fn loadMaster(i: u32) -> vec4f {
 
 // Takes away `decay` times the weights, and `step`. Stochastic rounding follows from the vector's place in its chunk, the chunk's
 // seed and the number of applied steps.
-@if(!compensatedMaster)
+@if(!compensatedMaster && !fixedMaster)
 fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed: u32) {
   let old = loadMaster(i);
   var random = vec4u();
@@ -39,6 +40,13 @@ fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed
   let change = -(decay * old + step) - compensation::load(i);
   let stored = master::store(i, old + change);
   compensation::store(i, (stored - old) - change);
+}
+
+// The f32 weights follow the fixed-point ones, in which no update is lost.
+@if(fixedMaster)
+fn updateMaster(i: u32, vector: u32, decay: f32, step: vec4f, applied: u32, seed: u32) {
+  let old = master::load(i);
+  storeMaster(i, addToFixedMaster(vector, -(decay * old + step)), vec4u());
 }
 
 // `random` is used only if the master is rounded stochastically.

@@ -1,5 +1,5 @@
 // parameter_state: the state that AdamW keeps for each parameter tensor as a whole.
-// shapes:  8 words of 4 bytes per parameter
+// shapes:  6 words of 4 bytes per parameter; 8 are allocated for each
 // numerics: scales are powers of two, so that scaling never rounds, or any f32; they are 0 before the first step, when all moments are zero
 // dispatch: none (library)
 // source:  StableAdamW (arXiv 2304.13013), FP8-LM (arXiv 2310.18313); bound by kernels/optimizers/adamw.ts

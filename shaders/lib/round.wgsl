@@ -36,6 +36,11 @@ fn f16CodesFlushed(v: vec4f) -> vec4u {
   return select(codes, codes & vec4u(0x8000u), (codes & vec4u(0x7fffu)) < vec4u(0x0400u));
 }
 
+// f16 codes with infinity replaced by the largest finite value; NaN stays NaN.
+fn saturateHalves(codes: vec4u) -> vec4u {
+  return select(codes, (codes & vec4u(0x8000u)) | vec4u(0x7bffu), (codes & vec4u(0x7fffu)) == vec4u(0x7c00u));
+}
+
 // f32 bits rounded at bit `dropped`; infinities and NaN pass through.
 fn roundMantissa(v: vec4f, dropped: u32) -> vec4u {
   let bits = bitcast<vec4u>(v);

@@ -9,8 +9,15 @@ import type {
   StepMetrics,
 } from '../engine/index.ts';
 
-export function stepLine({ step, loss, lossScale, skipped, gradNorm, logZ, lr }: StepMetrics): string {
-  return line('step', { step, loss, lossScale, skipped, gradNorm, lr, ...(logZ !== undefined && { logZ }) });
+export function stepLine(metrics: StepMetrics): string {
+  const { step, loss, lossScale, skipped, gradNorm, logZ, lr, rms, skippedTensors, stage } = metrics;
+  const measured = {
+    ...(logZ !== undefined && { logZ }),
+    ...(rms && { rms: rms.byTensor }),
+    ...(skippedTensors && { skippedTensors }),
+    ...(stage && { stage: stage.mode, cost: stage.cost }),
+  };
+  return line('step', { step, loss, lossScale, skipped, gradNorm, lr, ...measured });
 }
 
 export function evalLine({ step, valLoss, emaLoss }: EvalMetrics): string {

@@ -223,19 +223,17 @@ export {
   settingsOfModel,
   tokenizerOfFiles,
 } from './checkpoint/modelSettings.ts';
+export { isRun, openRun, writerOf } from './checkpoint/openRun.ts';
 export { blobSource, piecesOf, type RandomAccess } from './checkpoint/randomAccess.ts';
 export { changesEffect, changesText, type RunChange, runChanges } from './checkpoint/runChanges.ts';
 export {
   checkFingerprint,
   checkText,
   describeRun,
-  isRun,
-  openRun,
   type RunDescription,
   type RunFile,
   type RunProgress,
   writeRun,
-  writerOf,
 } from './checkpoint/runFile.ts';
 export { isShardIndex, shardCount, shardNames } from './checkpoint/shards.ts';
 export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';

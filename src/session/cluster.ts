@@ -9,6 +9,7 @@ import {
   type RunFile,
   rowOf,
   type TextStream,
+  type TrainConfig,
   textFile,
 } from '../engine/index.ts';
 import { SessionError } from './errorReport.ts';
@@ -34,8 +35,18 @@ export function checkCluster({ config }: Pick<RunDescription, 'config'>): void {
   throw new EngineError(
     'BAD_VALUE',
     `train_ddp.py does not continue a run with ${has}.`,
-    `It continues ${takes}. Take the run file instead.`,
+    `It continues ${takes}. Take the run file${isExported(config) ? ' or the model' : ''} instead.`,
   );
+}
+
+function isExported(config: TrainConfig): boolean {
+  try {
+    exportedFamily(config);
+    return true;
+  } catch (cause) {
+    if (cause instanceof EngineError) return false;
+    throw cause;
+  }
 }
 
 /**

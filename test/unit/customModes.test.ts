@@ -1,7 +1,7 @@
 /** Precision modes that a program defines: what is refused, and what a run file keeps of one. */
 import { describe, expect, test } from 'vitest';
+import { openRun } from '../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { configure } from '../../src/engine/config/configure.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
 import { scalingOf } from '../../src/engine/config/trainConfig.ts';

@@ -13,13 +13,13 @@ const CONFIG: TrainConfig = {
   ...{ precision: 'fp32', layers: 2, heads: 4, width: 256, mupBase: BASE },
 };
 
-/** By name: standard deviation or value at the start, and factor of the learning rate. */
+/** By name: standard deviation or value at the start, and factors of the learning rate and of what it is multiplied by for decay. */
 function groupsOf(config: TrainConfig) {
   const { parameters } = memoryPlan(config, 80).tensors;
   return new Map(
     [...parameters].map(([name, { spec, rule }]) => {
       const { init } = spec;
-      return [name, [init.kind === 'normal' ? init.std : init.value, rule!.rateFactor]];
+      return [name, [init.kind === 'normal' ? init.std : init.value, rule!.rateFactor, rule!.decayFactor]];
     }),
   );
 }
@@ -28,18 +28,19 @@ describe('at four times the base width', () => {
   const own = groupsOf(CONFIG);
   const usual = groupsOf({ ...CONFIG, mupBase: null });
 
-  test('matrices between channels start half as large and move a quarter as fast', () => {
+  test('matrices between channels start half as large, move a quarter as fast and decay as others', () => {
     const matrices = [...own].filter(([name]) => /^h\..*(attn|mlp)\..*weight$/.test(name));
     expect(matrices).toHaveLength(8);
-    for (const [name, [std, rate]] of matrices) {
+    for (const [name, [std, rate, decay]] of matrices) {
       expect(std! / usual.get(name)![0]!, name).toBe(0.5);
       expect(rate, name).toBe(0.25);
+      expect(rate! * decay!, name).toBe(1);
     }
   });
 
   test('the gain of the final norm starts at a quarter, and it and its bias move a quarter as fast', () => {
-    expect(own.get('ln_f.weight')).toEqual([0.25, 0.25]);
-    expect(own.get('ln_f.bias')).toEqual([0, 0.25]);
+    expect(own.get('ln_f.weight')).toEqual([0.25, 0.25, 4]);
+    expect(own.get('ln_f.bias')).toEqual([0, 0.25, 4]);
   });
 
   test('embeddings, biases and the norms of blocks are as they are', () => {

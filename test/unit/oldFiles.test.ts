@@ -6,8 +6,8 @@ import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { readModel } from '../../src/engine/checkpoint/modelFile.ts';
 import { overridesOfModel } from '../../src/engine/checkpoint/modelSettings.ts';
+import { openRun } from '../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { readTokenizerJson } from '../../src/engine/data/tokenizerJson.ts';
 import { readSweep, writeSweep } from '../../src/engine/experiments/sweepFile.ts';
@@ -33,6 +33,7 @@ describe.each(RUN_NAMES)('the run %s', (name) => {
     expect({ ...description, progress }).toMatchObject(known);
     // Newer than the file: it means what every run had.
     expect(description.config.lrSchedule).toBe('cosine');
+    expect(description.modeRevision).toBeUndefined();
     expect(await tensorsIn(run.file)).toEqual(tensors);
   });
 

@@ -19,6 +19,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   text: ['sotu', 'copy'],
   precision: ['bf16', 'e5m2'],
   rounding: ['rne'],
+  'precision-schedule': ['pfq'],
+  master: ['kahan'],
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
   'loss-scale': ['2^10', '1024'],
   intermediate: ['256'],
@@ -54,6 +56,7 @@ const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
 };
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
+  ...{ 'precision-schedule': 'i8g8', 'integer-range': 'i4g6', overflow: 'fp16-static' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
   ...{
     'scale-rule': 'mxfp8',

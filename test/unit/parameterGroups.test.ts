@@ -128,6 +128,8 @@ describe('a rule for matrices and another for the rest', () => {
     optimizer: optimizerRow(...args).rule,
     moments: momentsOf(recipe, args[1]),
     rateFactor: 1,
+    decayFactor: 1,
+    apart: false,
   });
   const [matrices, others] = [rule('adamw', 'bf16'), rule('stable-adamw', 'fp8')];
   const specs = parameterSpecs({ ...CONFIG, vocabulary: 65 });

@@ -9,8 +9,8 @@ import { GROUPS, helpOf, settingsIn, testIdOf } from '../../src/app/panels/setti
 import { helpText } from '../../src/cli/help.ts';
 import { parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
+import { openRun } from '../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
 import { configure } from '../../src/engine/config/configure.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
@@ -84,7 +84,7 @@ describe('--help and the page', () => {
 
   test('the page draws a field of each, with its words', () => {
     // With modes and values beside which every setting has an effect.
-    const modes = ['fp16', 'fp8-delayed', 'e5m2', 'fp16-pure', 'mxfp8', 'nvfp4'] as const;
+    const modes = ['fp16', 'fp8-delayed', 'e5m2', 'fp16-pure', 'i8g8', 'mxfp8', 'nvfp4'] as const;
     const settings = { modes, position: 'rope', optimizer: 'muon' } as const;
     const html = [
       ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), settings)),

@@ -143,8 +143,8 @@ test('formats that share a prelude differ in its constants', () => {
   expect(preludeSource('e5m2-rne').constants.TRUNCATES).toBe(false);
   for (const half of ['native', 'packed'] as const) {
     const [kept, flushed] = (['f16', 'f16-flush'] as const).map((id) => preludeSource(preludeOf(id, half)));
-    expect(kept).toEqual({ file: `f16_${half}`, constants: { FLUSHES: false } });
-    expect(flushed).toEqual({ file: `f16_${half}`, constants: { FLUSHES: true } });
+    expect(kept).toEqual({ file: `f16_${half}`, constants: { FLUSHES: false, SATURATES: false } });
+    expect(flushed).toEqual({ file: `f16_${half}`, constants: { FLUSHES: true, SATURATES: false } });
   }
 });
 

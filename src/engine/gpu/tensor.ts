@@ -1,4 +1,5 @@
 import { type FormatId, formatInfo, type NumberFormat } from '../precision/formats.ts';
+import type { LevelRole } from '../precision/levels.ts';
 import type { BlockScale, ScaleKind } from '../precision/storage.ts';
 
 /** Element types of tensors: number formats, and u32 for indices and counters. */
@@ -37,6 +38,8 @@ export interface TensorSlice {
   readonly elements: number;
   /** The tensor scale by which values were multiplied before they were stored; absent if there is none. */
   readonly scale?: Scale;
+  /** The operand whose levels its values were rounded to; absent if they were not. */
+  readonly levels?: LevelRole;
 }
 
 export type Operand = Tensor | TensorSlice;
@@ -141,9 +144,15 @@ export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 
-/** Whether the operand has a tensor scale or block scales, and so was quantised from another tensor. */
+export function levelsOf(operand: Operand): LevelRole | undefined {
+  return 'tensor' in operand ? operand.levels : undefined;
+}
+
+/** Whether the operand has a tensor scale, block scales or levels, and so was quantised from another tensor. */
 export function isScaled(operand: Operand): boolean {
-  return scaleOf(operand) !== undefined || blockScalesOf(operand) !== undefined;
+  return (
+    scaleOf(operand) !== undefined || blockScalesOf(operand) !== undefined || levelsOf(operand) !== undefined
+  );
 }
 
 export function blockScalesOf(operand: Operand): BlockScales | undefined {

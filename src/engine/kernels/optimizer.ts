@@ -20,7 +20,8 @@ export function normPartials(elements: number, target?: Pick<Target, 'splitSums'
 }
 
 /**
- * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32.
+ * Checks that a gradient chunk is finite, and stores sums of its squares in partials[first .. first + 256], f32. With `groups`
+ * the gradient is a tensor's: so many sums are stored, and a sum of -1 marks what is not finite instead of the flag.
  * Halves are always read as words, so that the check reads the stored bits. With `compound`, checks too that the moments in units
  * of the loss scale stay in range, and will after the scale has doubled.
  */
@@ -33,16 +34,20 @@ export function gradientNorm(
     found: Operand;
     elements: number;
     first: number;
+    groups?: number;
+    /** Whether elements that are not finite become zero instead. */
+    zeroMask?: boolean;
     compound?: CompoundChunk | undefined;
   },
 ): Dispatch {
-  const { gradient, state, partials, found, elements, first, compound } = args;
-  const groups = normPartials(elements, target);
+  const { gradient, state, partials, found, elements, first, compound, zeroMask = false } = args;
+  const perTensor = args.groups !== undefined;
+  const groups = args.groups ?? normPartials(elements, target);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
     operands: { gradient, firstMoment: compound?.m, secondMoment: compound?.v },
     tensors: { state, partials, momentsFull: compound?.momentsFull },
-    writes: ['partials', 'momentsFull'],
-    found,
+    writes: zeroMask ? ['gradient', 'partials', 'momentsFull'] : ['partials', 'momentsFull'],
+    ...(!perTensor && { found }),
     uniforms: {
       ...{ vectors: elements / 4, groups, first },
       ...(compound && {
@@ -52,6 +57,7 @@ export function gradientNorm(
       }),
     },
     conditions: {
+      ...{ perTensor, zeroMask },
       compoundScaling: compound !== undefined,
       ...(compound && momentConditions(compound.moments)),
     },
@@ -72,6 +78,10 @@ export interface StepDecideArgs {
   readonly clip: number;
   readonly floor: number;
   readonly ceiling: number;
+  /** Whether `partials` has one sum for each tensor, -1 where its gradient is not finite. The step is skipped only if all are. */
+  readonly perTensor?: boolean;
+  /** Whether overflows are ignored, because gradients that are not finite were set to zero. */
+  readonly zeroMask?: boolean;
   /** With compound scaling: the flag of {@link gradientNorm}. */
   readonly momentsFull?: Operand | undefined;
 }
@@ -79,7 +89,7 @@ export interface StepDecideArgs {
 /** Decides whether the step is applied or skipped, and computes clip coefficient, learning rate and the next loss scale. */
 export function stepDecide(args: StepDecideArgs): Dispatch {
   const { partials, schedule, state, found, partialCount, scheduleLength, growthInterval } = args;
-  const { dynamicScale, clip, floor, ceiling, momentsFull } = args;
+  const { dynamicScale, clip, floor, ceiling, momentsFull, perTensor = false, zeroMask = false } = args;
   return dispatch(null, 'step_decide', {
     tensors: { partials, schedule, state, momentsFull },
     writes: ['state', 'momentsFull'],
@@ -93,7 +103,7 @@ export function stepDecide(args: StepDecideArgs): Dispatch {
       floor,
       ceiling,
     },
-    conditions: { compoundScaling: momentsFull !== undefined },
+    conditions: { perTensor, zeroMask, compoundScaling: momentsFull !== undefined },
     grid: [1, 1, 1],
     label: 'gradient norm',
   });

@@ -6,7 +6,7 @@ import type { Chunk, ComputeWeight, Parameter } from './chunks.ts';
 import { quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
 
-type Copied = Pick<RunTensors, 'chunks' | 'computeWeights' | 'scales' | 'weightPartials'>;
+type Copied = Pick<RunTensors, 'chunks' | 'computeWeights' | 'scales' | 'weightPartials' | 'levels'>;
 
 /** Moves the averages towards the weights of an applied step. Empty where the run keeps none. */
 export function followWeights(

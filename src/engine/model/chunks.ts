@@ -5,6 +5,7 @@
 import { EngineError } from '../core/errors.ts';
 import { mebibytes } from '../core/mebibytes.ts';
 import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import { fixedWords } from '../kernels/fixedMaster.ts';
 import type { OptimizerRule } from '../kernels/optimizers/rule.ts';
 import type { FormatId } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
@@ -25,6 +26,10 @@ export interface UpdateRule {
   readonly moments: MomentFormats;
   /** Learning rate of the group, divided by the run's. */
   readonly rateFactor: number;
+  /** Weight decay of the group, which is multiplied by its learning rate, divided by the run's. */
+  readonly decayFactor: number;
+  /** Whether each parameter is updated by itself even if the optimizer would update chunks. */
+  readonly apart: boolean;
 }
 
 export interface Chunk {
@@ -40,6 +45,8 @@ export interface Chunk {
   readonly low: Tensor | undefined;
   /** What rounding added to a compensated master, in its format. */
   readonly compensation: Tensor | undefined;
+  /** Fixed-point weights, of which the master is the nearest f32; see kernels/fixedMaster.ts. */
+  readonly fixed: Tensor | undefined;
   readonly gradient: Tensor | undefined;
   /** Keyed by the state names of the rule. */
   readonly states: Readonly<Record<string, Tensor>>;
@@ -75,6 +82,8 @@ export interface ComputeWeight {
   readonly weight: TensorSlice;
   /** Of blocks that have scales. */
   readonly rounding?: BlockRounding | undefined;
+  /** Of the matrix. */
+  readonly columns: number;
 }
 
 export interface Parameter {
@@ -254,6 +263,7 @@ function makeChunk(
     low: rounding === 'split' ? tensor('low', 'u32', elements / 2) : undefined,
     // Frozen weights are never rounded again.
     compensation: rule && rounding === 'compensated' ? tensor('compensation', master) : undefined,
+    fixed: rule && rounding === 'fixed' ? tensor('fixed', 'u32', fixedWords(elements)) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
     average: rule && averaged ? tensor('average', 'f32') : undefined,
@@ -291,9 +301,11 @@ export function withComputeWeights(
       const weights = weightsOf(own, spec, part.master.elements);
       if (!weights) return part;
       const { weight, backwardWeight, rounding } = weights;
-      computeWeights.push({ name: own, master: part.master, weight, rounding });
+      const { columns } = spec;
+      computeWeights.push({ name: own, master: part.master, weight, columns, rounding });
       if (backwardWeight !== weight) {
-        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight, rounding });
+        const second = { name: `${own} for dX`, weight: backwardWeight };
+        computeWeights.push({ ...second, master: part.master, columns, rounding });
       }
       return { ...part, weight, backwardWeight };
     });

@@ -6,6 +6,7 @@ import { tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
 import { layoutParameters } from './chunks.ts';
 import { Decoder } from './decoder.ts';
+import { planLevels } from './levels.ts';
 import type { Weights } from './readingRun.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
@@ -13,7 +14,7 @@ import { ownWeights, type PlanLimits, planChunks, type RunTensors } from './tens
 
 export interface ForwardTensors
   extends Weights,
-    Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials'> {
+    Pick<RunTensors, 'chunks' | 'computeWeights' | 'weightPartials' | 'levels'> {
   readonly planned: readonly PlannedTensor[];
 }
 
@@ -33,6 +34,7 @@ export function forwardTensors(
   const scales = storagesOf(recipe, 'weight').some(tensorScale) ? new ScaleTable(null) : undefined;
   const weights = ownWeights(plan, recipe, gpt, layout, scales, false);
   const angles = planAngles(plan, gpt);
+  const levels = planLevels(plan, recipe);
   scales?.complete(plan);
   plan.complete();
   const { chunks, vocabularyRows } = layout;
@@ -45,6 +47,7 @@ export function forwardTensors(
     vocabularyRows,
     scales,
     angles,
+    levels,
     ...weights,
     planned: plan.planned,
   };

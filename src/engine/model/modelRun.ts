@@ -17,6 +17,8 @@ export interface ModelRun {
   readonly tensorPlan: TensorPlan;
   /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
+  /** The table of levels, in modes that round operands to levels that are data. */
+  readonly levels: Tensor | null;
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
   readonly vocabularyRows: number;

@@ -14,6 +14,7 @@ import {
   type Tensor,
   tensorOf,
 } from '../gpu/tensor.ts';
+import { levelScratch } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
@@ -39,7 +40,8 @@ import type { Continuation, PassOptions } from './passOptions.ts';
 import type { Lifetime, Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
-import type { GradientPlace, Value } from './value.ts';
+import { Tape } from './tape.ts';
+import type { Value } from './value.ts';
 
 /** Scratch for sums and largest magnitudes that are found in two passes. */
 export const PARTIALS = 'partial sums';
@@ -54,10 +56,8 @@ export class Pass {
   readonly calibrates: boolean;
   readonly continuation: Continuation | undefined;
   readonly #emissions = new EmissionList();
-  #tape: (() => void)[] = [];
+  readonly #tape = new Tape();
   #block: { readonly input: Operand; readonly last: boolean } | null = null;
-  /** True while a forward pass is built for the second time, to recompute dropped tensors. */
-  #recomputing = false;
   /** Tensors that still hold their values when the backward pass begins. */
   readonly #kept = new Set<Tensor>();
 
@@ -78,7 +78,7 @@ export class Pass {
    * all kept, so an omitted one would be lost
    */
   emit(emit: Emit, ...stores: Stored[]): void {
-    if (!this.#recomputing) {
+    if (!this.#tape.recomputes) {
       this.#emissions.add(emit, stores);
       return;
     }
@@ -102,8 +102,7 @@ export class Pass {
   /** Runs the tape, which emits the backward pass. */
   backward(): void {
     this.phase = 'backward';
-    for (const part of this.#tape.toReversed()) part();
-    this.#tape = [];
+    this.#tape.run();
   }
 
   /** Makes the operations for an adapter, in their order. The plan must be complete. */
@@ -139,28 +138,14 @@ export class Pass {
     };
     const out = inBlock();
     if (this.run.recompute === 'block' && !last) {
-      this.onBackward(() => {
-        const tape = this.#tape;
-        this.#tape = [];
-        this.#recompute(inBlock);
-        this.#tape = tape;
-      });
+      this.onBackward(() => this.#tape.recompute(inBlock));
     }
     return out;
   }
 
   /** Returns a function that recomputes what the backward pass reads of a dropped operand; undefined if it was not dropped. */
   remakerOf({ saved, dropped }: Place, make: (place: Place) => void): (() => void) | undefined {
-    return dropped ? () => this.#recompute(() => make({ operand: saved, saved, dropped })) : undefined;
-  }
-
-  #recompute(make: () => void): void {
-    this.#recomputing = true;
-    try {
-      make();
-    } finally {
-      this.#recomputing = false;
-    }
+    return dropped ? () => this.#tape.recompute(() => make({ operand: saved, saved, dropped })) : undefined;
   }
 
   // --- tensors
@@ -273,6 +258,7 @@ export class Pass {
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
     const storage = this.storage(role, site);
+    if (storage.levels) return { ...part, levels: storage.levels };
     if (!tensorScale(storage)) {
       if (blockScalesOf(tensor)) return part;
       throw new RangeError(`${name} was planned without scales of rows or blocks`);
@@ -308,13 +294,6 @@ export class Pass {
 
   logits(name: string, type: ElementType, elements: number): Tensor {
     return this.run.tensorPlan.shared('logits', name, type, elements);
-  }
-
-  /** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
-  accumulates({ collected }: GradientPlace): boolean {
-    const { written } = collected;
-    collected.written = true;
-    return written;
   }
 
   parts(site: Site): readonly ParameterPart[] {
@@ -361,10 +340,10 @@ export class Pass {
     rounding: CopyRounding,
     ...stores: Stored[]
   ): void {
-    const { scales } = this.run;
-    const scratch = columnScratch(out, elements);
+    const { scales, levels, state } = this.run;
+    const scratch = columnScratch(out, elements) + levelScratch(out);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials, ...rounding };
+    const args = { label, inp, out, elements, partials, levels, state, ...rounding };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 
@@ -384,7 +363,7 @@ export class Pass {
     const rounding = copyRounding(this, site.name, storage, along);
     this.quantize(site.name, inp, operand, elements, rounding, ...stores);
     const isRemade =
-      this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#recomputing;
+      this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#tape.recomputes;
     if (saved === operand || !isScaled(saved) || dropped || isRemade || !this.trains) return;
     this.quantize(site.name, inp, saved, elements, copyRounding(this, site.name, storage, 'columns'));
   }

@@ -1,14 +1,18 @@
 /** Operations that quantise operands, and that compute the scales for it. */
+
+import { streamOf } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
   blockScalesOf,
   bytesPerElement,
   formatOf,
+  levelsOf,
   type Operand,
   recordOf,
   slice,
   type Tensor,
 } from '../gpu/tensor.ts';
+import { quantizeLevelColumns, quantizeLevels } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { delayedScales, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
@@ -17,7 +21,7 @@ import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
- * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale, or scales of blocks or columns.
+ * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale, scales of blocks or columns, or levels.
  * @param table the run's scales; needed only for a tensor scale
  * @param calibrates computes delayed scales from the tensor itself, as current ones
  * @param args `partials` is scratch, which scales of columns need; `rounding` and `random` are of blocks
@@ -29,8 +33,15 @@ export function quantize(
   calibrates: boolean,
   args: Pick<QuantizeBlocksArgs, 'label' | 'inp' | 'out' | 'elements' | 'rounding' | 'random'> & {
     readonly partials: Tensor | null;
+    readonly levels: Tensor | null;
+    readonly state: Tensor;
   },
 ): Operation[] {
+  if (levelsOf(args.out)) {
+    const { partials, levels, label } = args;
+    const own = { label: `${label} at its levels`, seed: streamOf(label) };
+    return quantizeLevels(target, { ...args, ...own, partials: partials!, levels: levels! });
+  }
   const label = quantizedLabel(args.label, args.out);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
   if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
@@ -79,19 +90,24 @@ export function quantizeWeights(
     scales: table,
     computeWeights,
     weightPartials: partials,
+    levels,
   }: {
     scales: ScaleTable | undefined;
     computeWeights: readonly ComputeWeight[];
     weightPartials: Tensor | null;
+    levels: Tensor | null;
   },
 ): Operation[] {
   const forgotten =
     table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
   return [
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
-    ...computeWeights.flatMap(({ name, master, weight, rounding }): Operation[] => {
+    ...computeWeights.flatMap(({ name, master, weight, columns, rounding }): Operation[] => {
       const label = quantizedLabel(name, weight);
       const args = { label, inp: master, out: weight, elements: master.elements };
+      if (levels && levelsOf(weight)) {
+        return [quantizeLevelColumns(target, { ...args, levels, columns, rows: master.elements / columns })];
+      }
       const blockScales = blockScalesOf(weight);
       if (blockScales?.columns) return quantizeColumns(target, { ...args, partials: partials! });
       if (blockScales) return quantizeBlocks(target, { ...args, rounding, ...magnitudesOf(table) });

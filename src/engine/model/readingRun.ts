@@ -36,6 +36,8 @@ export function readingRun(
     tensorPlan: plan,
     // Weights name their scales themselves, and rows have theirs beside them.
     scales: undefined,
+    // Only weights are at their levels here.
+    levels: null,
     lossTokens: tokens,
     zLoss: 0,
     dropout: 0,

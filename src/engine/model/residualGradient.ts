@@ -1,4 +1,4 @@
-/** The gradient of the residual stream. */
+/** The gradient of the residual stream, which all its values share. */
 import { roundsResidualGradient } from '../precision/recipe.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';

@@ -19,18 +19,21 @@ import {
   blockRounding,
   blockScale,
   hasTwoCopies,
+  isQuantized,
   type SumsAlong,
   tensorScale,
 } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
 import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
 import { Decoder } from './decoder.ts';
+import { planLevels } from './levels.ts';
 import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
 import type { ParameterSpec } from './parameters.ts';
 import { PARTIALS, Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
+import { planTensorSteps, type TensorSteps, tensorPartialCount } from './tensorSteps.ts';
 import { updateRules } from './updateRules.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
@@ -61,6 +64,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly evalFound: Tensor;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
+  /** Null where a step is skipped as a whole. */
+  readonly tensorSteps: TensorSteps | null;
   /** Whether moments leave no room for a larger loss scale; null without compound scaling. */
   readonly momentsFull: Tensor | null;
   /** Exponent counts for the numerics panel. */
@@ -107,6 +112,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     gpt,
     recipe,
     scales,
+    levels: planLevels(plan, recipe),
     parameters,
     windows,
     rows,
@@ -139,6 +145,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const training = new Pass(run, { trains: true, windows, found });
   const { logits, losses } = decoder.train(training);
   scales?.complete(plan);
+  const tensorSteps = planTensorSteps(plan, config, updates);
   const words = histogramWords(layout.specs, run, training.stores);
   const tensors: RunTensors = {
     ...run,
@@ -165,8 +172,11 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       'state',
       'gradient norm partial sums',
       'f32',
-      gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
+      tensorSteps
+        ? tensorPartialCount(updates)
+        : gradients.reduce((sum, { elements }) => sum + normPartials(elements), 0),
     ),
+    tensorSteps,
     momentsFull: isCompound(recipe) ? plan.add('state', 'moments full', 'u32', 4) : null,
     histogram: plan.add('state', 'exponent counts', 'u32', words),
   };
@@ -179,6 +189,7 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
     plan.include('masterWeights', chunk.master);
     plan.include('masterWeights', chunk.low);
     plan.include('masterWeights', chunk.compensation);
+    plan.include('masterWeights', chunk.fixed);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);
@@ -204,7 +215,7 @@ export function ownWeights(
   const own = withComputeWeights(parameters, (name, spec: ParameterSpec, elements) => {
     const storage = recipe.storage('weight', { block: spec.block, blocks });
     const { format } = storage;
-    if (format === master) return null;
+    if (format === master && !isQuantized(storage)) return null;
     const copy = (suffix: string, sums: SumsAlong): TensorSlice => {
       const blockScales = blockScale(storage, spec.columns, sums);
       const part = slice(
@@ -212,6 +223,7 @@ export function ownWeights(
         0,
         elements,
       );
+      if (storage.levels) return { ...part, levels: storage.levels };
       return tensorScale(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
     };
     // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).

@@ -9,7 +9,7 @@ import type { ParameterSpec } from './parameters.ts';
 
 export type RuleSettings = Pick<
   TrainConfig,
-  'optimizer' | 'optimState' | 'learningRate' | 'muonLearningRate' | 'muonScale'
+  'optimizer' | 'optimState' | 'learningRate' | 'muonLearningRate' | 'muonScale' | 'updateRms' | 'skip'
 >;
 
 /** Whether it is a matrix of a linear layer in a block, or several of them side by side. */
@@ -25,25 +25,31 @@ export function updateRules(config: RuleSettings, recipe: Recipe): (spec: Parame
   const { optimizer, optimState, learningRate, muonLearningRate, muonScale } = config;
   const { rule, ofBlockMatrices } = optimizerRow(optimizer, optimState);
   const moments = momentsOf(recipe, optimState);
-  const others = byFactor({ optimizer: rule, moments, rateFactor: 1 });
+  const apart = config.updateRms || config.skip === 'tensor';
+  const others = byFactor({ optimizer: rule, moments, rateFactor: 1, decayFactor: 1, apart });
   if (!ofBlockMatrices) return ({ rateFactor }) => others(rateFactor);
   const rate = muonRate(muonLearningRate, muonScale, learningRate);
   const matrices = byFactor({
-    ...{ optimizer: ofBlockMatrices, moments },
+    ...{ optimizer: ofBlockMatrices, moments, apart },
     rateFactor: learningRate === 0 ? 0 : rate / learningRate,
+    decayFactor: 1,
   });
   // A spectral step is as long at any width.
   const ofMatrix = (factor: number) => matrices(muonScale === 'spectral' ? 1 : factor);
   return (spec) => (isBlockMatrix(spec) ? ofMatrix(spec.rateFactor) : others(spec.rateFactor));
 }
 
-/** Returns `rule` with another learning rate: one object for each factor. */
+/**
+ * Returns `rule` with another learning rate: one object for each factor. Weights decay as fast as with the rate of `rule`, as
+ * in the package `mup`.
+ */
 function byFactor(rule: UpdateRule): (factor: number) => UpdateRule {
   const rules = new Map([[1, rule]]);
   return (factor) => {
     const known = rules.get(factor);
     if (known) return known;
-    const made = { ...rule, rateFactor: rule.rateFactor * factor };
+    const { rateFactor, decayFactor } = rule;
+    const made = { ...rule, rateFactor: rateFactor * factor, decayFactor: decayFactor / factor };
     rules.set(factor, made);
     return made;
   };

@@ -22,7 +22,8 @@ export interface PlannedUpdate extends Pick<Update, 'label' | 'learned' | 'shape
 
 /** Plans all updates of a step, in their order. Frozen parameters have none. */
 export function planUpdates({ chunks, parameters }: ParameterLayout): PlannedUpdate[] {
-  const takesWhole = ({ optimizer, moments }: UpdateRule) => optimizer.takesWholeParameters(moments);
+  const takesWhole = ({ optimizer, moments, apart }: UpdateRule) =>
+    apart || optimizer.takesWholeParameters(moments);
   const ofChunks = chunks.flatMap(({ rule, master, elements, decayedElements }, chunk): PlannedUpdate[] => {
     if (!rule || takesWhole(rule)) return [];
     const part = { chunk, first: 0, elements, decayedElements };
@@ -84,6 +85,7 @@ export function placedUpdate(
         compute: chunk.compute && part(chunk.compute),
         low: chunk.low && slice(chunk.low, first / 2, elements / 2),
         compensation: chunk.compensation && part(chunk.compensation),
+        fixed: chunk.fixed,
         groups: chunk.groups,
         seed: seedOf(index),
         ...{ first, elements, decayedElements },

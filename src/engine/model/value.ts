@@ -15,7 +15,7 @@ export interface GradientPlace {
   readonly activationBackward?: ActivationBackward | undefined;
   /** Listed in the numerics panel, because matmuls or attention read it as stored, or read a quantised copy of it. */
   readonly listed?: 'stored' | 'quantised';
-  /** Set by `Pass.accumulates` at the first write; later writers add. Values whose gradients share a tensor share this object. */
+  /** Set by {@link accumulates} at the first write; later writers add. Values whose gradients share a tensor share this object. */
   readonly collected: { written: boolean };
 }
 
@@ -27,6 +27,13 @@ export interface Value {
   readonly gradient: GradientPlace;
   /** Emits the operations that recompute that in the backward pass; undefined where the forward pass keeps it. */
   readonly remake?: (() => void) | undefined;
+}
+
+/** Whether the next writer of the gradient must add to it; the first one stores. Call it exactly once for each writer. */
+export function accumulates({ collected }: GradientPlace): boolean {
+  const { written } = collected;
+  collected.written = true;
+  return written;
 }
 
 /** Label of the operation that writes the gradient. */

@@ -11,7 +11,19 @@ import {
 } from './simulated.ts';
 
 /** The formats in the table. */
-export type NamedFormat = 'f32' | 'tf32' | 'f16' | 'f16-flush' | 'bf16' | 'e4m3fn' | 'e5m2' | 'e2m1fn' | 'i8';
+export type NamedFormat =
+  | 'f32'
+  | 'tf32'
+  | 'f16'
+  | 'f16-flush'
+  | SaturatingHalf
+  | 'bf16'
+  | 'e4m3fn'
+  | 'e5m2'
+  | 'e2m1fn'
+  | 'i8';
+/** Half precision that stores the largest value instead of infinity, as a clamp before the conversion does. */
+export type SaturatingHalf = 'f16-clamp' | 'f16-flush-clamp';
 /** A format in the table, or one that is computed from its name. */
 export type FormatId = NamedFormat | SimulatedFormat;
 
@@ -75,6 +87,24 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
     overflowBits: 0x477ff000,
     flushSubnormals: true,
     saturates: false,
+  },
+  'f16-clamp': {
+    id: 'f16-clamp',
+    bytes: 2,
+    exponentBits: 5,
+    mantissaBits: 10,
+    overflowBits: 0x477ff000,
+    flushSubnormals: false,
+    saturates: true,
+  },
+  'f16-flush-clamp': {
+    id: 'f16-flush-clamp',
+    bytes: 2,
+    exponentBits: 5,
+    mantissaBits: 10,
+    overflowBits: 0x477ff000,
+    flushSubnormals: true,
+    saturates: true,
   },
   bf16: {
     id: 'bf16',
@@ -170,10 +200,7 @@ export function largestFinite(format: FormatId): number {
 export type Prelude =
   | 'f32'
   | 'tf32'
-  | 'f16_native'
-  | 'f16_native_flush'
-  | 'f16_packed'
-  | 'f16_packed_flush'
+  | `f16_${HalfStorage}${'' | '_flush'}${'' | '_clamp'}`
   | 'bf16'
   | 'e4m3fn'
   | 'e5m2'
@@ -185,6 +212,8 @@ export type Prelude =
 export function preludeOf(format: FormatId, half: HalfStorage): Prelude {
   if (format === 'f16') return `f16_${half}`;
   if (format === 'f16-flush') return `f16_${half}_flush`;
+  if (format === 'f16-clamp') return `f16_${half}_clamp`;
+  if (format === 'f16-flush-clamp') return `f16_${half}_flush_clamp`;
   return format;
 }
 
@@ -195,15 +224,16 @@ export interface PreludeSource {
   readonly constants: Readonly<Record<string, number | boolean>>;
 }
 
-const HALVES: Readonly<Record<string, PreludeSource>> = {
-  f16_native: { file: 'f16_native', constants: { FLUSHES: false } },
-  f16_native_flush: { file: 'f16_native', constants: { FLUSHES: true } },
-  f16_packed: { file: 'f16_packed', constants: { FLUSHES: false } },
-  f16_packed_flush: { file: 'f16_packed', constants: { FLUSHES: true } },
-};
+/** The prelude of a half-precision format; undefined for others. */
+function halfSource(prelude: string): PreludeSource | undefined {
+  const match = /^(f16_(?:native|packed))(_flush)?(_clamp)?$/.exec(prelude);
+  if (!match) return undefined;
+  const [, file = '', flush, clamp] = match;
+  return { file, constants: { FLUSHES: flush !== undefined, SATURATES: clamp !== undefined } };
+}
 
 export function preludeSource(prelude: string): PreludeSource {
-  if (!isSimulatedFormat(prelude)) return HALVES[prelude] ?? { file: prelude, constants: {} };
+  if (!isSimulatedFormat(prelude)) return halfSource(prelude) ?? { file: prelude, constants: {} };
   const { exponentBits, mantissaBits, truncates } = simulatedFormat(prelude);
   return {
     file: 'simulated',

@@ -1,5 +1,6 @@
 /** A precision mode as data. The built-in modes are in modes/. */
 import type { FormatId } from './formats.ts';
+import type { Stage } from './levels.ts';
 import { type Master, withMaster } from './masters.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
@@ -101,6 +102,8 @@ export interface RecipeRow {
   /** Storages of so many last blocks, which override `sites`; a setting of a run changes their number. */
   readonly lastBlocks?: { readonly count: number; readonly storages: SiteRule['storages'] };
   readonly scaling: ScalingPolicy;
+  /** The levels of operands that have some, in the order in which a run goes through them; none if absent. */
+  readonly stages?: readonly Stage[];
   /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
   /** Whether public/train_ddp.py resumes its runs; false if absent. */
@@ -117,6 +120,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly storages: RecipeRow['storages'];
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
+  readonly stages: readonly Stage[];
   readonly unsound: boolean;
   readonly inPyTorch: boolean;
   readonly revision: number;
@@ -135,6 +139,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
       ...lastBlocks(row, settings),
     ];
     this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
+    this.stages = row.stages ?? [];
     this.unsound = row.unsound && !isMended(this);
     this.inPyTorch = row.inPyTorch ?? false;
     this.revision = row.revision ?? 1;

@@ -1,8 +1,19 @@
 import { inWords } from '../core/checkOptions.ts';
 import { EngineError, suggestion } from '../core/errors.ts';
 import { CUSTOM_PREFIX, type CustomMode, customRecipe } from './customModes.ts';
+import {
+  type IntegerMode,
+  type IntegerRange,
+  integerBits,
+  integerHint,
+  isIntegerMode,
+  type LevelRole,
+  type ScheduleName,
+  stagesOf,
+} from './levels.ts';
 import { mixed } from './mixedPrecision.ts';
 import { type NamedMode, ROWS } from './modes/families.ts';
+import { type OverflowPolicy, withClampedGradients } from './overflow.ts';
 import {
   delayedScaling,
   hasRuleFor,
@@ -20,6 +31,7 @@ import {
   simulatedBits,
   simulatedHint,
 } from './simulated.ts';
+import type { Storage } from './storage.ts';
 
 export { MODE_FAMILIES, type ModeFamily } from './modes/families.ts';
 export { keepsMaster, type RecipeSettings, type ScalingPolicy } from './recipe.ts';
@@ -35,7 +47,7 @@ export const SCALE_CEILING = 2 ** 24;
 export const MAX_SKIPS_WITHOUT_SCALER = 10;
 
 /** The name of a built-in mode, of a simulated mode, or of a mode that a program has defined. */
-export type PrecisionMode = NamedMode | SimulatedMode | CustomMode;
+export type PrecisionMode = NamedMode | SimulatedMode | IntegerMode | CustomMode;
 
 export type Recipe = RecipeOf<PrecisionMode>;
 
@@ -55,7 +67,10 @@ function isNamed(id: string): id is NamedMode {
 
 /** Whether `id` names a built-in, simulated or defined mode. All values from links, files and arguments are checked with this. */
 export function isPrecisionMode(id: unknown): id is PrecisionMode {
-  return typeof id === 'string' && (isNamed(id) || isSimulatedMode(id) || customRecipe(id) !== undefined);
+  return (
+    typeof id === 'string' &&
+    (isNamed(id) || isSimulatedMode(id) || isIntegerMode(id) || customRecipe(id) !== undefined)
+  );
 }
 
 /**
@@ -65,6 +80,7 @@ export function isPrecisionMode(id: unknown): id is PrecisionMode {
 export function recipeOf(id: string): Recipe {
   if (isNamed(id)) return RECIPES[id];
   if (isSimulatedMode(id)) return simulatedRecipe(id, DEFAULT_ROUNDING);
+  if (isIntegerMode(id)) return levelRecipe(id, {});
   const custom = customRecipe(id);
   if (custom) return custom;
   throw new EngineError('UNKNOWN_MODE', `There is no precision mode ${inWords(id)}.`, modeSuggestion(id));
@@ -75,7 +91,7 @@ export function modeSuggestion(id: string): string {
   if (String(id).startsWith(CUSTOM_PREFIX)) {
     return 'A program defined this mode: use that program, or call defineMode with the recipe of the mode first.';
   }
-  return simulatedHint(id) ?? suggestion(id, PRECISION_MODES);
+  return simulatedHint(id) ?? integerHint(id) ?? suggestion(id, PRECISION_MODES);
 }
 
 /** The recipe of a run: the recipe of its mode, modified by the settings of the run. */
@@ -83,11 +99,19 @@ export function recipeFor(
   config: {
     readonly precision: PrecisionMode;
     readonly rounding?: Rounding | null;
+    readonly overflow?: OverflowPolicy | null;
+    readonly precisionSchedule?: ScheduleName;
+    readonly integerRange?: IntegerRange | null;
   } & Partial<RecipeSettings>,
 ): Recipe {
-  const { precision, rounding } = config;
-  if (isSimulatedMode(precision)) return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING);
-  return recipeOf(precision).given(config);
+  const { precision, rounding, precisionSchedule: schedule = 'none' } = config;
+  if (isIntegerMode(precision) || schedule !== 'none') return levelRecipe(precision, config);
+  if (isSimulatedMode(precision)) {
+    return simulatedRecipe(precision, rounding ?? DEFAULT_ROUNDING).given(config);
+  }
+  const recipe = recipeOf(precision);
+  if (config.overflow !== 'clamp') return recipe.given(config);
+  return new RecipeOf(recipe.id, withClampedGradients(recipe.row), config);
 }
 
 /** Whether a mode can quantise the operands of the LM head. */
@@ -142,4 +166,46 @@ function simulatedRecipe(id: SimulatedMode, rounding: Rounding): Recipe {
   });
   simulatedRecipes.set(format, recipe);
   return recipe;
+}
+
+/** The operands of the blocks' matmuls rounded to levels; everything else, the LM head included, in f32. */
+function levelRecipe(
+  id: PrecisionMode,
+  settings: Partial<RecipeSettings> & {
+    readonly precisionSchedule?: ScheduleName;
+    readonly integerRange?: IntegerRange | null;
+    readonly rounding?: Rounding | null;
+  },
+): Recipe {
+  const { precisionSchedule: schedule = 'none', integerRange, rounding } = settings;
+  const stages = stagesOf(id, schedule, integerRange ?? 'affine', rounding ?? DEFAULT_ROUNDING);
+  const of = (levels: LevelRole): Storage => ({ format: 'f32', from: 'f32', levels });
+  const integers = integerBits(id);
+  const own = integers && {
+    title: `INT${integers.bits} simulated, gradients INT${integers.gradientBits}`,
+    summary: `Matmul operands of the blocks rounded to ${integers.bits}-bit integers, output gradients at random to ${integers.gradientBits}-bit ones, each in the range of its tensor (stored in 4 bytes).`,
+  };
+  const { title, summary } = own ?? recipeOf(id);
+  return new RecipeOf(
+    id,
+    {
+      title,
+      summary,
+      storages: mixed('f32'),
+      sites: [
+        {
+          in: 'blocks',
+          storages: {
+            activation: of('activation'),
+            weight: of('weight'),
+            outputGradient: of('outputGradient'),
+          },
+        },
+      ],
+      scaling: UNSCALED,
+      stages,
+      unsound: false,
+    },
+    settings,
+  );
 }

@@ -1,6 +1,6 @@
 /** Storages of passes whose rows must not depend on each other: sampling with a cache, and evaluation of a given model. */
 import { RecipeOf, type SiteRule, storagesOf } from './recipe.ts';
-import type { Scale, SiteRole, Storage } from './storage.ts';
+import { type Scale, type SiteRole, type Storage, writtenFormat } from './storage.ts';
 
 /** Roles of what the rows of a pass store. */
 const ROW_ROLES: readonly SiteRole[] = ['activation', 'preActivation', 'normInput', 'attention'];
@@ -8,13 +8,15 @@ const ROW_ROLES: readonly SiteRole[] = ['activation', 'preActivation', 'normInpu
 /** Whether training has scales that rows share. Sampling and evaluation of a given model then have one per row. */
 export function sharesScales(recipe: RecipeOf<string>): boolean {
   return ROW_ROLES.some((role) =>
-    storagesOf(recipe, role).some(({ scales }) => scales?.some(({ per }) => per === 'tensor')),
+    storagesOf(recipe, role).some(
+      ({ scales, levels }) => levels !== undefined || scales?.some(({ per }) => per === 'tensor'),
+    ),
   );
 }
 
 /**
  * The recipe with a scale for each row where rows share one: the storage of a token then depends on no other. Formats, weights
- * and scales of blocks stay as they are.
+ * and scales of blocks stay as they are; operands that are rounded to levels keep the format that they are rounded from.
  */
 export function withRowScales<Id extends string>(recipe: RecipeOf<Id>): RecipeOf<Id> {
   const sites = recipe.sites.map(({ in: place, storages }): SiteRule => {
@@ -30,7 +32,8 @@ export function withRowScales<Id extends string>(recipe: RecipeOf<Id>): RecipeOf
 }
 
 function ofRows(storage: Storage): Storage {
-  const { scales } = storage;
+  const { scales, levels } = storage;
+  if (levels) return { format: writtenFormat(storage) };
   if (!scales) return storage;
   // A second copy, with scales of columns or of their parts, is read by the backward pass alone.
   const within = scales.find(({ per }) => per !== 'tensor' && per !== 'contraction');

@@ -1,5 +1,6 @@
 /** A storage describes how the numbers of a tensor are stored. A recipe gives one for each role and place in the model. */
 import type { FormatId } from './formats.ts';
+import type { LevelRole } from './levels.ts';
 import type { AmaxAlgorithm } from './quantization.ts';
 
 /** Roles whose storage may differ between places. */
@@ -35,9 +36,10 @@ export type Role = SiteRole | RunRole;
  * How master weights are rounded when they are stored. `nearest`: to nearest, ties to even. `stochastic`: up or down at random,
  * so that updates below half a rounding step count on average. `split`: into two halves, of which the model reads the upper,
  * and the lower holds the remaining bits. `compensated`: to nearest, with what rounding added kept in a second tensor of the same
- * format and taken away from the next update (Kahan summation).
+ * format and taken away from the next update (Kahan summation). `fixed`: the
+ * nearest f32 of a 64-bit fixed-point weight in a second tensor.
  */
-export type MasterRounding = 'nearest' | 'stochastic' | 'split' | 'compensated';
+export type MasterRounding = 'nearest' | 'stochastic' | 'split' | 'compensated' | 'fixed';
 
 /** How a scale is computed from the largest magnitudes of earlier steps, so that the tensor is read only once. */
 export interface DelayedScaling {
@@ -113,7 +115,9 @@ export interface Storage {
   readonly transform?: 'hadamard16';
   /** If present, the tensor is a copy that quantise kernels make; otherwise, kernels store it directly. */
   readonly scales?: readonly Scale[];
-  /** If there are scales, the format of the tensor from which the copy is made. */
+  /** If present, the tensor is a copy that is rounded to the levels of this operand in the run's table; see levels.ts. */
+  readonly levels?: LevelRole;
+  /** If there are scales or levels, the format of the tensor from which the copy is made. */
   readonly from?: FormatId;
   /**
    * If there are scales, what the weight gradient reads: with `source` the tensor from which the copy is made, which only the
@@ -145,8 +149,8 @@ export function isAt(place: Place, site: StorageSite): boolean {
   return block !== null && block >= blocks - place.lastBlocks;
 }
 
-export function isQuantized({ scales }: Storage): boolean {
-  return scales !== undefined;
+export function isQuantized({ scales, levels }: Storage): boolean {
+  return scales !== undefined || levels !== undefined;
 }
 
 /** The format in which kernels store the tensor: that of the storage, or of the tensor that is quantised afterwards. */

@@ -24,7 +24,7 @@ export function fromF32Bits(bits: number): number {
 /**
  * Code of the f32 whose bits are given: 4 bits for e2m1fn; 8 bits for e4m3fn, e5m2 and i8; 16 bits for f16, f16-flush and bf16; for f32 and
  * tf32 an f32 bit pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity, in the 8-bit
- * formats the largest finite value (infinity too); NaN stays NaN, where the format has one. Takes bits rather than a number so that NaN payloads can be tested.
+ * formats and in f16-clamp the largest finite value (infinity too); NaN stays NaN, where the format has one. Takes bits rather than a number so that NaN payloads can be tested.
  */
 export function encodeBits(format: FormatId, bits: number): number {
   if (isSimulatedFormat(format)) return encodeSimulated(formatInfo(format), bits);
@@ -37,6 +37,10 @@ export function encodeBits(format: FormatId, bits: number): number {
       return encodeBf16(bits);
     case 'f16':
       return encodeF16(bits);
+    case 'f16-clamp':
+      return saturated(encodeBits('f16', bits));
+    case 'f16-flush-clamp':
+      return saturated(encodeBits('f16-flush', bits));
     case 'e4m3fn':
       return encodeFp8(E4M3FN, bits);
     case 'e5m2':
@@ -53,6 +57,11 @@ export function encodeBits(format: FormatId, bits: number): number {
   }
 }
 
+/** An f16 code with the largest finite value instead of infinity. */
+function saturated(code: number): number {
+  return (code & 0x7fff) === 0x7c00 ? (code & 0x8000) | 0x7bff : code;
+}
+
 /** Value of a code, exact in f64. A subnormal code keeps its value in f16-flush too: only storing flushes. */
 export function decodeBits(format: FormatId, code: number): number {
   if (isSimulatedFormat(format)) return fromF32Bits(code);
@@ -64,6 +73,8 @@ export function decodeBits(format: FormatId, code: number): number {
       return fromF32Bits((code << 16) >>> 0);
     case 'f16':
     case 'f16-flush':
+    case 'f16-clamp':
+    case 'f16-flush-clamp':
       return decodeF16(code);
     case 'e4m3fn':
       return decodeE4M3(code);

@@ -172,7 +172,8 @@ export function trainStep(
         {
           ...options,
           learningRate: options.learningRate * spec.rateFactor,
-          weightDecay: spec.decays ? options.weightDecay : 0,
+          // Of which the update takes the product with the learning rate: a slower parameter decays as the others.
+          weightDecay: spec.decays ? options.weightDecay / spec.rateFactor : 0,
           step: state.applied,
           gradFactor,
           clipUpdateOver: options.clipUpdate ? learnedElements(spec) : undefined,

@@ -19,7 +19,7 @@ import { checkTokens, type Generated, type SampleOptions, type SampleWatch } fro
 import { Sampling } from './sampling.ts';
 import { type Score, Scorer } from './scorer.ts';
 import { firstTokenOf } from './startToken.ts';
-import { uploadParameters, writeAngles, writeInitialScales } from './weights.ts';
+import { uploadParameters, writeAngles, writeInitialScales, writeLevels } from './weights.ts';
 
 /** Share of the roughly measured FLOP rate that passes are assumed to reach. */
 const ASSUMED_SHARE = 0.15;
@@ -127,6 +127,7 @@ export async function openForwardModel(
   try {
     writeInitialScales(device, arena, tensors);
     writeAngles(device, arena, tensors);
+    writeLevels(device, arena, tensors, 'last');
     await uploadParameters(device, arena, pipelines, target, tensors, valuesOf);
   } catch (error) {
     arena.destroy();

@@ -3,9 +3,10 @@
 import type { RunChange } from '../checkpoint/runChanges.ts';
 import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
-import type { StepState } from '../kernels/stepState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
+import type { StageMetrics, StepResult } from './stepReadback.ts';
+import type { UpdateRms } from './updateRms.ts';
 
 /** Steps that are left out of speeds, because they include start-up costs. */
 export const WARM_UP_STEPS = 5;
@@ -31,6 +32,12 @@ export interface StepMetrics {
   readonly skippedSteps: number;
   /** GPU time of this run's step in milliseconds; null without usable timestamps. */
   readonly gpuMs: number | null;
+  /** Root mean squares of the step's updates, in runs with `updateRms`; absent for skipped steps. */
+  readonly rms?: UpdateRms;
+  /** Names of the tensors that the step did not update, in runs with `skip` tensor. */
+  readonly skippedTensors?: readonly string[];
+  /** Of a run with a precision schedule. */
+  readonly stage?: StageMetrics;
 }
 
 export interface EvalMetrics {
@@ -82,15 +89,12 @@ export interface RunSummary {
 }
 
 /**
- * Converts a step's state to metrics.
+ * Converts what a step reports to metrics.
  * @param siteName returns the name of the tensor written at a found-inf site
- * @param logZ in runs with z-loss
  */
 export function metricsOf(
-  state: StepState,
+  { state, gpuMs, rms, skippedTensors, stage, logZ }: StepResult,
   siteName: (site: number) => string,
-  gpuMs: number | null,
-  logZ?: number,
 ): StepMetrics {
   const skipped = state.overflowSite !== null;
   return {
@@ -105,5 +109,8 @@ export function metricsOf(
     appliedSteps: state.applied,
     skippedSteps: state.skipped,
     gpuMs,
+    ...(rms && !skipped && { rms }),
+    ...(skippedTensors && { skippedTensors }),
+    ...(stage && { stage }),
   };
 }

@@ -1,5 +1,6 @@
 /** Run state that survives a lost device: newest snapshot, kernel choices, last reported step. */
 import { blobOf } from '../checkpoint/blobParts.ts';
+import { openRun } from '../checkpoint/openRun.ts';
 import { blobSource } from '../checkpoint/randomAccess.ts';
 import {
   changesBetween,
@@ -9,7 +10,7 @@ import {
   type RecordedConditions,
   type RunConditions,
 } from '../checkpoint/runChanges.ts';
-import { describeRun, openRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
+import { describeRun, type RunFile, writeRun } from '../checkpoint/runFile.ts';
 import { Snapshots } from '../checkpoint/snapshot.ts';
 import { microBatchesPerStep, microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { TextId } from '../data/builtins.ts';

@@ -1,10 +1,18 @@
 /** Warnings about a run, most of them derived from its metrics. They change nothing in the run. */
 import { type Recipe, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
+import { AHEAD, RMS_SPIKE, SpikeAlarm } from './spikeAlarm.ts';
 import { spikeHint } from './spikeHint.ts';
 
 export interface RunWarning {
-  readonly kind: 'skips' | 'scaleFloor' | 'lossSpike' | 'deviceLost' | 'smallerBatch' | 'changed';
+  readonly kind:
+    | 'skips'
+    | 'scaleFloor'
+    | 'lossSpike'
+    | 'rmsSpike'
+    | 'deviceLost'
+    | 'smallerBatch'
+    | 'changed';
   /** The step at which it was noticed. */
   readonly step: number;
   /** What happened, with both numbers. */
@@ -26,6 +34,7 @@ export class WarningWatch {
   #skips = 0;
   #atFloor = false;
   #losses: number[] = [];
+  readonly #alarm = new SpikeAlarm();
 
   constructor(recipe: Recipe) {
     this.#recipe = recipe;
@@ -37,7 +46,13 @@ export class WarningWatch {
     if (metrics.skipped) return this.#recipe.scaling.kind === 'dynamic' ? this.#skipped(metrics) : null;
     this.#skips = 0;
     this.#atFloor = false;
-    return this.#spike(metrics);
+    const isAlarm = this.#rmsSpikes(metrics);
+    return this.#spike(metrics) ?? (isAlarm ? rmsWarning(metrics) : null);
+  }
+
+  /** Whether a spike of the RMS begins, which is reported only if measured. */
+  #rmsSpikes({ step, loss, rms }: StepMetrics): boolean {
+    return rms !== undefined && this.#alarm.next({ step, loss, rms: rms.first?.rms ?? null });
   }
 
   #skipped({ step, lossScale, overflow }: StepMetrics): RunWarning | null {
@@ -80,4 +95,14 @@ export class WarningWatch {
       hint: spikeHint(this.#recipe, null),
     };
   }
+}
+
+function rmsWarning({ step, rms }: StepMetrics): RunWarning {
+  const { name, rms: value } = rms!.first!;
+  return {
+    kind: 'rmsSpike',
+    step,
+    message: `The update of ${name} had an RMS of ${value.toFixed(2)} at step ${step}, at least ${RMS_SPIKE}: the loss may jump within ${AHEAD.most} steps.`,
+    hint: 'Its second moment is behind its gradients. A lower beta2, a lower learning rate or optimizer stable-adamw makes such updates smaller.',
+  };
 }

@@ -1,51 +1,104 @@
-/** What is read back after each step: its state, its time stamps, and in runs with z-loss log Z. */
+/** Reads what a step reports back from the GPU, a few steps late. */
 import type { Arena } from '../gpu/arena.ts';
-import { type GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
+import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
+import { ReadbackRing } from '../gpu/readbackRing.ts';
+import { byteLength, type Tensor } from '../gpu/tensor.ts';
+import { stageOf } from '../kernels/levels.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
+import { stageCost } from '../precision/levels.ts';
+import { type UpdateRms, updateRmsOf } from './updateRms.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
-const LOG_Z_BYTES = 4;
 
-export interface StepFigures {
+/** The stage of a precision schedule. */
+export interface StageMetrics {
+  /** From 1. */
+  readonly stage: number;
+  readonly stages: number;
+  /** The mode whose operands it has. */
+  readonly mode: string;
+  /** Stages so far that were reached because their turn had come, and not because the loss had stopped falling. */
+  readonly forced: number;
+  /** Simulated cost of a multiply-add of the blocks, as a share of one of 32 bits. */
+  readonly cost: number;
+}
+
+export interface StepResult {
   readonly state: StepState;
-  /** Null without time stamps. */
+  /** GPU time of the step; null without usable timestamps. */
   readonly gpuMs: number | null;
+  /** Of the tensors with a second moment; null if it is not measured. */
+  readonly rms: UpdateRms | null;
+  /** Names of the tensors that were not updated, because their gradients are not finite; null in runs that skip whole steps. */
+  readonly skippedTensors: readonly string[] | null;
+  /** Null in runs without a precision schedule. */
+  readonly stage: StageMetrics | null;
   /** Mean of log Z; undefined without z-loss. */
   readonly logZ: number | undefined;
 }
 
-export class StepReadback {
-  readonly #arena: Arena;
-  readonly #tensors: Pick<RunTensors, 'state' | 'logZ'>;
-  readonly #clock: GpuClock | null;
-  readonly #stampsEnd: number;
+export class StepReadback extends ReadbackRing {
+  readonly clock: GpuClock | null;
+  /** Queues the readback of the last submitted step. Throws a RangeError when the ring is full. */
+  readonly pushStep: () => void;
 
-  constructor(arena: Arena, tensors: Pick<RunTensors, 'state' | 'logZ'>, clock: GpuClock | null) {
-    this.#arena = arena;
-    this.#tensors = tensors;
-    this.#clock = clock;
-    this.#stampsEnd = STATE_BYTES + (clock ? STAMP_BYTES : 0);
-  }
-
-  /** Bytes of a step. */
-  get size(): number {
-    return this.#stampsEnd + (this.#tensors.logZ ? LOG_Z_BYTES : 0);
-  }
-
-  copy(encoder: GPUCommandEncoder, to: GPUBuffer): void {
-    const { state, logZ } = this.#tensors;
-    encoder.copyBufferToBuffer(this.#arena.buffer(state), 0, to, 0, STATE_BYTES);
-    this.#clock?.read(encoder, to, STATE_BYTES);
-    if (!logZ) return;
-    encoder.copyBufferToBuffer(this.#arena.buffer(logZ.mean), 0, to, this.#stampsEnd, LOG_Z_BYTES);
-  }
-
-  read(bytes: ArrayBuffer): StepFigures {
-    return {
-      state: readStepState(bytes),
-      gpuMs: this.#clock ? stepMilliseconds(bytes.slice(STATE_BYTES, this.#stampsEnd)) : null,
-      logZ: this.#tensors.logZ ? new Float32Array(bytes, this.#stampsEnd)[0] : undefined,
+  /** @param measures whether the run measures the root mean squares of its updates */
+  constructor(
+    device: GPUDevice,
+    arena: Arena,
+    tensors: RunTensors,
+    measures: boolean,
+    deliver: (result: StepResult) => void,
+  ) {
+    const { state, tensorSteps, levels, logZ, recipe } = tensors;
+    const { stages } = recipe;
+    const clock = GpuClock.of(device);
+    const rms = measures ? updateRmsOf(tensors) : null;
+    const offsets = new Map<Tensor, number>();
+    let size = STATE_BYTES + (clock ? STAMP_BYTES : 0);
+    const isScheduled = levels !== null && stages.length > 1;
+    for (const tensor of [
+      ...(rms?.tensors ?? []),
+      ...(tensorSteps ? [tensorSteps.squares] : []),
+      ...(isScheduled ? [levels] : []),
+      ...(logZ ? [logZ.mean] : []),
+    ]) {
+      offsets.set(tensor, size);
+      size += byteLength(tensor);
+    }
+    super(device, size, (bytes) => {
+      const numbers = (tensor: Tensor) => new Float32Array(bytes, offsets.get(tensor)!, tensor.elements);
+      const squares = tensorSteps && numbers(tensorSteps.squares);
+      const table = isScheduled ? new Uint32Array(bytes, offsets.get(levels)!, levels.elements) : null;
+      deliver({
+        state: readStepState(bytes),
+        gpuMs: clock ? stepMilliseconds(bytes.slice(STATE_BYTES, STATE_BYTES + STAMP_BYTES)) : null,
+        rms: rms?.read(numbers) ?? null,
+        skippedTensors: squares && tensorSteps.names.filter((_, index) => squares[index]! < 0),
+        stage: table && stageMetrics(table),
+        logZ: logZ ? numbers(logZ.mean)[0] : undefined,
+      });
+    });
+    const stageMetrics = (table: Uint32Array): StageMetrics => {
+      const { used, forced } = stageOf(table);
+      const stage = stages[used]!;
+      const cost = stageCost(stage);
+      return { stage: used + 1, stages: stages.length, mode: stage.name, forced, cost };
     };
+    this.clock = clock;
+    this.pushStep = () =>
+      this.push(device, (encoder, to) => {
+        encoder.copyBufferToBuffer(arena.buffer(state), 0, to, 0, STATE_BYTES);
+        clock?.read(encoder, to, STATE_BYTES);
+        for (const [tensor, offset] of offsets) {
+          encoder.copyBufferToBuffer(arena.buffer(tensor), 0, to, offset, byteLength(tensor));
+        }
+      });
+  }
+
+  override destroy(): void {
+    super.destroy();
+    this.clock?.destroy();
   }
 }

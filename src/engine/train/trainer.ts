@@ -12,18 +12,14 @@ import { checkOptions } from '../core/checkOptions.ts';
 import { EngineError } from '../core/errors.ts';
 import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
-import type { Batch } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { type Arena, readTensor } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import { isLost } from '../gpu/deviceAccess.ts';
 import { FaultWatch } from '../gpu/faults.ts';
-import { GpuClock } from '../gpu/gpuClock.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
-import type { PassStamps, Program } from '../gpu/program.ts';
-import { ReadbackRing } from '../gpu/readbackRing.ts';
-import { type SubmitPace, submitPaced } from '../gpu/submitPace.ts';
+import type { SubmitPace } from '../gpu/submitPace.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
 import { Numerics } from '../inspect/numerics.ts';
@@ -40,12 +36,11 @@ import { metricsOf, type StepMetrics } from './metrics.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
 import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
-import { stashState } from './stateAside.ts';
-import { type StepFigures, StepReadback } from './stepReadback.ts';
+import { StepQueue } from './stepQueue.ts';
+import type { StepResult } from './stepReadback.ts';
 import type { Programs, TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
-import { writeTrainingBatch } from './writeBatch.ts';
 
 /**
  * Trains one model on one device. It holds the buffers and compiled programs, and after construction creates nothing but
@@ -82,15 +77,11 @@ export class Trainer {
   readonly #programs: Programs;
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
-  readonly #clock: GpuClock | null;
-  readonly #ring: ReadbackRing;
-  readonly #readback: StepReadback;
+  readonly #steps: StepQueue;
   readonly #evaluation: Evaluation;
   readonly #sampling: RunSampling;
-  readonly #trainingBatch: (index: number) => Batch;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
-  #submitted = 0;
   #longestSkips = 0;
   #firstLoss: number | null = null;
   #lastLoss: number | null = null;
@@ -107,27 +98,22 @@ export class Trainer {
     this.arena = parts.arena;
     this.faults = new FaultWatch(parts.device);
     this.kernels = parts.kernels;
+    this.#steps = new StepQueue(parts, (result) => this.#record(result));
     this.numerics = new Numerics({
       ...parts,
       tensors: parts.plan.tensors,
-      submit: (program) => this.#submit(program),
+      submit: (program) => this.#steps.submit(program),
     });
-    this.#evaluation = new Evaluation(parts, (program) => this.#submit(parts.programs[program]));
-    this.#sampling = new RunSampling(parts, (program) => this.#submit(parts.programs[program]));
+    this.#evaluation = new Evaluation(parts, (program) => this.#steps.submit(parts.programs[program]));
+    this.#sampling = new RunSampling(parts, (program) => this.#steps.submit(parts.programs[program]));
     this.pace = parts.pace;
     this.#programs = parts.programs;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
-    this.#trainingBatch = parts.batches;
     this.#start = parts.start;
     this.storage = storesHalves(parts.plan.tensors.recipe) ? parts.half : null;
     this.frozen = frozenNames(parts.plan.tensors);
     this.parameterCount = parameterCount(parts.plan.tensors.gpt);
-    this.#clock = GpuClock.of(parts.device);
-    this.#readback = new StepReadback(parts.arena, parts.plan.tensors, this.#clock);
-    this.#ring = new ReadbackRing(parts.device, this.#readback.size, (bytes) =>
-      this.#record(this.#readback.read(bytes)),
-    );
   }
 
   /** Bytes on the GPU by category and in total, with the copies for snapshots and what the first sample has allocated. */
@@ -137,7 +123,7 @@ export class Trainer {
 
   /** Number of submitted steps, whether or not their metrics have arrived. */
   get submittedSteps(): number {
-    return this.#submitted;
+    return this.#steps.submitted;
   }
 
   /** Largest number of consecutive skips among steps whose metrics have arrived. Skips before a resume count too. */
@@ -162,12 +148,12 @@ export class Trainer {
 
   /** Number of readbacks in flight, at most the depth of the ring. @internal */
   get pendingReadbacks(): number {
-    return this.#ring.pending;
+    return this.#steps.pending;
   }
 
   /** Resolves when the metrics of all steps submitted so far have arrived. */
   get metricsArrived(): Promise<void> {
-    return this.#ring.delivered;
+    return this.#steps.delivered;
   }
 
   /** Checksums of the initial weights and first batches. */
@@ -185,15 +171,11 @@ export class Trainer {
    * @throws RangeError before anything is submitted when the readback ring is full; call {@link waitForRoom} first
    */
   step(): void {
-    if (this.#ring.isFull) throw new RangeError('The readback ring is full: wait for room before a step');
-    const microBatch = this.numerics.beginStep(this.#submitted + 1) ?? this.#programs.microBatch;
-    this.#runMicroBatches(microBatch, this.#clock?.start);
-    this.#submit(this.#programs.optimizer, this.#clock?.end);
+    this.#steps.checkRoom();
+    this.#steps.submitStep(this.numerics.beginStep(this.submittedSteps + 1));
     this.#sampling.forget();
     this.numerics.endStep();
-    this.pace.stepSubmitted();
-    this.#ring.push(this.device, (encoder, to) => this.#readback.copy(encoder, to));
-    this.#submitted += 1;
+    this.#steps.endStep();
   }
 
   /**
@@ -201,22 +183,14 @@ export class Trainer {
    * @throws EngineError SHADER_COMPILE
    * @internal
    */
-  async countGradients(): Promise<NumericsFrame> {
-    const restoreState = stashState(this.device, this.arena, this.plan.tensors);
-    try {
-      this.#submit(this.#programs.begin);
-      const perStep = microBatchesPerStep(this.config);
-      return await this.numerics.countGradients(perStep / this.config.accumulation, (index) =>
-        this.#writeTrainingBatch(this.#submitted * perStep + index),
-      );
-    } finally {
-      restoreState();
-    }
+  countGradients(): Promise<NumericsFrame> {
+    const count = microBatchesPerStep(this.config) / this.config.accumulation;
+    return this.#steps.withoutStep((writeBatch) => this.numerics.countGradients(count, writeBatch));
   }
 
   /** Resolves as soon as a step can be queued. This is the only back-pressure between CPU and GPU. */
   waitForRoom(): Promise<void> {
-    return this.#ring.waitForRoom();
+    return this.#steps.waitForRoom();
   }
 
   /** Removes and returns the metrics that have arrived, oldest first. They arrive a few steps after theirs. Never waits. */
@@ -226,7 +200,7 @@ export class Trainer {
 
   /** Waits for every submitted step (a CPU-GPU sync). */
   async drain(): Promise<void> {
-    await this.#ring.drain();
+    await this.#steps.drain();
     await this.numerics.drain();
     await this.device.queue.onSubmittedWorkDone();
   }
@@ -246,7 +220,7 @@ export class Trainer {
   async sharpness(): Promise<SharpnessMetrics> {
     const { sharpness } = this.plan.tensors;
     if (!sharpness) throw new RangeError('sharpnessEvery is 0, so the run has no buffers for sharpness');
-    return this.#evaluation.sharpness(this.#submitted, sharpness);
+    return this.#evaluation.sharpness(this.submittedSteps, sharpness);
   }
 
   /** Model FLOPs utilization at `tokensPerSec`; see {@link modelFlopsUtilization}. */
@@ -282,11 +256,11 @@ export class Trainer {
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
     this.#sampling.forget();
-    this.#submitted = state.attempted;
+    this.#steps.submitted = state.attempted;
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
     this.#lastLoss = state.attempted > 0 ? finite(state.lossSum) : null;
-    this.#changes = changesOnResume(run.description, conditionsOf(this), this.#submitted + 1);
+    this.#changes = changesOnResume(run.description, conditionsOf(this), this.submittedSteps + 1);
   }
 
   /** Marks a run that restarts from its seed after a lost device. Conditions that differ now are changes from step 1 on. @internal */
@@ -340,8 +314,7 @@ export class Trainer {
   /** Frees all its memory on the GPU; the device stays open. No other call is valid afterwards. */
   destroy(): void {
     for (const program of Object.values(this.#programs)) program.destroy();
-    this.#ring.destroy();
-    this.#clock?.destroy();
+    this.#steps.destroy();
     this.numerics.destroy();
     this.#snapshots?.destroy();
     this.#sampling.destroy();
@@ -355,38 +328,17 @@ export class Trainer {
    * @internal
    */
   calibrate(): void {
-    if (this.#submitted > 0 || !this.plan.tensors.scales?.history) return;
-    const restoreState = stashState(this.device, this.arena, this.plan.tensors);
-    this.#runMicroBatches(this.#programs.calibration);
-    restoreState();
+    if (this.submittedSteps === 0 && this.plan.tensors.scales?.history) this.#steps.calibrate();
   }
 
-  /** The micro-batches of the next step. */
-  #runMicroBatches(program: Program, stamps?: PassStamps): void {
-    const count = microBatchesPerStep(this.config);
-    this.#submit(this.#programs.begin);
-    for (let micro = 0; micro < count; micro++) {
-      this.#writeTrainingBatch(this.#submitted * count + micro);
-      this.#submit(program, micro === 0 ? stamps : undefined);
-    }
-  }
-
-  #submit(program: Program, stamps?: PassStamps): void {
-    submitPaced(this.device, this.pace, program, stamps);
-  }
-
-  #writeTrainingBatch(index: number): void {
-    const { device, arena, plan, config } = this;
-    writeTrainingBatch(device, arena, plan.tensors, this.#trainingBatch(index), config, index);
-  }
-
-  #record({ state, gpuMs, logZ }: StepFigures): void {
+  #record(result: StepResult): void {
+    const { state, gpuMs } = result;
     this.numerics.stepArrived(performance.now());
     this.pace.stepArrived(gpuMs);
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(state, (site) => this.#siteName(site), gpuMs, logZ));
+    this.arrived.push(metricsOf(result, (site) => this.#siteName(site)));
   }
 
   #siteName(site: number): string {

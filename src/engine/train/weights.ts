@@ -5,6 +5,8 @@ import { Arena } from '../gpu/arena.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
+import { fixedRange } from '../kernels/fixedMaster.ts';
+import { levelTable } from '../kernels/levels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { angleTable } from '../model/angles.ts';
@@ -14,7 +16,10 @@ import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';
 
 /** What the weights that matmuls read are made from. */
-type MadeWeights = Pick<RunTensors, 'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales'>;
+type MadeWeights = Pick<
+  RunTensors,
+  'chunks' | 'parameters' | 'computeWeights' | 'weightPartials' | 'scales' | 'levels'
+>;
 
 /**
  * Uploads every parameter; the GPU rounds it to the formats of the master and compute weights, and averages begin with it.
@@ -44,10 +49,11 @@ export async function uploadParameters(
     const staging = { name: 'upload', type: 'f32', elements: chunk.elements } as const;
     const stagingArena = await Arena.allocate(device, [staging]);
     device.queue.writeBuffer(stagingArena.buffer(staging), 0, values);
-    const { elements, master, low, compensation, average } = chunk;
+    const { elements, master, low, compensation, fixed, average } = chunk;
     const upload = { inp: staging, elements, label: 'upload' };
     const operations: Operation[] = [
       convertFormat(target, { ...upload, out: master, low }),
+      ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
       ...(compensation ? [{ kind: 'clear', target: compensation } as const] : []),
       ...(average ? [convertFormat(target, { ...upload, out: average })] : []),
     ];
@@ -101,6 +107,7 @@ export function writeInitialState(
   device.queue.writeBuffer(arena.buffer(tensors.state), 0, initialStepState(scale));
   writeAngles(device, arena, tensors);
   writeInitialScales(device, arena, tensors);
+  writeLevels(device, arena, tensors, 'first');
   forgetOverflow(device, arena.buffer(tensors.found));
   forgetOverflow(device, arena.buffer(tensors.evalFound));
   device.queue.writeBuffer(
@@ -117,6 +124,16 @@ export function writeInitialScales(
   { scales }: Pick<RunTensors, 'scales'>,
 ): void {
   if (scales) queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
+}
+
+/** Writes the table of levels, at the first stage of a run or at the last, which a finished model has. */
+export function writeLevels(
+  { queue }: GPUDevice,
+  arena: Arena,
+  { levels, recipe }: Pick<RunTensors, 'levels' | 'recipe'>,
+  at: 'first' | 'last',
+): void {
+  if (levels) queue.writeBuffer(arena.buffer(levels), 0, levelTable(recipe.stages, at));
 }
 
 /** Clears the found-inf flag, as the optimizer does after each step. */

@@ -77,13 +77,11 @@ describe('the finite check', () => {
 
   test.each(STORED)('lets the ends of $format pass, $half', ({ format, half }) =>
     withKernelFixture(async (fixture) => {
-      const largest = { f32: 0x7f7fffff, tf32: 0x7f7fe000, bf16: 0x7f7f, f16: 0x7bff, 'f16-flush': 0x7bff }[
-        format
-      ];
+      const halves = { f16: 0x7bff, 'f16-flush': 0x7bff, 'f16-clamp': 0x7bff, 'f16-flush-clamp': 0x7bff };
+      const largest = { f32: 0x7f7fffff, tf32: 0x7f7fe000, bf16: 0x7f7f, ...halves }[format];
       const sign = formatInfo(format).bytes === 4 ? 0x80000000 : 0x8000;
-      const smallestNormal = { f32: 0x800000, tf32: 0x800000, bf16: 0x80, f16: 0x400, 'f16-flush': 0x400 }[
-        format
-      ];
+      const least = { f16: 0x400, 'f16-flush': 0x400, 'f16-clamp': 0x400, 'f16-flush-clamp': 0x400 };
+      const smallestNormal = { f32: 0x800000, tf32: 0x800000, bf16: 0x80, ...least }[format];
       const finite = [0, 1, smallestNormal - 1, smallestNormal, largest - 1, largest];
       const codes = Uint32Array.from([...finite, ...finite.map((code) => code + sign)]);
       const lists = [

@@ -25,7 +25,9 @@ import {
   type AttentionShape,
   windowElements,
 } from '../../../src/engine/kernels/attentionOptions.ts';
+import { fixedRange } from '../../../src/engine/kernels/fixedMaster.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
+
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import {
   COMPOUND_OPTIMIZERS,
@@ -80,6 +82,12 @@ const STORED: readonly Stored[] = distinctBy(
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },
+    { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
+    { precision: 'fp16', skip: 'tensor' },
+    { precision: 'fp16', master: 'fx64' },
+    { precision: 'fp16-noscale', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'clamp' },
+    { precision: 'fp16-pure', overflow: 'zero' },
   ],
   ({ precision, ...more }) => {
     const { storages, sites, scaling } = recipeOf(precision);
@@ -190,7 +198,8 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
     const schedule = buildSchedule(target, tensors, config);
     const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
     const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-    const uploads = tensors.chunks.flatMap(({ master, compute, low }) => [
+    const uploads = tensors.chunks.flatMap(({ master, compute, low, fixed, elements }) => [
+      ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
       convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
       ...(compute
         ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
@@ -219,6 +228,8 @@ const MASTERS: readonly Stored[] = [
   ...(['fp32', 'fp16', 'bf16-sr', 'bf16-split'] as const).map((precision) => ({ precision })),
   { precision: 'bf16-pure', master: 'kahan' },
   { precision: 'fp16-pure', master: 'kahan' },
+  { precision: 'fp32', master: 'fx64' },
+  { precision: 'fp16', master: 'fx64' },
 ];
 /** Optimizers whose moments are kept in units of the loss scale. */
 const COMPOUND: Stored = { precision: 'fp16-pure', lossScaling: 'compound' };
@@ -229,6 +240,7 @@ function optimizerVariants(target: Target): Operation[] {
     for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
       for (const optimState of optimStatesOf(optimizer)) {
         if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
+        if (stored.master === 'fx64' && optimState === 'fp8') continue;
         const config = {
           ...presetOf('smoke').config,
           batch: 1,

@@ -1,7 +1,7 @@
 /** Dropout in a run: where it is on, and what it depends on. Its gradients are in gradients.test.ts. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { fileOf, parametersOf, setOne, takeSteps, withTrainer } from './helper.ts';
 

@@ -1,7 +1,7 @@
 /** Frozen parameters keep every bit; the others train as in the f64 oracle, and as without frozen ones. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import type { Trainer } from '../../../src/engine/index.ts';

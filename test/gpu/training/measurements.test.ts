@@ -1,7 +1,7 @@
 /** Measurements between steps: they change nothing in a saved run, and work before the first step. */
 import { describe, expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { initialValues } from '../../../src/engine/model/parameters.ts';
 import { fileOf, TINY, takeSteps, withTrainer } from './helper.ts';

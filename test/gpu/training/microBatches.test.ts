@@ -1,7 +1,7 @@
 /** The size of micro-batches changes memory and the order of sums, but neither the data of a run nor its measurements. */
 import { describe, expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { microBatchOf } from '../../../src/engine/config/trainConfig.ts';
 import { startProof } from '../../../src/engine/experiments/startProof.ts';
 import type { TrainConfig, Trainer } from '../../../src/engine/index.ts';

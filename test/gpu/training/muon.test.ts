@@ -1,7 +1,7 @@
 /** Muon in whole runs: against the f64 oracle, in modes with other masters, with frozen matrices, and in files. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { byteLength } from '../../../src/engine/gpu/tensor.ts';
 import { isBlockMatrix } from '../../../src/engine/model/updateRules.ts';

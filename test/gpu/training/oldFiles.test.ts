@@ -1,7 +1,7 @@
 /** Runs that an earlier version saved are restored to the bit, and continue within the rounding errors of sums in another order. */
 import { expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { createCopyTask } from '../../../src/engine/data/copyTask.ts';
 import { RunControl, runTraining, type TrainConfig, type Trainer } from '../../../src/engine/index.ts';
@@ -10,8 +10,8 @@ import {
   KNOWN,
   type KnownRun,
   type PrintedStep,
-  RUN_NAMES,
   type RunName,
+  SAME_NUMBERS,
   tensorsIn,
   textOf,
 } from '../../unit/oldFiles.ts';
@@ -58,7 +58,7 @@ async function resume(name: RunName, features?: GPUFeatureName[]) {
   );
 }
 
-test.each(RUN_NAMES)(
+test.each(SAME_NUMBERS)(
   '%s is restored to the bit, and continues as recorded where it was saved',
   async (name) => {
     const { restored, result } = await resume(name);

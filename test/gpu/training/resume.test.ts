@@ -1,7 +1,7 @@
 /** A run that is saved and resumed equals, bit by bit, the run that was never stopped. */
 import { describe, expect, test } from 'vitest';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { Snapshots } from '../../../src/engine/checkpoint/snapshot.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';
 import { RunControl, runTraining, type Trainer } from '../../../src/engine/index.ts';

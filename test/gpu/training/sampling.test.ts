@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileSource } from '../../../src/cli/fileSource.ts';
 import { openGivenModel } from '../../../src/cli/givenModel.ts';
-import { openRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import { reportOf, type TrainConfig } from '../../../src/engine/index.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';

@@ -9,8 +9,9 @@ import {
   modelOfRun,
   readMaster,
 } from '../../../src/engine/checkpoint/modelFolder.ts';
+import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
-import { openRun, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
+import { writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { openSafetensors, readFloats } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { gptConfig, type TrainConfig } from '../../../src/engine/config/trainConfig.ts';

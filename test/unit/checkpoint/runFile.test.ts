@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { openRun, writerOf } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import { checkOptimizer, checkStates } from '../../../src/engine/checkpoint/restore.ts';
-import {
-  openRun,
-  type RunDescription,
-  readEntry,
-  writeRun,
-  writerOf,
-} from '../../../src/engine/checkpoint/runFile.ts';
+import { type RunDescription, readEntry, writeRun } from '../../../src/engine/checkpoint/runFile.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { TrainConfig } from '../../../src/engine/config/trainConfig.ts';

@@ -7,6 +7,7 @@ import { tokenizerJson } from '../../../src/engine/checkpoint/huggingface.ts';
 import { writeSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { GPT2_KINDS } from '../../../src/engine/config/gptConfig.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { DEFAULTS, FIELDS } from '../../../src/engine/config/settings/table.ts';
 import { archive } from '../../../src/session/archive.ts';
 import { checkCluster } from '../../../src/session/cluster.ts';
 import { OpenFiles } from '../../../src/session/files.ts';
@@ -137,4 +138,15 @@ test('a run that the PyTorch program cannot continue is refused by name', async 
   expect(thrownBy(() => checkCluster(described({ dropout: 0.1 }))).message).toContain('with dropout 0.1.');
   expect(thrownBy(() => checkCluster(described({ tokenizer: 'gpt2' }))).message).toContain('tokenizer gpt2');
   expect(thrownBy(() => checkCluster(described({ optimState: 'fp8' }))).message).toContain('optim-state fp8');
+});
+
+test('the PyTorch program continues runs with the default of every setting', () => {
+  const program = readFileSync(new URL('../../../public/halfstep_model.py', import.meta.url), 'utf8');
+  const [, words] = /^OFF = \((.*)\)$/m.exec(program)!;
+  const off = words!
+    .split(', ')
+    .map((word) => JSON.parse(word.replace('None', 'null').replace('False', 'false')));
+  const unknown = FIELDS.filter((field) => !new RegExp(`\\b${field}\\b`).test(program));
+  // A setting that the program does not name is refused unless it is off: name it there, in KNOWN or with its value in ONLY.
+  expect(unknown.filter((field) => !off.includes(DEFAULTS[field]))).toEqual([]);
 });

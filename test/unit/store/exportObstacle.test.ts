@@ -13,7 +13,11 @@ test.each<[Partial<TrainConfig>, RegExp | null, RegExp | null]>([
     /has norm rmsnorm, which.*Save the run instead/,
   ],
   [{ mlp: 'relu2' }, null, null],
-  [{ dropout: 0.1, emaDecay: 0.9 }, null, /dropout 0.1 and ema-decay 0.9.*Take the run file instead/],
+  [
+    { dropout: 0.1, emaDecay: 0.9 },
+    null,
+    /dropout 0.1 and ema-decay 0.9.*Take the run file or the model instead/,
+  ],
   [{ precision: 'fp8' }, null, /precision fp8.*It continues precision fp32, tf32, fp16, bf16/],
   [{ tokenizer: 'bpe:512' }, null, /tokenizer bpe:512.*It continues tokenizer char, byte/],
   [{ tokenizer: 'gpt2-eot' }, null, /tokenizer gpt2-eot/],

@@ -28,6 +28,8 @@ const FORMAT_WORDS: Readonly<Record<NamedFormat, string>> = {
   tf32: 'TF32',
   f16: 'f16',
   'f16-flush': 'f16 without subnormals',
+  'f16-clamp': 'f16, clamped',
+  'f16-flush-clamp': 'f16 without subnormals, clamped',
   bf16: 'bf16',
   e4m3fn: 'FP8 E4M3',
   i8: 'INT8',

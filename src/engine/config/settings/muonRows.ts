@@ -16,6 +16,7 @@ export const MUON_ROWS = {
     label: "Muon's learning rate",
     help: 'highest learning rate of the matrices that Muon updates; it rises and falls as lr does',
     standard: '0.02; lr with muon-scale rms',
+    compared: ['0.005', '0.01', '0.02', '0.04'],
     inPyTorch: [null],
   }),
   muonMomentum: number({
@@ -27,6 +28,7 @@ export const MUON_ROWS = {
     option: 'muon-momentum',
     label: "Muon's momentum",
     help: "decay rate of Muon's momentum (Nesterov)",
+    compared: ['0.9', '0.95', '0.98'],
     inPyTorch: [0.95],
   }),
   muonCoefficients: choice({

@@ -1,6 +1,6 @@
 /** Settings of number formats: rows of the table in table.ts. */
 import { checkLossScale } from '../../precision/lossScale.ts';
-import { goesWithMaster, MASTER_TABLE, MASTERS } from '../../precision/masters.ts';
+import { MASTER_TABLE, MASTERS } from '../../precision/masters.ts';
 import { DELAYED_SCALING } from '../../precision/quantization.ts';
 import { LOSS_SCALINGS, takesCompound } from '../../precision/recipe.ts';
 import {
@@ -15,6 +15,7 @@ import {
   switches,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
+import { LEVEL_ROWS } from './levelRows.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
@@ -56,6 +57,7 @@ export const PRECISION_ROWS = {
     takenBy: { modes: isSimulatedMode, others: 'rounds to nearest even' },
     compared: ['rne', 'rz'],
   }),
+  ...LEVEL_ROWS,
   /** How the weights that the optimizer updates are kept. */
   master: choice({
     planned: true,
@@ -65,10 +67,6 @@ export const PRECISION_ROWS = {
     label: 'Master weights',
     help: `how the weights that the optimizer updates are kept: ${summariesOf(MASTER_TABLE)}`,
     titles: titlesOf(MASTER_TABLE),
-    takenBy: {
-      modes: (mode) => MASTERS.some((one) => one !== 'f32' && goesWithMaster(recipeOf(mode), one)),
-      others: 'keeps its weights in one way alone',
-    },
     compared: MASTERS,
     inPyTorch: ['f32'],
   }),

@@ -35,6 +35,8 @@ export interface TakenBy {
   readonly modes: (mode: PrecisionMode) => boolean;
   /** What is true of the modes that do not take it, such as "has no quantised LM head". */
   readonly others: string;
+  /** The modes that take it, where none of them is listed. */
+  readonly instead?: string;
   /** Presets give it whatever the mode: only what a run asks for itself is refused. */
   readonly givenByPresets?: boolean;
 }

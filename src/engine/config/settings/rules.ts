@@ -2,6 +2,7 @@
 import { EngineError } from '../../core/errors.ts';
 import { COMPOUND_OPTIMIZERS, optimizerRow } from '../../kernels/optimizers/table.ts';
 import { formatInfo } from '../../precision/formats.ts';
+import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../precision/levels.ts';
 import { checkMaster, goesWithMaster } from '../../precision/masters.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
@@ -27,7 +28,7 @@ export function checkTaken(field: Field, value: unknown, mode: PrecisionMode): v
   throw new EngineError(
     'BAD_VALUE',
     `Mode ${mode} ${takenBy.others}, but ${option}${kind === 'flag' ? '' : ` ${value}`} was given.`,
-    `Use ${takers.length > 0 ? listed(takers) : SIMULATED_EXAMPLE}, or leave ${option} out.`,
+    `Use ${takers.length > 0 ? listed(takers) : (takenBy.instead ?? SIMULATED_EXAMPLE)}, or leave ${option} out.`,
   );
 }
 
@@ -82,6 +83,9 @@ export function checkTogether(config: TrainConfig): void {
   optimizerRow(config.optimizer, config.optimState);
   checkLossScaling(config);
   checkMuon(config);
+  checkFixed(config);
+  checkSkip(config);
+  checkStages(config);
 }
 
 function checkLossScaling({ precision, optimizer, lossScaling, lossScale }: TrainConfig): void {
@@ -107,6 +111,50 @@ function checkMuon({ optimizer, learningRate, muonLearningRate }: TrainConfig): 
     'BAD_VALUE',
     `muon-lr is ${muonLearningRate}, but lr is 0.`,
     "Muon's learning rate rises and falls in proportion to lr: use an lr above 0, or a muon-lr of 0.",
+  );
+}
+
+function checkStages({ precisionSchedule: schedule, precision, steps }: TrainConfig): void {
+  if (schedule === 'none') return;
+  const modes: readonly string[] = SCHEDULES[schedule].modes;
+  const last = modes.at(-1)!;
+  if (precision !== last) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `precision-schedule ${schedule} ends at ${last}, but the mode is ${precision}.`,
+      `Use precision ${last}, or another schedule.`,
+    );
+  }
+  if (steps >= LEAST_SCHEDULED_STEPS) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
+    `Use at least ${LEAST_SCHEDULED_STEPS} steps, or precision ${last} without a schedule.`,
+  );
+}
+
+function checkFixed({ master, optimState }: TrainConfig): void {
+  if (master !== 'fx64' || optimState !== 'fp8') return;
+  throw new EngineError(
+    'BAD_VALUE',
+    'master fx64 with optim-state fp8 binds more buffers in one kernel than WebGPU guarantees.',
+    'Use optim-state f32, bf16 or fp8-lm, or master f32.',
+  );
+}
+
+function checkSkip({ skip, overflow, lossScaling }: TrainConfig): void {
+  if (lossScaling === 'compound' && (skip === 'tensor' || (overflow ?? 'skip') !== 'skip')) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `loss-scaling compound keeps all moments in units of one loss scale, but ${skip === 'tensor' ? 'skip tensor' : `overflow ${overflow}`} was given.`,
+      'Leave it out, or leave loss-scaling out.',
+    );
+  }
+  if (skip === 'step' || overflow !== 'zero') return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `skip is ${skip}, but overflow is zero: no gradient is left that is not finite.`,
+    'Use skip step, or overflow skip or clamp.',
   );
 }
 

@@ -6,6 +6,7 @@ import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts'
 import { SHAPE_RANGES } from '../gptConfig.ts';
 import { MUON_ROWS } from './muonRows.ts';
 import { choice, name, number, titlesOf } from './row.ts';
+import { STABILITY_ROWS } from './stabilityRows.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
 export const RECOMPUTE_LEVELS = ['none', 'gelu', 'gelu-ln', 'block'] as const;
@@ -271,6 +272,7 @@ export const TRAINING_ROWS = {
     label: 'Z-loss',
     help: 'adds so many times (log Z)^2 to the loss of a token, Z the sum of exp(logit), which keeps logits from drifting; 0 is off, PaLM has 1e-4. The reported loss stays the cross entropy',
   }),
+  ...STABILITY_ROWS,
   /** The families of kernels that compute the run, where no measurement is to choose; see docs/kernels.md. */
   kernels: name({
     ...training,

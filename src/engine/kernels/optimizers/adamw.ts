@@ -84,8 +84,11 @@ export function adamw(target: Target, args: AdamwArgs): Dispatch {
   });
 }
 
-/** Words of a `ParameterState` in shaders/lib/parameter_state.wgsl. */
+/** Words that are allocated for a `ParameterState` of shaders/lib/parameter_state.wgsl, as in all run files. */
 export const PARAMETER_STATE_WORDS = 8;
+/** Words from one `ParameterState` to the next, and the place of `rms` in it. */
+const PARAMETER_STATE_STRIDE = 6;
+const RMS_WORD = 1;
 /** Most workgroups that read a part of a parameter before its update. */
 const STATISTICS_GROUPS = 64;
 
@@ -174,6 +177,7 @@ export function adamwRule(clipUpdate: boolean): OptimizerRule {
     optimStates: OPTIM_STATES,
     takesCompound: true,
     takesWholeParameters: ({ scale }) => clipUpdate || scale === 'parameter',
+    rms: { scratch: PARAMETER_STATES, record: PARAMETER_STATE_STRIDE, word: RMS_WORD },
     scratch: (parts) => [
       { name: PARAMETER_STATES, category: 'optimizer', elements: PARAMETER_STATE_WORDS },
       {

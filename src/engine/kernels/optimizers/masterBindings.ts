@@ -11,20 +11,24 @@ export interface UpdatedWeights {
   readonly low?: Operand | undefined;
   /** What rounding added to a compensated master, in the master's format. */
   readonly compensation?: Operand | undefined;
+  /** Fixed-point weights of the whole chunk, of which the master is the nearest f32. */
+  readonly fixed?: Operand | undefined;
   readonly masterRounding: MasterRounding;
 }
 
 /** What a dispatch binds to update the weights. */
-export function masterBindings({ master, compute, low, compensation, masterRounding }: UpdatedWeights) {
+export function masterBindings(weights: UpdatedWeights) {
+  const { master, compute, low, compensation, fixed, masterRounding } = weights;
   return {
     operands: { master, compute, compensation },
-    tensors: { low },
-    writes: ['master', 'compute', 'compensation', 'low'],
+    tensors: { low, fixedMaster: fixed },
+    writes: ['master', 'compute', 'compensation', 'low', 'fixedMaster'],
     conditions: {
       computeCopy: compute !== undefined,
       splitMaster: low !== undefined,
       stochasticMaster: masterRounding === 'stochastic',
       compensatedMaster: compensation !== undefined,
+      fixedMaster: fixed !== undefined,
     },
   } as const;
 }

@@ -39,6 +39,8 @@ export interface UpdatePart {
   readonly low: Operand | undefined;
   /** What rounding added to a compensated master, in the master's format. */
   readonly compensation?: Operand | undefined;
+  /** Fixed-point weights of the whole chunk, if the run keeps some. */
+  readonly fixed?: Operand | undefined;
   /** Records of all groups of the chunk, if states are scaled by group. */
   readonly groups: Operand | undefined;
   /** Element of the chunk at which the operands begin. */
@@ -108,6 +110,11 @@ export interface OptimizerRule {
   readonly takesCompound?: true;
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
+  /**
+   * Where an update leaves the root mean square of g / max(sqrt(v), epsilon), f32: in the scratch of this name, where a record
+   * of a parameter has so many words, at this word. Absent for rules without a second moment.
+   */
+  readonly rms?: { readonly scratch: string; readonly record: number; readonly word: number };
   /** The scratch that the update of one parameter needs. */
   scratch(parts: readonly Pick<UpdatePart, 'elements'>[], shape: UpdateShape): readonly ScratchSpec[];
   /** Unscales and clips the gradient by the step state's factor, and changes nothing on a skipped step. */

@@ -10,7 +10,7 @@ import { outputGradient } from '../outputGradient.ts';
 import { INITIAL_STD, matrix, type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
-import { type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
+import { accumulates, type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
 /** The operations of the matmul's epilogue besides adding the bias. */
@@ -141,7 +141,7 @@ export class Linear implements Layer {
       );
     }
     const { tensor: out, activationBackward } = x.gradient;
-    const accumulate = pass.accumulates(x.gradient);
+    const accumulate = accumulates(x.gradient);
     pass.emit(
       (target, { matmul }) =>
         matmul(target, {

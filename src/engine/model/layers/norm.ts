@@ -5,7 +5,7 @@ import { activation } from '../emission.ts';
 import { type ParameterSpec, vector } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
-import type { GradientPlace, Value } from '../value.ts';
+import { accumulates, type GradientPlace, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
 
 /** A norm over each row of the residual stream, with a gain and, for some kinds, a bias. */
@@ -90,7 +90,7 @@ export class Norm implements Layer {
     }
     const conditions = this.#conditions;
     const { tensor: dinp, rounded } = into;
-    const accumulate = pass.accumulates(into);
+    const accumulate = accumulates(into);
     const label = `residual gradient at ${name}`;
     pass.emit(
       (target, { layernormBackward }) =>

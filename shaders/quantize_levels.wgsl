@@ -1,0 +1,39 @@
+// quantize_levels: rounds a tensor to the levels of its role, with one range for all of it, and stores f32.
+// shapes:  inp, out (vectors) of four elements; partials (groups) as (smallest, largest); levels as in stage_decide
+// numerics: see lib/levels; with `noisy` integers round at random, so that their mean is the value, by bits that follow from the place, the tensor's seed and the number of applied steps
+// dispatch: `groups` workgroups, each over every groups-th 64 vectors
+// source:  modules/quantize.py of FracTrain (arXiv 2012.13113, algorithm); reference/levels.ts (oracle)
+import package::lib::levels::roundToLevels;
+@if(noisy) import package::lib::random::{randomBits, randomVector};
+@if(noisy) import package::lib::step_state::StepState;
+
+struct Params {
+  vectors: u32,
+  groups: u32,
+  role: u32,   // word of the table of levels
+  @if(noisy) seed: u32,
+}
+
+@group(0) @binding(2) var<storage, read> partials: array<vec2f>;
+@group(0) @binding(3) var<storage, read> levels: array<u32>;
+@if(noisy) @group(0) @binding(4) var<storage, read> state: StepState;
+@group(1) @binding(0) var<uniform> p: Params;
+
+const WIDTH = 64u;
+
+@compute @workgroup_size(WIDTH)
+fn quantize_levels(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  var range = partials[0];
+  for (var i = 1u; i < p.groups; i++) {
+    range = vec2f(min(range.x, partials[i].x), max(range.y, partials[i].y));
+  }
+  let level = levels[p.role];
+  var noise = vec4f();
+  for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
+    @if(noisy) {
+      let random = randomVector(i, randomBits(state.applied, p.seed));
+      noise = vec4f(random >> vec4u(8u)) * 0x1p-24f - vec4f(0.5);
+    }
+    out::store(i, roundToLevels(inp::load(i), vec4f(range.x), vec4f(range.y), level, noise));
+  }
+}
