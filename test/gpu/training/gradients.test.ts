@@ -218,8 +218,6 @@ describe.each<Case>([
   ['mxfp8', 'auto', undefined, { scaleRule: 'floor' }],
   ['mxfp4', 'auto', undefined, { ...OTHER_KINDS[0] }],
   ['nvfp4', 'auto'],
-  ['nvfp4', 'auto', undefined, { keepBf16: 0, fp4Rht: 'off', fp4TwoD: 'off' }],
-  ['nvfp4', 'auto', undefined, { ...OTHER_KINDS[1], fp4Sr: 'off', dropout: 0.2 }],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
   ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],
