@@ -5,6 +5,7 @@ import { cachedAttention } from './cachedAttention.ts';
 import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
+import { splitOutliers } from './outliers.ts';
 import { quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
 import { quantizeBlocks } from './quantizeBlocks.ts';
 import { queryKeyBackward, queryKeyForward, queryKeyGains } from './queryKey.ts';
@@ -29,6 +30,7 @@ export const MODEL_KERNELS = {
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },
+  ...{ splitOutliers },
   ...{ quantizeCurrent, quantizeDelayed, quantizeBlocks, quantizeColumns },
 };
 

@@ -1,11 +1,11 @@
 /** How the quantised copies of operands are rounded, and what they are called. */
 import { streamOf } from '../core/rng.ts';
 import type { QuantizeBlocksArgs } from '../kernels/quantizeBlocks.ts';
-import { type BlockRounding, blockRounding, type Storage, type SumsAlong } from '../precision/storage.ts';
+import { blockRounding, type Storage, type SumsAlong } from '../precision/storage.ts';
 import type { ModelRun } from './modelRun.ts';
 
 /** Of copies with block scales. */
-export type CopyRounding = Pick<QuantizeBlocksArgs, 'random'> & { readonly rounding: BlockRounding };
+export type CopyRounding = Pick<QuantizeBlocksArgs, 'random' | 'rounding'>;
 
 /** Name of the second copy of an operand, whose sums run along tokens. */
 export function secondCopy(name: string): string {

@@ -30,6 +30,8 @@ export interface ModelRun {
   readonly lossTokens: number;
   /** z of the z-loss; 0 for none. */
   readonly zLoss: number;
+  /** Inputs of integer products are multiplied in a wider format where a column has such a magnitude; absent for none. */
+  readonly outliers?: number | undefined;
   /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
   /** (rows) u32 */

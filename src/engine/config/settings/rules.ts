@@ -1,6 +1,6 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
-import { COMPOUND_OPTIMIZERS, optimizerRow } from '../../kernels/optimizers/table.ts';
+import { COMPOUND_OPTIMIZERS, checkOptimizer } from '../../kernels/optimizers/table.ts';
 import { formatInfo } from '../../precision/formats.ts';
 import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../precision/levels.ts';
 import { checkMaster, goesWithMaster } from '../../precision/masters.ts';
@@ -80,7 +80,7 @@ export function checkTogether(config: TrainConfig): void {
     PRECISION_MODES.filter((mode) => goesWithMaster(recipeOf(mode), master)),
   );
   momentsOf(recipe, config.optimState);
-  optimizerRow(config.optimizer, config.optimState);
+  checkOptimizer(config.optimizer, config.optimState);
   checkLossScaling(config);
   checkMuon(config);
   checkFixed(config);
