@@ -134,7 +134,6 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
     "fn inp_load(i: u32) -> vec4f {
       return inp_decode(inp_codes(i)) * inp_inverse(i / inp_BLOCK4);
     }
-    const MAGNITUDE = vec4u(0x7fffffffu);
     fn inp_decode(e: inp_Elem4) -> vec4f {
       let bytes = bytesAtTop(e);
       let magnitude = bytes & vec4u(0x7f000000u);
@@ -174,6 +173,7 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
     }
     fn inp_lastWord() -> u32 {
       return arrayLength(&inp) - 1u;
-    }"
+    }
+    const MAGNITUDE = vec4u(0x7fffffffu);"
   `);
 });

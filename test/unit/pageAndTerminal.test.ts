@@ -50,6 +50,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 const MUON_OPTIONS = ['muon-lr', 'muon-momentum', 'muon-coefficients', 'muon-scale'] as const;
 /** What a setting has an effect beside. */
 const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
+  'smooth-swiglu': ['mlp', 'swiglu'],
   'rope-base': ['position', 'rope'],
   'rope-scaling': ['position', 'rope'],
   ...Object.fromEntries(MUON_OPTIONS.map((option) => [option, ['optimizer', 'muon']])),
@@ -65,7 +66,7 @@ const MODES: Readonly<Record<string, string>> = {
     'fp4-sr': 'nvfp4',
     'keep-bf16': 'nvfp4',
   },
-  ...{ master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
+  ...{ 'smooth-swiglu': 'fp8', master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };
 
 describe.each(shared)('--$name', (option) => {

@@ -20,13 +20,14 @@ import {
   lossSum,
 } from './rows.ts';
 import { scaleChannels } from './scaleChannels.ts';
+import { smoothScales } from './smoothScales.ts';
 import { weightGradient } from './weightGradient.ts';
 
 export const MODEL_KERNELS = {
   ...{ attentionForward, attentionBackward, cachedAttention, dropoutBackward },
   ...{ matmul, weightGradient, columnSum },
   ...{ queryKeyForward, queryKeyBackward, queryKeyGains },
-  ...{ activationForward, gatedForward, scaleChannels },
+  ...{ activationForward, gatedForward, smoothScales, scaleChannels },
   ...{ embeddingForward, embeddingBackwardToken, embeddingBackwardPosition },
   ...{ layernormForward, layernormRecompute, layernormBackward, layernormBackwardParameters },
   ...{ crossEntropy, logitSharpness, lossSum },

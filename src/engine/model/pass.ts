@@ -36,8 +36,8 @@ import type { ParameterPart } from './chunks.ts';
 import { type CopyRounding, copyRounding, secondCopy } from './copyRounding.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
-import type { Continuation, PassOptions } from './passOptions.ts';
-import type { Lifetime, Place } from './place.ts';
+import type { Continuation, Lifetime, PassOptions } from './passOptions.ts';
+import type { Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
 import { Tape } from './tape.ts';
@@ -184,8 +184,16 @@ export class Pass {
   /**
    * Plans an operand in a role that the recipe may quantise; see {@link save}.
    * @param at the site that names its tensor, if not `site`
+   * @param given scales of rows or columns that the layer stores itself, beside the tensor's
    */
-  place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
+  place(
+    site: Site,
+    role: SiteRole,
+    elements: number,
+    lifetime: Lifetime = 'block',
+    at = site,
+    given?: BlockScales,
+  ): Place {
     const storage = this.storage(role, site);
     const two = hasTwoCopies(storage);
     const width = elements / this.rows;
@@ -197,8 +205,8 @@ export class Pass {
       return { operand: this.#forwardOperand(site, role, elements, storage), saved: source, dropped };
     }
     // The weight gradient sums over tokens, the forward pass along each of them.
-    const scales = scalesAlong(two ? 'columns' : 'rows');
-    const tensor = this.save(at, storage.format, savedElements, lifetime, scales);
+    const own = given ?? scalesAlong(two ? 'columns' : 'rows');
+    const tensor = this.save(at, storage.format, savedElements, lifetime, own);
     if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
     const name = two ? secondCopy(site.name) : site.name;
     const saved = this.scaled(name, role, site, tensor, savedElements);

@@ -1,12 +1,5 @@
 /** Where a pass keeps the operands that layers store. */
-import type { RecomputeLevel } from '../config/trainConfig.ts';
 import type { Operand } from '../gpu/tensor.ts';
-
-/**
- * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
- * below the named one.
- */
-export type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 /** An operand that a layer stores. */
 export interface Place {

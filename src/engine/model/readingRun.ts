@@ -42,6 +42,8 @@ export function readingRun(
     lossTokens: tokens,
     zLoss: 0,
     dropout: 0,
+    // Rows have scales of their own.
+    smoothSwiglu: 'off',
     windowTable: null,
     tokens: plan.add('batch', 'tokens', 'u32', tokens),
     targets: windows > 0 ? plan.add('batch', 'targets', 'u32', tokens) : OF_TRAINING,

@@ -76,7 +76,8 @@ function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boole
     a?.tile?.columns === b?.tile?.columns &&
     a?.tile?.width === b?.tile?.width &&
     a?.as === b?.as &&
-    a?.part === b?.part
+    a?.part === b?.part &&
+    a?.given === b?.given
   );
 }
 

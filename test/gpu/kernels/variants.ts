@@ -80,6 +80,8 @@ const STORED: readonly Stored[] = distinctBy(
     ...(['fp8', 'fp8-delayed'] as const).map(
       (precision) => ({ precision, quantizeHead: true, quantizeActivations: '1x16' }) as const,
     ),
+    { precision: 'fp8', smoothSwiglu: 'token' },
+    { precision: 'fp8-delayed', smoothSwiglu: 'channel' },
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },

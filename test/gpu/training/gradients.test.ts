@@ -49,7 +49,8 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase'>>;
+type Kinds = Partial<ModelKinds> &
+  Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase' | 'smoothSwiglu'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
@@ -92,8 +93,8 @@ function referenceOf(
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
-  const { dropout = 0 } = kinds;
-  const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
+  const { dropout = 0, smoothSwiglu = 'off' } = kinds;
+  const model = { config: gptOf(kinds), recipe, dropout, smoothSwiglu, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
     [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
@@ -171,6 +172,12 @@ type Case = [
   (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
 ];
 
+/** Modes of which every role shows in a gradient of Llama's blocks: left in f32, at least 1.7 times as far. */
+const SEEN_IN_LLAMA: readonly PrecisionMode[] = [
+  ...(['tf32', 'fp16', 'fp16-static', 'fp16-noscale', 'bf16', 'bf16-sr'] as const),
+  ...(['bf16-split', 'bf16-last-fp32', 'fp8', 'fp8-row'] as const),
+];
+
 /** Llama's blocks. */
 const LLAMA: Kinds = {
   ...{ position: 'rope', keyValueHeads: 1, norm: 'rmsnorm', mlp: 'swiglu', intermediate: 80 },
@@ -211,6 +218,8 @@ describe.each<Case>([
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp8', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'token' }],
+  ['fp8-delayed', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'channel' }],
   ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
@@ -242,12 +251,11 @@ describe.each<Case>([
     );
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
-    // A role shows where its rounding moves a gradient further than the flips of earlier stores do. In GPT-2 the bias next to the
-    // loss has few of them (3e-5 in fp16, where output gradients move it 2.3 times as far). Llama's blocks have none: all their
-    // gradients have flips of the whole forward pass (1e-4 to 1e-3), and output gradients move none by more than 1.1 times that,
-    // gradients in f16 (fp16-pure) 0.2 times. These are distances of references whose weights are 2e-7 apart, as f32 sums leave
-    // them, so that no bound on distances can show these roles here. Attention's is seen in every mode.
-    const seen = alternatives(recipe).filter(([what]) => !settings.position || what.startsWith('attention'));
+    // A role shows where its rounding moves a gradient further than flips of earlier stores do (D against E). In GPT-2 the bias next
+    // to the loss has few. Llama's gradients have those of the whole forward pass: D / E is 1.0 at most for gradients in f16
+    // (fp16-pure) and 1.1 for output gradients in Qwen's fp16, so that no distance can show these two.
+    const isSeen = !settings.position || (SEEN_IN_LLAMA.includes(precision) && !settings.qkNorm);
+    const seen = alternatives(recipe).filter(([what]) => isSeen || what.startsWith('attention'));
     for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(
@@ -255,9 +263,7 @@ describe.each<Case>([
           relativeError(gpu.gradients.get(name)!, other.get(name)!) / Math.max(error, 2 ** -24),
       );
       console.log(`with ${what} up to ${Math.max(...ratios).toFixed(1)} times as far`);
-      // The steps of a row's codes are about as large as what all other stores leave, which are flips of their own on both sides.
-      const isSmall = recipe.operands !== undefined && what === 'outputGradient not quantised';
-      expect(Math.max(...ratios), what).toBeGreaterThan(isSmall ? 1.1 : 1.5);
+      expect(Math.max(...ratios), what).toBeGreaterThan(1.5);
     }
   });
 });

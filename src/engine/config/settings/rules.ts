@@ -9,7 +9,7 @@ import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { formatsOf } from '../../precision/recipe.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
-import { headSize, mlpWidth } from '../gptConfig.ts';
+import { headSize, MLPS, mlpWidth } from '../gptConfig.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -82,10 +82,21 @@ export function checkTogether(config: TrainConfig): void {
   momentsOf(recipe, config.optimState);
   checkOptimizer(config.optimizer, config.optimState);
   checkLossScaling(config);
+  checkSmoothSwiglu(config);
   checkMuon(config);
   checkFixed(config);
   checkSkip(config);
   checkStages(config);
+}
+
+function checkSmoothSwiglu({ smoothSwiglu, mlp }: TrainConfig): void {
+  if (smoothSwiglu === 'off' || MLPS[mlp].gated) return;
+  const gated = Object.keys(MLPS).filter((kind) => MLPS[kind as keyof typeof MLPS].gated);
+  throw new EngineError(
+    'BAD_VALUE',
+    `smooth-swiglu ${smoothSwiglu} scales the product of a gated MLP, and mlp is ${mlp}.`,
+    `Use mlp ${listed(gated)}, or leave smooth-swiglu out.`,
+  );
 }
 
 function checkLossScaling({ precision, optimizer, lossScaling, lossScale }: TrainConfig): void {
