@@ -11,7 +11,7 @@ import {
   sliceOf,
   type Tensor,
 } from '../../src/engine/gpu/tensor.ts';
-import { quantizeBlocks } from '../../src/engine/kernels/quantize.ts';
+import { quantizeBlocks } from '../../src/engine/kernels/quantizeBlocks.ts';
 import { TensorPlan } from '../../src/engine/model/tensorPlan.ts';
 
 const tensor = (elements: number, blockScales?: BlockScales, type: Tensor['type'] = 'e4m3fn'): Tensor => ({
@@ -134,7 +134,6 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
     "fn inp_load(i: u32) -> vec4f {
       return inp_decode(inp_codes(i)) * inp_inverse(i / inp_BLOCK4);
     }
-    const MAGNITUDE = vec4u(0x7fffffffu);
     fn inp_decode(e: inp_Elem4) -> vec4f {
       let bytes = bytesAtTop(e);
       let magnitude = bytes & vec4u(0x7f000000u);
@@ -174,6 +173,7 @@ test('a kernel reads the scales of blocks from behind the elements of the same b
     }
     fn inp_lastWord() -> u32 {
       return arrayLength(&inp) - 1u;
-    }"
+    }
+    const MAGNITUDE = vec4u(0x7fffffffu);"
   `);
 });

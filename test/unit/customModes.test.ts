@@ -109,7 +109,10 @@ describe('a recipe that kernels cannot follow is refused by name', () => {
 });
 
 test('every mode of the table can be defined under another name, but for those that name places', () => {
-  const PLACED: readonly string[] = ['bf16-last-fp32', 'int8', 'int8-m', 'int8-q', 'int8-all'];
+  const PLACED: readonly string[] = [
+    ...['bf16-last-fp32', 'mxfp8', 'fp8-block', 'mxfp4', 'nvfp4'],
+    ...['int8', 'int8-m', 'int8-q', 'int8-all'],
+  ];
   for (const mode of PLACED) {
     expect(
       thrownBy(() => defineMode({ ...describeRecipe(recipeOf(mode)), id: 'custom-placed' })),

@@ -13,7 +13,7 @@ const SMOKE = presetOf('smoke').config;
 
 test('modes with a scale per tensor are those whose rows get one each', () => {
   const named = PRECISION_MODES.filter((mode) => sharesScales(recipeOf(mode)));
-  expect(named).toEqual(['fp8', 'fp8-delayed']);
+  expect(named).toEqual(['fp8', 'fp8-delayed', 'nvfp4']);
   for (const mode of named) expect(sharesScales(withRowScales(recipeOf(mode)))).toBe(false);
 });
 
@@ -23,7 +23,19 @@ test.each(PRECISION_MODES)('%s: only scales that rows share change', (mode) => {
   for (const role of ['activation', 'preActivation', 'normInput', 'attention', 'weight'] as const) {
     const [before, after] = [training.storage(role, site), rows.storage(role, site)];
     expect({ ...after, scales: null }).toEqual({ ...before, scales: null });
-    if (role === 'weight' || !before.scales) expect(after).toEqual(before);
+    if (role === 'weight' || !before.scales) {
+      expect(after).toEqual(before);
+      continue;
+    }
+    const own = before.scales.at(-1)!;
+    const length =
+      typeof own.per === 'object' &&
+      ('contraction' in own.per ? own.per.contraction : 'block' in own.per && own.per.block);
+    // Blocks along a row do not depend on other rows. Without a scale of the tensor they are no E4M3.
+    if (length)
+      expect(after.scales).toEqual([
+        { ...own, per: { block: length }, as: own.as === 'e4m3' ? 'f32' : own.as },
+      ]);
     else expect(after.scales).toEqual([{ ...before.scales[0], per: 'row', when: 'current' }]);
   }
 });
@@ -38,38 +50,38 @@ test('settings of a run stay: blocks keep their scales, and the head its rows', 
   expect(storage('activation', null)).toEqual(['row']);
 });
 
-describe.each(['fp32', 'fp16', 'fp8', 'fp8-delayed', 'fp8-row', 'int8-q', 'int8-all', 'bf16-split'] as const)(
-  '%s',
-  (precision) => {
-    const config = { ...SMOKE, precision, context: 80 };
-    const weights = forwardTensors(config, 65, DEFAULT_LIMITS);
+describe.each([
+  ...(['fp32', 'fp16', 'fp8', 'fp8-delayed', 'fp8-row', 'int8-q', 'int8-all', 'bf16-split'] as const),
+  ...(['fp8-block', 'nvfp4'] as const),
+])('%s', (precision) => {
+  const config = { ...SMOKE, precision, context: 80 };
+  const weights = forwardTensors(config, 65, DEFAULT_LIMITS);
 
-    test('the weights of a model that only predicts have no gradients and no optimizer states', () => {
-      const categories = new Set(weights.planned.map(({ category }) => category));
-      expect(categories).not.toContain('gradients');
-      expect(categories).not.toContain('optimizer');
-      for (const { rule, gradient } of weights.chunks) expect([rule, gradient]).toEqual([null, undefined]);
-    });
+  test('the weights of a model that only predicts have no gradients and no optimizer states', () => {
+    const categories = new Set(weights.planned.map(({ category }) => category));
+    expect(categories).not.toContain('gradients');
+    expect(categories).not.toContain('optimizer');
+    for (const { rule, gradient } of weights.chunks) expect([rule, gradient]).toEqual([null, undefined]);
+  });
 
-    test('its passes plan no gradients, and no scale that rows share', () => {
-      const { planned, chunkPass, tokenPass, chunk } = planGeneration(weights);
-      const scoring = planScoring(weights);
-      expect([chunk, chunkPass.rows, tokenPass.rows, scoring.windows]).toEqual([64, 64, 1, 6]);
-      for (const { tensor, category } of [...planned, ...scoring.planned]) {
-        expect(['activations', 'logits', 'batch', 'state'], tensor.name).toContain(category);
-        expect(tensor.name).not.toMatch(/gradient/);
-      }
-      for (const { operand } of [...chunkPass.stores, ...tokenPass.stores, ...scoring.pass.stores]) {
-        expect(scaleOf(operand)).toBeUndefined();
-        expect(blockScalesOf(operand)?.columns).toBeUndefined();
-      }
-    });
+  test('its passes plan no gradients, and no scale that rows share', () => {
+    const { planned, chunkPass, tokenPass, chunk } = planGeneration(weights);
+    const scoring = planScoring(weights);
+    expect([chunk, chunkPass.rows, tokenPass.rows, scoring.windows]).toEqual([64, 64, 1, 6]);
+    for (const { tensor, category } of [...planned, ...scoring.planned]) {
+      expect(['activations', 'logits', 'batch', 'state'], tensor.name).toContain(category);
+      expect(tensor.name).not.toMatch(/gradient/);
+    }
+    for (const { operand } of [...chunkPass.stores, ...tokenPass.stores, ...scoring.pass.stores]) {
+      expect(scaleOf(operand)).toBeUndefined();
+      expect(blockScalesOf(operand)?.columns).toBeUndefined();
+    }
+  });
 
-    test('the cache holds keys and values of every block and token', () => {
-      const { planned } = planGeneration(weights);
-      const cache = planned.filter(({ tensor }) => tensor.name.includes('keys and values'));
-      expect(cache).toHaveLength(config.layers);
-      for (const { tensor } of cache) expect(tensor.elements).toBe(2 * config.context * config.width);
-    });
-  },
-);
+  test('the cache holds keys and values of every block and token', () => {
+    const { planned } = planGeneration(weights);
+    const cache = planned.filter(({ tensor }) => tensor.name.includes('keys and values'));
+    expect(cache).toHaveLength(config.layers);
+    for (const { tensor } of cache) expect(tensor.elements).toBe(2 * config.context * config.width);
+  });
+});

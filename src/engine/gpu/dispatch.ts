@@ -112,13 +112,14 @@ function slotStorage(operand: Operand, half: HalfStorage, isOuter: boolean): Slo
     );
   }
   if (!scales) return prelude;
-  const { block, columns, as } = scales;
-  if ((block ?? columns) % 4 !== 0) {
-    const cut =
-      columns === undefined ? `in blocks of ${block} elements` : `with scales of ${columns} columns`;
+  const { block, columns, tile, as } = scales;
+  const run = block ?? columns ?? tile!.width;
+  if (run % 4 !== 0 || (tile && tile.columns !== 1 && tile.columns % 4 !== 0)) {
+    const cut = block === undefined ? `with scales of ${run} columns` : `in blocks of ${block} elements`;
     throw new RangeError(`${stored} ${cut}, which is no multiple of 4`);
   }
   if (isOuter) return `${prelude}/outer:${as}`;
+  if (tile) return `${prelude}/tiles${tile.rows}x${tile.columns}of${tile.width}:${as}`;
   return columns === undefined ? `${prelude}/${block}:${as}` : `${prelude}/columns${columns}:${as}`;
 }
 

@@ -6,12 +6,14 @@ import type { Operand, Tensor } from './tensor.ts';
 
 /**
  * How the operand of a slot is stored: in a format, and where parts of it have scales with how these are kept, and how loads
- * apply them: to so many consecutive elements, to each of so many columns, or not, since the kernel applies them itself.
+ * apply them: to so many consecutive elements, to each of so many columns, to tiles of so many rows and columns of a matrix of
+ * so many columns, or not, since the kernel applies them itself.
  */
 export type SlotStorage =
   | Prelude
   | `${Prelude}/${number}:${ScaleKind}`
   | `${Prelude}/columns${number}:${ScaleKind}`
+  | `${Prelude}/tiles${number}x${number}of${number}:${ScaleKind}`
   | `${Prelude}/outer:${ScaleKind}`;
 
 /** A kernel with its slots, functions, conditions and constants. Equal variants share a pipeline. */

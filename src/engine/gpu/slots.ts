@@ -53,7 +53,7 @@ function scaledAccess(
   prelude: string,
   scales: string,
 ): { readonly files: readonly string[]; readonly constants: Record<string, string> } {
-  const [, columns, block, as] = /^(columns)?(\d+|outer):(\w+)$/.exec(scales)!;
+  const [, kind, first, as] = /^(columns|tiles)?(\d+|\d+x\d+of\d+|outer):(\w+)$/.exec(scales)!;
   // The preludes of formats that are so narrow are called as the formats are.
   const vectorBits = 32 * formatInfo(prelude as FormatId).bytes;
   const constants = {
@@ -61,11 +61,25 @@ function scaledAccess(
     IS_POWER: `${as === 'pow2' || as === 'e8m0'}`,
     VECTOR_BITS: `${vectorBits}u`,
   };
-  if (block === 'outer') return { files: ['scaled', 'outer'], constants };
-  const vectors = `${Number(block) / 4}u`;
-  return columns
+  if (first === 'outer') return { files: ['scaled', 'outer'], constants };
+  if (kind === 'tiles')
+    return { files: ['scaled', 'tiles'], constants: { ...constants, ...tileConstants(first!) } };
+  const vectors = `${Number(first) / 4}u`;
+  return kind === 'columns'
     ? { files: ['scaled', 'columns'], constants: { ...constants, COLUMNS4: vectors } }
     : { files: ['scaled', 'blocks'], constants: { ...constants, BLOCK4: vectors } };
+}
+
+/** Those of shaders/slots/tiles.wgsl. @param tiles such as `16x1of768` */
+function tileConstants(tiles: string): Record<string, string> {
+  const [rows, columns, width] = tiles.match(/\d+/g)!.map(Number) as [number, number, number];
+  return {
+    TILE_ROWS: `${rows}u`,
+    IS_COLUMN: `${columns === 1}`,
+    TILE4: `${Math.max(1, columns / 4)}u`,
+    TILES: `${Math.ceil(width / columns)}u`,
+    WIDTH4: `${width / 4}u`,
+  };
 }
 
 /** Name of a declaration of a slot's module in linked WGSL: the binding has the slot's name, all others have it as a prefix. */

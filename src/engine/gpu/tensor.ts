@@ -15,7 +15,7 @@ export interface Tensor {
 
 /**
  * Scales of blocks of a tensor, which are consecutive elements (a multiple of 4; the width of a row where each row has a
- * scale), or of its columns: what their elements were multiplied by before they were stored. They lie behind the elements of
+ * scale), of its columns, or of its tiles, row by row of them: what their elements were multiplied by before they were stored. They lie behind the elements of
  * each part, at a 256-byte boundary, so that a kernel binds both at once; see shaders/slots/.
  */
 export type BlockScales = BlockScale & {
@@ -89,9 +89,16 @@ function wordBytes(type: ElementType, elements: number): number {
 
 /** Bytes of the elements and block scales of a part. Scales are stored in groups of four. */
 function partBytes({ type, blockScales }: Tensor, elements: number): number {
-  const { block, columns, as } = blockScales!;
-  const fours = Math.ceil((columns ?? elements / block) / 4);
+  const { as } = blockScales!;
+  const fours = Math.ceil(scaleCount(blockScales!, elements) / 4);
   return alignUp(elements * bytesPerElement(type)) + fours * (as === 'e8m0' || as === 'e4m3' ? 4 : 16);
+}
+
+/** Scales of a part with so many elements. */
+function scaleCount({ block, columns, tile }: BlockScales, elements: number): number {
+  if (!tile) return columns ?? elements / block;
+  const tilesInRow = Math.ceil(tile.width / tile.columns);
+  return Math.ceil(elements / tile.width / tile.rows) * tilesInRow;
 }
 
 /** Bytes from the start of a part to the start of the next. */

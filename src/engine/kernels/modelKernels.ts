@@ -6,7 +6,8 @@ import { dropoutBackward } from './dropout.ts';
 import { embeddingBackwardPosition, embeddingBackwardToken, embeddingForward } from './embedding.ts';
 import { matmul } from './matmul.ts';
 import { splitOutliers } from './outliers.ts';
-import { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { quantizeColumns, quantizeCurrent, quantizeDelayed } from './quantize.ts';
+import { quantizeBlocks } from './quantizeBlocks.ts';
 import { queryKeyBackward, queryKeyForward, queryKeyGains } from './queryKey.ts';
 import {
   columnSum,

@@ -1,4 +1,4 @@
-/** Kernels that store operands in narrow formats after multiplying them by a tensor scale, or by scales of blocks or columns. */
+/** Kernels that store operands in narrow formats after multiplying them by a tensor scale, or by scales of columns. */
 
 import { dispatch } from '../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
@@ -17,9 +17,6 @@ import { rowBlocks } from './rows.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
-/** Lanes of quantize_blocks.wgsl, and the most lanes that share a block. A workgroup then has at least four blocks. */
-const BLOCKS_WIDTH = 64;
-const MAX_BLOCK_LANES = 16;
 /** Enough workgroups to fill a GPU. Each ends with one atomic. */
 const MAX_GROUPS = 512;
 /** Vectors that a lane should process, so that the atomic costs little in comparison. */
@@ -28,7 +25,7 @@ const VECTORS_PER_LANE = 4;
 /** Words of a record in `scales`, which is a TensorScale of shaders/lib/tensor_scale.wgsl. */
 export const SCALE_WORDS = 4;
 
-interface QuantizeArgs {
+export interface QuantizeArgs {
   readonly label: string;
   readonly inp: Operand;
   /** An operand with a tensor scale. */
@@ -48,7 +45,11 @@ export function isSmoothed(out: Operand): boolean {
   return blockScalesOf(out)?.given === true;
 }
 
-function tensorAmax(target: Target, { inp, out, amax, elements, label }: QuantizeArgs): Dispatch {
+/** Updates the entry of `out` in `amax` with inp's largest magnitude. */
+export function tensorAmax(
+  target: Target,
+  { inp, out, amax, elements, label }: Omit<QuantizeArgs, 'scales'>,
+): Dispatch {
   const smoothed = isSmoothed(out);
   const vectors = elements / 4;
   const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
@@ -81,40 +82,6 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
     grid: linearGrid(vectors, WIDTH),
     label,
   });
-}
-
-/**
- * out = inp in the format of out, with the block scales that fit the largest magnitude of each block. If `out` has a tensor
- * scale too, the block scales are multiplied by it; the entry of `out` in `amax` must then be 0 before.
- * @throws RangeError if out has no block scales, or `elements` is no whole number of blocks of four-element vectors
- */
-export function quantizeBlocks(
-  target: Target,
-  args: Pick<QuantizeArgs, 'label' | 'inp' | 'out' | 'elements'> &
-    Partial<Pick<QuantizeArgs, 'amax' | 'scales'>>,
-): Dispatch[] {
-  const { inp, out, elements, label, amax, scales } = args;
-  const block = blockScalesOf(out)?.block ?? 0;
-  if (!(block > 0 && block % 4 === 0 && elements % block === 0)) {
-    throw new RangeError(
-      `${tensorOf(out).name}: ${elements} elements cannot be stored in blocks of ${block}: there must be whole blocks, of a multiple of 4 elements`,
-    );
-  }
-  const blocks = elements / block;
-  // A power of two, so that no two blocks share a lane.
-  const lanes = Math.min(MAX_BLOCK_LANES, 2 ** Math.ceil(Math.log2(block / 4)));
-  const isScaled = scaleOf(out) !== undefined;
-  const quantized = dispatch(target, 'quantize_blocks', {
-    operands: { inp, out },
-    ...(isScaled && { tensors: { amax, scales } }),
-    writes: isScaled ? ['out', 'scales'] : ['out'],
-    uniforms: { blocks, largest: largestBits(formatOf(out)), ...(isScaled && { record: recordOf(out) }) },
-    conditions: { scaled: isScaled },
-    constants: { BLOCK4: block / 4, LANES: lanes },
-    grid: linearGrid(blocks, BLOCKS_WIDTH / lanes),
-    label,
-  });
-  return isScaled ? [tensorAmax(target, { ...args, amax: amax!, scales: scales! }), quantized] : [quantized];
 }
 
 /** Elements of the scratch that {@link quantizeColumns} needs for `out`; 0 where its columns have no scales. */

@@ -11,6 +11,7 @@ import type { FormatId } from '../precision/formats.ts';
 import { MOMENT_GROUP, type MomentFormats } from '../precision/optimStates.ts';
 import { copyFormat } from '../precision/recipe.ts';
 import type { Recipe } from '../precision/recipes.ts';
+import type { BlockRounding } from '../precision/storage.ts';
 import type { ParameterSpec } from './parameters.ts';
 
 /**
@@ -79,6 +80,8 @@ export interface ComputeWeight {
   readonly name: string;
   readonly master: TensorSlice;
   readonly weight: TensorSlice;
+  /** Of blocks that have scales. */
+  readonly rounding?: BlockRounding | undefined;
   /** Of the matrix. */
   readonly columns: number;
 }
@@ -287,7 +290,7 @@ export function withComputeWeights(
     name: string,
     spec: ParameterSpec,
     elements: number,
-  ) => Pick<ParameterPart, 'weight' | 'backwardWeight'> | null,
+  ) => (Pick<ParameterPart, 'weight' | 'backwardWeight'> & { readonly rounding: BlockRounding }) | null,
 ): { parameters: ParameterLayout['parameters']; computeWeights: readonly ComputeWeight[] } {
   const computeWeights: ComputeWeight[] = [];
   const replaced = [...parameters].map(([name, parameter]): [string, Parameter] => {
@@ -297,13 +300,14 @@ export function withComputeWeights(
       const own = partName(name, part, parts);
       const weights = weightsOf(own, spec, part.master.elements);
       if (!weights) return part;
-      const { weight, backwardWeight } = weights;
+      const { weight, backwardWeight, rounding } = weights;
       const { columns } = spec;
-      computeWeights.push({ name: own, master: part.master, weight, columns });
+      computeWeights.push({ name: own, master: part.master, weight, columns, rounding });
       if (backwardWeight !== weight) {
-        computeWeights.push({ name: `${own} for dX`, master: part.master, weight: backwardWeight, columns });
+        const second = { name: `${own} for dX`, weight: backwardWeight };
+        computeWeights.push({ ...second, master: part.master, columns, rounding });
       }
-      return { ...part, ...weights };
+      return { ...part, weight, backwardWeight };
     });
     return [name, { ...parameter, parts: own }];
   });

@@ -9,7 +9,9 @@ import type { GradientPlace } from './value.ts';
 /** What is dropped of a site's tensor; undefined in runs without dropout and in passes that do not train. */
 export function dropoutAt({ run, trains }: Pass, { name }: Site): RowDropout | undefined {
   const { dropout: rate, gpt, windowTable: windows } = run;
-  return windows && trains ? { rate, stream: streamOf(name), windows, context: gpt.context } : undefined;
+  return windows && trains && rate > 0
+    ? { rate, stream: streamOf(name), windows, context: gpt.context }
+    : undefined;
 }
 
 /**

@@ -1,6 +1,14 @@
 /** The output gradient of a linear layer as the matmuls of its backward pass read it. */
 import type { Operand } from '../gpu/tensor.ts';
-import { blockScale, hasTwoCopies, isQuantized, keepsSource, type SumsAlong } from '../precision/storage.ts';
+import {
+  blockScale,
+  contractedRows,
+  hasTwoCopies,
+  isQuantized,
+  keepsSource,
+  type SumsAlong,
+} from '../precision/storage.ts';
+import { copyRounding, secondCopy } from './copyRounding.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
 import type { GradientPlace } from './value.ts';
@@ -25,19 +33,23 @@ export function outputGradient(
   const storage = pass.storage('outputGradient', site);
   if (!isQuantized(storage)) return { forInput: rounded ?? inp, forWeight: rounded ?? inp };
   const name = `${site.name} dY`;
+  const two = hasTwoCopies(storage);
+  const width = elements / pass.rows;
   const copy = (sums: SumsAlong): Operand => {
-    const blockScales = blockScale(storage, elements / pass.rows, sums);
-    const tensor = pass.scratch('output gradient operand', storage.format, elements, blockScales);
-    const operand = pass.scaled(name, 'outputGradient', site, tensor, elements);
+    const blockScales = blockScale(storage, width, sums);
+    const stored = sums === 'columns' ? contractedRows(storage, pass.rows) * width : elements;
+    const tensor = pass.scratch('output gradient operand', storage.format, stored, blockScales);
+    const own = sums === 'columns' ? secondCopy(name) : name;
+    const operand = pass.scaled(own, 'outputGradient', site, tensor, stored);
     const { block } = site;
-    const stored = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
+    const listed = { name, kind: 'activationGradient', block, operand, slot: 'out', copy: true } as const;
     // Of two copies one is listed.
-    const stores = sums === 'rows' ? [stored] : [];
-    pass.quantize(`${site.name} output gradient`, inp, operand, elements, ...stores);
+    const stores = sums === 'rows' ? [listed] : [];
+    const rounding = copyRounding(pass, own, storage, sums);
+    pass.quantize(`${site.name} output gradient`, inp, operand, elements, rounding, ...stores);
     return operand;
   };
   const forInput = copy('rows');
   if (keepsSource(storage)) return { forInput, forWeight: inp };
-  const second = trains && hasTwoCopies(storage);
-  return { forInput, forWeight: second ? copy('columns') : forInput };
+  return { forInput, forWeight: trains && two ? copy('columns') : forInput };
 }

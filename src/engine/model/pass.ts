@@ -20,6 +20,7 @@ import { columnScratch } from '../kernels/quantize.ts';
 import type { FormatId } from '../precision/formats.ts';
 import {
   blockScale,
+  contractedRows,
   hasTwoCopies,
   isQuantized,
   keepsSource,
@@ -32,6 +33,7 @@ import {
   writtenFormat,
 } from '../precision/storage.ts';
 import type { ParameterPart } from './chunks.ts';
+import { type CopyRounding, copyRounding, secondCopy } from './copyRounding.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
 import type { Continuation, Lifetime, PassOptions } from './passOptions.ts';
@@ -194,7 +196,9 @@ export class Pass {
   ): Place {
     const storage = this.storage(role, site);
     const two = hasTwoCopies(storage);
-    const scalesAlong = (sums: SumsAlong) => blockScale(storage, elements / this.rows, sums);
+    const width = elements / this.rows;
+    const scalesAlong = (sums: SumsAlong) => blockScale(storage, width, sums);
+    const savedElements = two ? contractedRows(storage, this.rows) * width : elements;
     const dropped = !this.#isKept(lifetime) && this.run.recompute !== 'block' && !this.#block?.last;
     if (keepsSource(storage)) {
       const source = this.save(at, writtenFormat(storage), elements, lifetime);
@@ -202,9 +206,10 @@ export class Pass {
     }
     // The weight gradient sums over tokens, the forward pass along each of them.
     const own = given ?? scalesAlong(two ? 'columns' : 'rows');
-    const tensor = this.save(at, storage.format, elements, lifetime, own);
+    const tensor = this.save(at, storage.format, savedElements, lifetime, own);
     if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
-    const saved = this.scaled(site.name, role, site, tensor, elements);
+    const name = two ? secondCopy(site.name) : site.name;
+    const saved = this.scaled(name, role, site, tensor, savedElements);
     if (!two) return { operand: saved, saved, dropped };
     return { operand: this.#forwardOperand(site, role, elements, storage), saved, dropped };
   }
@@ -236,7 +241,7 @@ export class Pass {
       ? { operand: this.#forwardOperand(site, role, elements, storage), saved: inp, dropped: false }
       : this.place(site, role, elements, lifetime, at);
     const stored = { ...activation(site, place.operand), copy: true };
-    const make = (place: Place) => this.#quantizeCopies(site, inp, place, elements, stored);
+    const make = (place: Place) => this.#quantizeCopies(role, site, inp, place, elements, stored);
     make(place);
     const { operand, saved } = place;
     return { operand, saved, remake: this.remakerOf(place, make) };
@@ -328,26 +333,47 @@ export class Pass {
     }
     const wide = isScaled(saved) ? this.wide(role, site, elements) : saved;
     this.emit((target, kernels) => kernel(target, kernels, wide));
-    this.#quantizeCopies(site, wide, place, elements, ...stores);
+    this.#quantizeCopies(role, site, wide, place, elements, ...stores);
   }
 
-  /** Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns. */
-  quantize(label: string, inp: Operand, out: Operand, elements: number, ...stores: Stored[]): void {
+  /**
+   * Emits the operations that quantise `inp` into `out`, which has a tensor scale, or scales of blocks or columns.
+   * @param elements of inp
+   */
+  quantize(
+    label: string,
+    inp: Operand,
+    out: Operand,
+    elements: number,
+    rounding: CopyRounding,
+    ...stores: Stored[]
+  ): void {
     const { scales, levels, state } = this.run;
     const scratch = columnScratch(out, elements) + levelScratch(out);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials, levels, state };
+    const args = { label, inp, out, elements, partials, levels, state, ...rounding };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 
   /** The copies of an operand, each from `inp`. A second one is left out where the backward pass makes it, or there is none. */
-  #quantizeCopies(site: Site, inp: Operand, place: Place, elements: number, ...stores: Stored[]): void {
+  #quantizeCopies(
+    role: SiteRole,
+    site: Site,
+    inp: Operand,
+    place: Place,
+    elements: number,
+    ...stores: Stored[]
+  ): void {
     const { operand, saved, dropped } = place;
-    this.quantize(site.name, inp, operand, elements, ...stores);
+    const storage = this.storage(role, site);
+    // A dropped operand is made again as the one that the backward pass reads.
+    const along = hasTwoCopies(storage) && saved === operand ? 'columns' : 'rows';
+    const rounding = copyRounding(this, site.name, storage, along);
+    this.quantize(site.name, inp, operand, elements, rounding, ...stores);
     const isRemade =
       this.run.recompute === 'block' && this.#block !== null && !this.#block.last && !this.#tape.recomputes;
     if (saved === operand || !isScaled(saved) || dropped || isRemade || !this.trains) return;
-    this.quantize(site.name, inp, saved, elements);
+    this.quantize(site.name, inp, saved, elements, copyRounding(this, site.name, storage, 'columns'));
   }
 
   #isKept(lifetime: Lifetime): boolean {

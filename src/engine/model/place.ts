@@ -1,3 +1,4 @@
+/** Where a pass keeps the operands that layers store. */
 import type { Operand } from '../gpu/tensor.ts';
 
 /** An operand that a layer stores. */

@@ -2,17 +2,21 @@
 
 import { streamOf } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
-import { blockScalesOf, levelsOf, type Operand, recordOf, slice, type Tensor } from '../gpu/tensor.ts';
+import {
+  blockScalesOf,
+  bytesPerElement,
+  formatOf,
+  levelsOf,
+  type Operand,
+  recordOf,
+  slice,
+  type Tensor,
+} from '../gpu/tensor.ts';
 import { quantizeLevelColumns, quantizeLevels } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import {
-  delayedScales,
-  isSmoothed,
-  quantizeBlocks,
-  quantizeColumns,
-  quantizeCurrent,
-} from '../kernels/quantize.ts';
+import { delayedScales, isSmoothed, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
+import { type QuantizeBlocksArgs, quantizeBlocks } from '../kernels/quantizeBlocks.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
@@ -20,21 +24,17 @@ import type { ScaleTable } from './scales.ts';
  * Quantises `inp` into `out`, the copy that other kernels read. `out` has a tensor scale, scales of blocks or columns, or levels.
  * @param table the run's scales; needed only for a tensor scale
  * @param calibrates computes delayed scales from the tensor itself, as current ones
- * @param args `partials` is scratch, which scales of columns need
+ * @param args `partials` is scratch, which scales of columns need; `rounding` and `random` are of blocks
  */
 export function quantize(
   target: Target,
   { quantizeBlocks, quantizeColumns, quantizeCurrent, quantizeDelayed }: ModelKernels,
   table: ScaleTable | undefined,
   calibrates: boolean,
-  args: {
-    label: string;
-    inp: Operand;
-    out: Operand;
-    elements: number;
-    partials: Tensor | null;
-    levels: Tensor | null;
-    state: Tensor;
+  args: Pick<QuantizeBlocksArgs, 'label' | 'inp' | 'out' | 'elements' | 'rounding' | 'random'> & {
+    readonly partials: Tensor | null;
+    readonly levels: Tensor | null;
+    readonly state: Tensor;
   },
 ): Operation[] {
   if (levelsOf(args.out)) {
@@ -42,7 +42,7 @@ export function quantize(
     const own = { label: `${label} at its levels`, seed: streamOf(label) };
     return quantizeLevels(target, { ...args, ...own, partials: partials!, levels: levels! });
   }
-  const label = quantizedLabel(args.label);
+  const label = quantizedLabel(args.label, args.out);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
   if (blockScalesOf(args.out) && !isSmoothed(args.out))
     return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
@@ -56,8 +56,8 @@ function magnitudesOf(table: ScaleTable | undefined): Partial<Pick<ScaleTable, '
   return table ? { amax: table.amax, scales: table.scales } : {};
 }
 
-function quantizedLabel(name: string): string {
-  return `${name} in 8 bits`;
+function quantizedLabel(name: string, out: Operand): string {
+  return `${name} in ${8 * bytesPerElement(formatOf(out))} bits`;
 }
 
 /**
@@ -103,14 +103,15 @@ export function quantizeWeights(
     table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
   return [
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
-    ...computeWeights.flatMap(({ name, master, weight, columns }): Operation[] => {
-      const args = { label: quantizedLabel(name), inp: master, out: weight, elements: master.elements };
+    ...computeWeights.flatMap(({ name, master, weight, columns, rounding }): Operation[] => {
+      const label = quantizedLabel(name, weight);
+      const args = { label, inp: master, out: weight, elements: master.elements };
       if (levels && levelsOf(weight)) {
         return [quantizeLevelColumns(target, { ...args, levels, columns, rows: master.elements / columns })];
       }
       const blockScales = blockScalesOf(weight);
       if (blockScales?.columns) return quantizeColumns(target, { ...args, partials: partials! });
-      if (blockScales) return quantizeBlocks(target, { ...args, ...magnitudesOf(table) });
+      if (blockScales) return quantizeBlocks(target, { ...args, rounding, ...magnitudesOf(table) });
       return weight.scale
         ? quantizeCurrent(target, { ...args, amax: table!.amax, scales: table!.scales })
         : [convertFormat(target, args)];

@@ -72,12 +72,16 @@ function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boole
   return (
     a?.block === b?.block &&
     a?.columns === b?.columns &&
+    a?.tile?.rows === b?.tile?.rows &&
+    a?.tile?.columns === b?.tile?.columns &&
+    a?.tile?.width === b?.tile?.width &&
     a?.as === b?.as &&
     a?.part === b?.part &&
     a?.given === b?.given
   );
 }
 
-function inWords({ block, columns }: BlockScales): string {
+function inWords({ block, columns, tile }: BlockScales): string {
+  if (tile) return ` with a scale for each ${tile.rows} x ${tile.columns} of ${tile.width}`;
   return columns === undefined ? ` with a scale for each ${block}` : ` with scales of ${columns} columns`;
 }

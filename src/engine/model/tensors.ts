@@ -7,9 +7,22 @@ import { normPartials } from '../kernels/optimizer.ts';
 import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { delayedScaling, isCompound, makesCopiesApart, storagesOf } from '../precision/recipe.ts';
+import {
+  delayedScaling,
+  isCompound,
+  makesCopiesApart,
+  roundsAtRandom,
+  storagesOf,
+} from '../precision/recipe.ts';
 import { type Recipe, recipeFor } from '../precision/recipes.ts';
-import { blockScale, hasTwoCopies, isQuantized, type SumsAlong, tensorScale } from '../precision/storage.ts';
+import {
+  blockRounding,
+  blockScale,
+  hasTwoCopies,
+  isQuantized,
+  type SumsAlong,
+  tensorScale,
+} from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
 import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
 import { Decoder } from './decoder.ts';
@@ -116,7 +129,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
     tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
     windowTable:
-      config.dropout > 0 ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context)) : null,
+      config.dropout > 0 || roundsAtRandom(recipe)
+        ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context))
+        : null,
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
@@ -216,8 +231,10 @@ export function ownWeights(
     // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).
     const forward = spec.rowsOf === 'tokens' ? 'rows' : 'columns';
     const weight = copy('compute', forward);
-    if (!(trains && hasTwoCopies(storage))) return { weight, backwardWeight: weight };
-    return { weight, backwardWeight: copy('compute for dX', forward === 'rows' ? 'columns' : 'rows') };
+    const rounding = blockRounding(storage);
+    if (!(trains && hasTwoCopies(storage))) return { weight, backwardWeight: weight, rounding };
+    const backwardWeight = copy('compute for dX', forward === 'rows' ? 'columns' : 'rows');
+    return { weight, backwardWeight, rounding };
   });
   const partials = Math.max(
     0,

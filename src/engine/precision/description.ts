@@ -130,5 +130,6 @@ function quantizationOf(recipe: RecipeOf<string>): Quantization | undefined {
 function operandScale(storage: Storage | undefined): OperandScale | undefined {
   const { per, as } = storage?.scales?.at(-1) ?? {};
   if (per === undefined || as === undefined || per === 'row') return undefined;
+  if (typeof per === 'object' && !('block' in per)) return undefined;
   return per === 'tensor' && as === 'pow2' ? undefined : { per, as };
 }

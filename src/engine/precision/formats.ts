@@ -20,6 +20,7 @@ export type NamedFormat =
   | 'bf16'
   | 'e4m3fn'
   | 'e5m2'
+  | 'e2m1fn'
   | 'i8';
 /** Half precision that stores the largest value instead of infinity, as a clamp before the conversion does. */
 export type SaturatingHalf = 'f16-clamp' | 'f16-flush-clamp';
@@ -132,6 +133,15 @@ export const FORMATS: Readonly<Record<NamedFormat, NumberFormat>> = {
     flushSubnormals: false,
     saturates: true,
   },
+  e2m1fn: {
+    id: 'e2m1fn',
+    bytes: 0.5,
+    exponentBits: 2,
+    mantissaBits: 1,
+    overflowBits: 0x40e00000,
+    flushSubnormals: false,
+    saturates: true,
+  },
   i8: {
     id: 'i8',
     bytes: 1,
@@ -177,9 +187,10 @@ export function normalExponent({ exponentBits, mantissaBits, integer }: NumberFo
   return integer ? mantissaBits : 2 - 2 ** (exponentBits - 1);
 }
 
-/** The largest finite value of a format. All floats but e4m3fn reserve the top exponent for infinity and NaN. */
+/** The largest finite value of a format. All floats but e4m3fn and e2m1fn reserve the top exponent for infinity and NaN. */
 export function largestFinite(format: FormatId): number {
   if (format === 'e4m3fn') return 448;
+  if (format === 'e2m1fn') return 6;
   if (format === 'i8') return 127;
   const { exponentBits, mantissaBits } = formatInfo(format);
   return (2 - 2 ** -mantissaBits) * 2 ** (2 ** (exponentBits - 1) - 1);
@@ -193,6 +204,7 @@ export type Prelude =
   | 'bf16'
   | 'e4m3fn'
   | 'e5m2'
+  | 'e2m1fn'
   | 'i8'
   | SimulatedFormat;
 

@@ -34,7 +34,9 @@ export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['st
 }
 
 /** What shares a scale of a mode's quantised operands, and how the scale is stored; see {@link Scale}. */
-export type OperandScale = Pick<Scale, 'as'> & { readonly per: Exclude<Scale['per'], 'row'> };
+export type OperandScale = Pick<Scale, 'as'> & {
+  readonly per: 'tensor' | 'contraction' | { readonly block: number };
+};
 
 /** The largest power of two, one per tensor. */
 const OF_TENSOR: OperandScale = { per: 'tensor', as: 'pow2' };

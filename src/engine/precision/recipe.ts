@@ -5,12 +5,14 @@ import { type Master, withMaster } from './masters.ts';
 import type { AmaxAlgorithm, QuantizedActivations } from './quantization.ts';
 import {
   type DelayedScaling,
+  isAt,
   isQuantized,
-  PLACES,
+  narrowed,
   type Place,
   type Role,
   type RunRole,
   type Scale,
+  type ScaleRule,
   type SiteRole,
   type Storage,
   type StorageSite,
@@ -56,19 +58,35 @@ export interface QuantizeSettings {
   readonly amaxAlgorithm: AmaxAlgorithm | null;
   /** Delayed scales: headroom above that magnitude, in powers of two. */
   readonly scaleMargin: number | null;
+  /** How powers of two are chosen for blocks. */
+  readonly scaleRule: ScaleRule | null;
+  /** Whether a Hadamard matrix mixes the tokens of both operands of dW. */
+  readonly fp4Rht: Switch | null;
+  /** Whether squares of a weight matrix share a scale, so that both products read the same codes. */
+  readonly fp4TwoD: Switch | null;
+  /** Whether output gradients are rounded stochastically. */
+  readonly fp4Sr: Switch | null;
+  /** Number of last blocks that are kept in bf16. */
+  readonly keepBf16: number | null;
 }
+
+/** A part of a mode that a run can switch off. */
+export const SWITCHES = ['on', 'off'] as const;
+export type Switch = (typeof SWITCHES)[number];
 
 /** Settings of a run that change what a mode stores. */
 export interface RecipeSettings extends QuantizeSettings {
   readonly master: Master;
   readonly lossScaling: LossScaling;
+  /** Width of the model. */
+  readonly width: number;
 }
 
 /** Overrides the storages of some roles at a place. */
 export interface SiteRule {
   readonly in: Place;
   /** The rule applies only in runs with these settings. */
-  readonly given?: Partial<Pick<QuantizeSettings, 'quantizeHead' | 'quantizeActivations'>>;
+  readonly given?: Partial<QuantizeSettings>;
   readonly storages: Readonly<Partial<Record<SiteRole, Storage>>>;
 }
 
@@ -81,6 +99,8 @@ export interface RecipeRow {
   readonly storages: Readonly<Record<Role, Storage>>;
   /** If several rules match, the last one wins. */
   readonly sites?: readonly SiteRule[];
+  /** Storages of so many last blocks, which override `sites`; a setting of a run changes their number. */
+  readonly lastBlocks?: { readonly count: number; readonly storages: SiteRule['storages'] };
   readonly scaling: ScalingPolicy;
   /** The levels of operands that have some, in the order in which a run goes through them; none if absent. */
   readonly stages?: readonly Stage[];
@@ -112,9 +132,12 @@ export class RecipeOf<Id extends string> implements RecipeRow {
     this.title = row.title;
     this.summary = row.summary;
     this.storages = settings.master ? withMaster(row.storages, settings.master) : row.storages;
-    this.sites = (row.sites ?? [])
-      .filter((rule) => isGiven(rule, settings))
-      .map((rule) => withDelays(rule, settings));
+    this.sites = [
+      ...(row.sites ?? [])
+        .filter((rule) => isGiven(rule, settings))
+        .map((rule) => withScales(rule, settings)),
+      ...lastBlocks(row, settings),
+    ];
     this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
     this.stages = row.stages ?? [];
     this.unsound = row.unsound && !isMended(this);
@@ -137,7 +160,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   storage(role: Role, site: StorageSite): Storage;
   storage(role: Role, site?: StorageSite): Storage {
     if (!site || this.sites.length === 0) return this.storages[role];
-    const rule = this.sites.findLast((each) => role in each.storages && PLACES[each.in](site));
+    const rule = this.sites.findLast((each) => role in each.storages && isAt(each.in, site));
     return (rule?.storages as Partial<Record<Role, Storage>>)?.[role] ?? this.storages[role];
   }
 }
@@ -154,15 +177,25 @@ function isMended({ storages, scaling }: Pick<RecipeRow, 'storages' | 'scaling'>
   return storages.master.rounding === 'compensated' && !losesGradients;
 }
 
-/** The rule with the run's settings for delayed scales applied. */
-function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRule {
+/** The rule of the last blocks; none where the mode or the run keeps no blocks. */
+function lastBlocks({ lastBlocks: kept }: RecipeRow, { keepBf16 }: Partial<RecipeSettings>): SiteRule[] {
+  const count = kept ? (keepBf16 ?? kept.count) : 0;
+  return count > 0 ? [{ in: { lastBlocks: count }, storages: kept!.storages }] : [];
+}
+
+/** The rule with the run's settings for scales applied. */
+function withScales(rule: SiteRule, settings: Partial<RecipeSettings>): SiteRule {
   const own = ({ historyLength, algorithm, margin }: DelayedScaling): DelayedScaling => ({
     historyLength: settings.amaxHistory ?? historyLength,
     algorithm: settings.amaxAlgorithm ?? algorithm,
     margin: settings.scaleMargin ?? margin,
   });
-  const scaleOf = (scale: Scale): Scale =>
-    scale.when === 'current' ? scale : { ...scale, when: own(scale.when) };
+  const { scaleRule, width } = settings;
+  const scaleOf = (scale: Scale): Scale => {
+    const sized = width === undefined ? scale : narrowed(scale, width);
+    const ruled = sized.rule && scaleRule ? { ...sized, rule: scaleRule } : sized;
+    return ruled.when === 'current' ? ruled : { ...ruled, when: own(ruled.when) };
+  };
   const storages = Object.entries(rule.storages).map(([role, storage]) => [
     role,
     storage.scales ? { ...storage, scales: storage.scales.map(scaleOf) } : storage,
@@ -171,7 +204,10 @@ function withDelays(rule: SiteRule, settings: Partial<QuantizeSettings>): SiteRu
 }
 
 /** All storages of one role, or of all roles. Storages of named places come first. */
-export function storagesOf({ sites, storages }: RecipeRow, role?: Role): Storage[] {
+export function storagesOf(
+  { sites, storages }: Pick<RecipeRow, 'sites' | 'storages'>,
+  role?: Role,
+): Storage[] {
   return [...(sites ?? []).map((rule) => rule.storages), storages].flatMap(
     (table: Partial<Record<Role, Storage>>) => (role ? (table[role] ?? []) : Object.values(table)),
   );
@@ -205,6 +241,16 @@ export function gradientFormat({ storages }: RecipeRow): FormatId {
 /** Whether a rule of the recipe depends on the setting. */
 export function hasRuleFor({ sites }: RecipeRow, setting: keyof NonNullable<SiteRule['given']>): boolean {
   return (sites ?? []).some(({ given }) => given?.[setting] !== undefined);
+}
+
+/** Whether the recipe rounds output gradients stochastically, by random bits of a window's own. */
+export function roundsAtRandom(recipe: RecipeRow): boolean {
+  return storagesOf(recipe, 'outputGradient').some(({ rounding }) => rounding === 'stochastic');
+}
+
+/** Whether the rule for the scales of blocks is a setting of the mode. */
+export function hasScaleRule(recipe: RecipeRow): boolean {
+  return storagesOf(recipe, 'activation').some(({ scales }) => scales?.some(({ rule }) => rule));
 }
 
 /** How the recipe computes delayed scales; null if it has none. */

@@ -14,7 +14,15 @@ import {
 import { mixed } from './mixedPrecision.ts';
 import { type NamedMode, ROWS } from './modes/families.ts';
 import { type OverflowPolicy, withClampedGradients } from './overflow.ts';
-import { delayedScaling, hasRuleFor, RecipeOf, type RecipeSettings, UNSCALED } from './recipe.ts';
+import {
+  delayedScaling,
+  hasRuleFor,
+  hasScaleRule,
+  type QuantizeSettings,
+  RecipeOf,
+  type RecipeSettings,
+  UNSCALED,
+} from './recipe.ts';
 import {
   DEFAULT_ROUNDING,
   isSimulatedMode,
@@ -114,6 +122,21 @@ export function quantizesHead(mode: PrecisionMode): boolean {
 /** Whether a mode can store the inputs of GELU and layer norm with block scales. */
 export function groupsActivations(mode: PrecisionMode): boolean {
   return hasRuleFor(recipeOf(mode).row, 'quantizeActivations');
+}
+
+/** Whether a mode has powers of two for blocks, and the rule for them can be set. */
+export function rulesScales(mode: PrecisionMode): boolean {
+  return hasScaleRule(recipeOf(mode).row);
+}
+
+/** The modes with a part that the setting switches off. */
+export function switches(setting: keyof QuantizeSettings): (mode: PrecisionMode) => boolean {
+  return (mode) => hasRuleFor(recipeOf(mode).row, setting);
+}
+
+/** Whether a mode keeps a number of last blocks in bf16, which can be set. */
+export function keepsBlocks(mode: PrecisionMode): boolean {
+  return recipeOf(mode).row.lastBlocks !== undefined;
 }
 
 /** Whether a mode has delayed scales, whose options can then be set. */

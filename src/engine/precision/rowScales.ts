@@ -26,17 +26,24 @@ export function withRowScales<Id extends string>(recipe: RecipeOf<Id>): RecipeOf
     ]);
     return { in: place, storages: Object.fromEntries(own) };
   });
-  return new RecipeOf(recipe.id, { ...recipe.row, sites });
+  // Those of the last blocks are among the rules already.
+  const { lastBlocks: _, ...row } = recipe.row;
+  return new RecipeOf(recipe.id, { ...row, sites });
 }
 
 function ofRows(storage: Storage): Storage {
   const { scales, levels } = storage;
   if (levels) return { format: writtenFormat(storage) };
   if (!scales) return storage;
-  // A second copy, with scales of columns, is read by the backward pass alone.
+  // A second copy, with scales of columns or of their parts, is read by the backward pass alone.
   const within = scales.find(({ per }) => per !== 'tensor' && per !== 'contraction');
-  const { as } = scales.at(-1)!;
-  const per: Scale['per'] = within?.per ?? 'row';
+  const own = scales.at(-1)!;
+  const per = within ? alongRows(within.per) : 'row';
   // E4M3 has too few exponents without a scale of the tensor.
-  return { ...storage, scales: [{ per, as: as === 'e4m3' ? 'f32' : as, when: 'current' }] };
+  const as = own.as === 'e4m3' ? 'f32' : own.as;
+  return { ...storage, scales: [{ ...own, per, as, when: 'current' }] };
+}
+
+function alongRows(per: Scale['per']): Scale['per'] {
+  return typeof per === 'object' && 'contraction' in per ? { block: per.contraction } : per;
 }

@@ -19,6 +19,7 @@ import { softCapForward } from './softCap.ts';
 import {
   quantizeBothOf,
   quantizeOf,
+  quantizes,
   type Rounding,
   roundingOfBlock,
   type Store,
@@ -114,9 +115,10 @@ export function computeWeight(
   const { heads, width } = config;
   const inputs =
     { 'mlp.c_proj': mlpWidth(config), 'attn.c_proj': heads * headSize(config) }[part as string] ?? width;
-  return recipe.quantization || recipe.operands
-    ? quantizeOf(recipe, options)('weight', name, master, inputs, sumsAlong)
-    : storeOf(roundingOfBlock(recipe, layer === config.layers - 1), options)('weight', master.slice());
+  const own = roundingOfBlock(recipe, layer, config.layers);
+  return quantizes(own)
+    ? quantizeOf(own, options)('weight', name, master, inputs, sumsAlong)
+    : storeOf(own, options)('weight', master.slice());
 }
 
 /** Name of the matrix the LM head multiplies with. */
@@ -207,8 +209,6 @@ export function biasOf({ biases }: GptConfig, name: string, part: LinearPart): s
 export function modelForward(model: ReferenceModel, parameters: Parameters, batch: Batch): Activations {
   const { config } = model;
   const store = storeOf(model.recipe, model);
-  const quantize = quantizeOf(model.recipe, model);
-  const quantizeBoth = quantizeBothOf(model.recipe, model);
   const { B, T } = batch;
   const { width: C, vocabulary: V } = config;
   const rows = B * T;
@@ -244,7 +244,10 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
   const layers: LayerActivations[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const h = `h.${layer}`;
-    const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
+    const recipe = roundingOfBlock(model.recipe, layer, config.layers);
+    const store = storeOf(recipe, model);
+    const quantize = quantizeOf(recipe, model);
+    const quantizeBoth = quantizeBothOf(recipe, model);
     const x0 = quantize('normInput', `${h}.ln_1 input`, x, rows);
     const ln1 = storedNorm(config, x0, parameters, `${h}.ln_1`, rows, store, quantizeBoth);
     const projected = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, packed));
@@ -287,7 +290,7 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     'ln_f',
     rows,
     store,
-    model.recipe.quantization?.head ? quantizeBoth : undefined,
+    model.recipe.quantization?.head ? quantizeBothOf(model.recipe, model) : undefined,
   );
   const uncapped = matmulTransposedB(lnf.out, headWeight(model, parameters), rows, V, C);
   const logits = softCapForward(uncapped, config.logitSoftCap);

@@ -25,7 +25,7 @@ import {
 } from './model.ts';
 import { queryKeyBackward } from './queryKey.ts';
 import { softCapBackward } from './softCap.ts';
-import { quantizeBothOf, quantizeOf, roundingOfBlock, type Store, storeOf } from './store.ts';
+import { quantizeBothOf, quantizeOf, quantizes, roundingOfBlock, type Store, storeOf } from './store.ts';
 
 /** What is known of the output of a linear layer in the backward pass. */
 interface OutputGradient {
@@ -92,15 +92,19 @@ export function modelBackward(
     outputs: number,
   ) => {
     const name = `h.${layer}.${part}`;
-    accumulate(`${name}.weight`, matmulTransposedA(inp[part], dout.forWeight, inputs, outputs, rows));
+    // Transformed operands have rows of zeros behind the last.
+    const summed = dout.forWeight.length / outputs;
+    accumulate(`${name}.weight`, matmulTransposedA(inp[part], dout.forWeight, inputs, outputs, summed));
     const bias = biasOf(config, name, part);
     if (bias) accumulate(bias, columnSum(dout.values, rows, outputs));
     const weight = computeWeight(model, parameters, layer, part, 'rows');
     return matmulTransposedB(dout.forInput, weight, rows, inputs, outputs);
   };
   /** The operands of `name` that are made of its output gradient: themselves, or quantised for each product. */
-  const quantised = (name: string, values: Float64Array): OutputGradient => {
-    const copies = quantizeBothOf(model.recipe, model)('outputGradient', `${name} dY`, values, rows);
+  const quantised = (layer: number, name: string, values: Float64Array): OutputGradient => {
+    const recipe = roundingOfBlock(model.recipe, layer, config.layers);
+    const options = { ...model, ...(batch.windows && { windows: batch.windows }), context: T };
+    const copies = quantizeBothOf(recipe, options)('outputGradient', `${name} dY`, values, rows);
     return { values, forInput: copies.rows, forWeight: copies.columns };
   };
   /** The gradient of what was dropped of a layer's output, stored again: the residual stream's stays as it is. */
@@ -126,11 +130,11 @@ export function modelBackward(
       const { dinp, dscale } = layerScaleBackward(dres, branch, parameter(parameters, scale));
       accumulate(scale, dscale);
       const dbranch = store('outputGradient', dinp);
-      if (!batch.windows || !model.dropout) return quantised(name, dbranch);
+      if (!batch.windows || !model.dropout) return quantised(layer, name, dbranch);
       dres = dbranch;
     }
     dres = throughDropout(name, dres);
-    if (model.recipe.quantization || model.recipe.operands) return quantised(name, dres);
+    if (quantizes(roundingOfBlock(model.recipe, layer, config.layers))) return quantised(layer, name, dres);
     const rounded = store('outputGradient', dres.slice());
     return { values: dres, forInput: rounded, forWeight: rounded };
   };
@@ -152,11 +156,11 @@ export function modelBackward(
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const h = `h.${layer}`;
     const s = saved.layers[layer]!;
-    const store = storeOf(roundingOfBlock(model.recipe, layer === config.layers - 1), model);
+    const store = storeOf(roundingOfBlock(model.recipe, layer, config.layers), model);
     const dsum = operandsOf(layer, 'mlp', dres, store);
     const dact = linear(layer, 'mlp.c_proj', s, dsum, mlpWidth(config), C);
     const dpre = store('outputGradient', ACTIVATION_FUNCTIONS[config.mlp].backward(dact, s.pre, rows));
-    const dfc = quantised(`${h}.mlp.c_fc`, dpre);
+    const dfc = quantised(layer, `${h}.mlp.c_fc`, dpre);
     const dln2 = linear(layer, 'mlp.c_fc', s, dfc, C, preActivations(config));
     dres = store('residualGradient', add(dres, norm(dln2, s.ln2, `${h}.ln_2`)));
 
@@ -173,7 +177,7 @@ export function modelBackward(
       if (queryKey.norm) accumulate(`${h}.attn.q_norm.weight`, dq);
       if (queryKey.norm) accumulate(`${h}.attn.k_norm.weight`, dk);
     }
-    const dln1 = linear(layer, 'attn.c_attn', s, quantised(`${h}.attn.c_attn`, dqkv), C, packed);
+    const dln1 = linear(layer, 'attn.c_attn', s, quantised(layer, `${h}.attn.c_attn`, dqkv), C, packed);
     dres = store('residualGradient', add(dres, norm(dln1, s.ln1, `${h}.ln_1`)));
   }
 

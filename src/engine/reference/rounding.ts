@@ -22,7 +22,7 @@ export function fromF32Bits(bits: number): number {
 }
 
 /**
- * Code of the f32 whose bits are given: 8 bits for e4m3fn, e5m2 and i8; 16 bits for f16, f16-flush and bf16; for f32 and
+ * Code of the f32 whose bits are given: 4 bits for e2m1fn; 8 bits for e4m3fn, e5m2 and i8; 16 bits for f16, f16-flush and bf16; for f32 and
  * tf32 an f32 bit pattern (tf32's low 13 bits are zero). Beyond the largest finite value it is an infinity, in the 8-bit
  * formats and in f16-clamp the largest finite value (infinity too); NaN stays NaN, where the format has one. Takes bits rather than a number so that NaN payloads can be tested.
  */
@@ -45,6 +45,8 @@ export function encodeBits(format: FormatId, bits: number): number {
       return encodeFp8(E4M3FN, bits);
     case 'e5m2':
       return encodeFp8(E5M2, bits);
+    case 'e2m1fn':
+      return encodeE2m1(bits);
     case 'i8':
       return encodeI8(bits);
     case 'f16-flush': {
@@ -78,6 +80,8 @@ export function decodeBits(format: FormatId, code: number): number {
       return decodeE4M3(code);
     case 'e5m2':
       return decodeF16(code << 8); // the upper half of an f16
+    case 'e2m1fn':
+      return (code & 8 ? -1 : 1) * E2M1_VALUES[code & 7]!;
     case 'i8':
       return (code << 24) >> 24;
   }
@@ -198,4 +202,37 @@ function decodeE4M3(code: number): number {
   if (exponent === 15 && fraction === 7) return Number.NaN;
   if (exponent === 0) return sign * fraction * 2 ** -9;
   return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
+}
+
+/** The magnitudes of OCP's 4-bit E2M1, by code. */
+const E2M1_VALUES = [0, 0.5, 1, 1.5, 2, 3, 4, 6] as const;
+
+/** By comparison with the values, so that it shares nothing with the integers of the shader. NaN gets the largest magnitude. */
+function encodeE2m1(bits: number): number {
+  const sign = (bits >>> 31) << 3;
+  const magnitude = fromF32Bits(bits & 0x7fffffff);
+  if (!(magnitude <= 6)) return sign | 7;
+  const above = E2M1_VALUES.findIndex((value) => value >= magnitude);
+  if (above === 0) return sign;
+  const [low, high] = [E2M1_VALUES[above - 1]!, E2M1_VALUES[above]!];
+  const middle = (low + high) / 2;
+  const isUp = magnitude > middle || (magnitude === middle && above % 2 === 0);
+  return sign | (isUp ? above : above - 1);
+}
+
+/**
+ * The e2m1fn code above or below an f32, each with the probability that makes the mean the f32 itself, up to 6.
+ * @param random 32 bits, of which the lowest 22 decide from 1 on, and the lowest 31 below 2^-8
+ */
+export function encodeE2m1Stochastic(bits: number, random: number): number {
+  const sign = (bits >>> 31) << 3;
+  const magnitude = fromF32Bits(bits & 0x7fffffff);
+  if (!(magnitude < 6)) return sign | 7;
+  const above = E2M1_VALUES.findIndex((value) => value > magnitude);
+  const [low, high] = [E2M1_VALUES[above - 1]!, E2M1_VALUES[above]!];
+  // The digits of the shader: it adds random bits to those that it drops, 22 from 1 on, one more in each binade below, at most 31.
+  const dropped = Math.min(31, 22 + Math.max(0, -Math.floor(Math.log2(magnitude))));
+  const digits = Math.floor(((magnitude - low) / (high - low)) * 2 ** dropped);
+  const isUp = digits + (random % 2 ** dropped) >= 2 ** dropped;
+  return sign | (isUp ? above : above - 1);
 }

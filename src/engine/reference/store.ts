@@ -1,6 +1,16 @@
+import { streamOf } from '../core/rng.ts';
 import type { DescribedRole, ModeDescription, Quantization } from '../precision/description.ts';
 import type { FormatId } from '../precision/formats.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
+import type { ScaleRule } from '../precision/storage.ts';
+import {
+  type BlockFormat,
+  type StoredBlocks,
+  stepsOf,
+  storedInBlocks,
+  transformedRows,
+  windowBits,
+} from './blockScales.ts';
 import { roundTo } from './rounding.ts';
 import {
   currentScale,
@@ -19,11 +29,15 @@ export interface Rounding
   extends Pick<ModeDescription<string>, 'roles'>,
     Partial<Pick<ModeDescription<string>, 'masterRounding'>> {
   readonly quantization?: Quantization;
+  /** In place of `quantization`. */
+  readonly blocks?: BlockQuantization;
   /** Of a mode whose operands have scales of different kinds: what it quantises in the blocks. */
   readonly operands?: Partial<Record<QuantizedRole, OperandRounding>>;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
+
+type Quantizations = Pick<Rounding, 'quantization' | 'operands' | 'blocks'>;
 
 /** How an operand is quantised, at a scale of amax over the format's largest value. */
 export interface OperandRounding {
@@ -34,9 +48,34 @@ export interface OperandRounding {
   readonly weightGradient?: 'source';
 }
 
-/** What a block rounds. */
-export function roundingOfBlock(recipe: Rounding, isLast: boolean): Rounding {
-  return isLast ? { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } } : recipe;
+/** Operands with a scale for each block along the sums of a product. */
+export interface BlockQuantization {
+  readonly formats: Readonly<Record<'activation' | 'weight' | 'outputGradient', FormatId>>;
+  /** Elements of a block, and rows and columns of the squares of weights where they have squares. */
+  readonly length: number;
+  readonly squares: boolean;
+  readonly scale: BlockFormat['scale'];
+  /** What no matmul reads, in E4M3. */
+  readonly preActivation: { readonly length: number; readonly rule: ScaleRule | null } | null;
+  /** Of both operands of dW. */
+  readonly transform: boolean;
+  /** Of output gradients. */
+  readonly stochastic: boolean;
+  /** Last blocks of the model whose operands are not quantised. */
+  readonly kept: number;
+}
+
+/** What block `layer` of `layers` rounds. */
+export function roundingOfBlock(recipe: Rounding, layer: number, layers: number): Rounding {
+  const { blocks, ...unquantised } = recipe;
+  if (blocks && layer >= layers - blocks.kept) return unquantised;
+  if (layer < layers - 1) return recipe;
+  return { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } };
+}
+
+/** Whether matmuls read quantised operands. */
+export function quantizes({ quantization, operands, blocks }: Quantizations): boolean {
+  return quantization !== undefined || operands !== undefined || blocks !== undefined;
 }
 
 /** Rounds `values` in place as a kernel that stores a tensor of this role does, and returns them. */
@@ -55,6 +94,9 @@ export interface StoreOptions {
     format: FormatId,
     steps?: Float64Array,
   ) => void;
+  /** Windows of the batch, and rows of each: what is rounded stochastically follows from them. */
+  readonly windows?: Parameters<typeof windowBits>[0];
+  readonly context?: number;
   /** Scales of quantised tensors by name, where they do not follow from the tensors themselves. */
   readonly scales?: ReadonlyMap<string, number>;
 }
@@ -79,7 +121,7 @@ export interface Copies {
 
 /** {@link quantizeOf} for both products of an operand. */
 export function quantizeBothOf(
-  recipe: Pick<Rounding, 'quantization' | 'operands'>,
+  recipe: Quantizations,
   options: StoreOptions = {},
 ): (...args: Parameters<Quantize>) => Copies {
   const quantize = quantizeOf(recipe, options);
@@ -87,7 +129,7 @@ export function quantizeBothOf(
     const rows = quantize(role, name, values, count, 'rows');
     const { per = recipe.quantization?.scale?.per, weightGradient } = recipe.operands?.[role] ?? {};
     if (weightGradient === 'source') return { rows, columns: values };
-    const two = per === 'contraction';
+    const two = recipe.blocks !== undefined || per === 'contraction';
     return { rows, columns: two ? quantize(role, name, values, count, 'columns') : rows };
   };
 }
@@ -96,9 +138,11 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization, operands }: Pick<Rounding, 'quantization' | 'operands'>,
-  { onStore, scales }: StoreOptions = {},
+  { quantization, operands, blocks }: Quantizations,
+  options: StoreOptions = {},
 ): Quantize {
+  if (blocks) return quantizeBlocksOf(blocks, options);
+  const { onStore, scales } = options;
   if (operands) return quantizeOperands(operands, onStore);
   if (!quantization) return (_role, _name, values) => values;
   const grouped = quantization.activations === '1x16';
@@ -131,6 +175,48 @@ export function quantizeOf(
       format,
     );
     return copy;
+  };
+}
+
+function quantizeBlocksOf(
+  blocks: BlockQuantization,
+  { onStore, windows, context = 0 }: StoreOptions,
+): Quantize {
+  const { length, squares, scale, transform, stochastic } = blocks;
+  return (role, name, values, rows, sumsAlong = 'rows') => {
+    if (role === 'normInput') return values;
+    const width = values.length / rows;
+    const along = sumsAlong === 'columns';
+    const pre = blocks.preActivation;
+    if (role === 'preActivation') {
+      if (!pre) return values;
+      const e4m3 = {
+        format: 'e4m3fn',
+        rows: 1,
+        columns: pre.length,
+        scale: { as: 'e8m0', rule: pre.rule },
+      } as const;
+      return stored(storedInBlocks(values, width, e4m3), 'e4m3fn');
+    }
+    const format = blocks.formats[role];
+    if (format === 'f32') return values;
+    const isSquare = squares && role === 'weight';
+    const shape = {
+      rows: along || isSquare ? length : 1,
+      columns: along && !isSquare ? 1 : length,
+    };
+    const isMixed = transform && along && role !== 'weight';
+    const source = isMixed ? transformedRows(values, width) : values;
+    const isRandom = stochastic && role === 'outputGradient' && windows !== undefined;
+    const random = isRandom
+      ? windowBits(windows, context, width, streamOf(along ? `${name} for dW` : name))
+      : undefined;
+    return stored(storedInBlocks(source, width, { format, scale, ...shape }, random), format);
+
+    function stored({ values: read, inverses }: StoredBlocks, format: FormatId): Float64Array {
+      onStore?.(role, read.slice(), format, stepsOf(read, inverses, format));
+      return read;
+    }
   };
 }
 

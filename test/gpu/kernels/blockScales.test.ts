@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { byteLength, byteRange, slice, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { quantizeBlocks } from '../../../src/engine/kernels/quantize.ts';
+import { quantizeBlocks } from '../../../src/engine/kernels/quantizeBlocks.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { currentScale, quantized } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';

@@ -11,7 +11,8 @@ import {
 } from '../../../src/engine/gpu/tensor.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { columnScratch, quantizeBlocks, quantizeColumns } from '../../../src/engine/kernels/quantize.ts';
+import { columnScratch, quantizeColumns } from '../../../src/engine/kernels/quantize.ts';
+import { quantizeBlocks } from '../../../src/engine/kernels/quantizeBlocks.ts';
 import { largestBits } from '../../../src/engine/precision/quantization.ts';
 import type { ScaleKind } from '../../../src/engine/precision/storage.ts';
 import { decodeBits, encodeBits, f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';

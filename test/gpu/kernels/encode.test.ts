@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
 import { targetOf } from './runKernel.ts';
+import { WHOLE_FORMATS } from './wholeFormats.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
 function expectExact(title: string, { codes, wrong, flushed }: CodeCheck): void {
@@ -19,7 +19,7 @@ test.each(SIMULATED)('%s: encode and decode, bit by bit', (format) =>
 );
 
 describe.each(['native', 'packed'] as const)('%s halves', (half) => {
-  test.each(Object.keys(FORMATS) as FormatId[])('%s: encode and decode, bit by bit', (format) =>
+  test.each(WHOLE_FORMATS)('%s: encode and decode, bit by bit', (format) =>
     withKernelFixture(async (fixture) => {
       const target = targetOf(fixture, half, false);
       expectExact(`encode ${format} ${half}`, await checkEncoder(fixture, target, format));

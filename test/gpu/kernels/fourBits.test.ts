@@ -1,45 +1,26 @@
-/**
- * A format of four bits with a scale for each 32 elements (OCP's MXFP4) or for each row, which no mode has: its prelude and its row stand here
- * alone, and the kernels read it as they are.
- */
-import { beforeAll, expect, test } from 'vitest';
+/** E2M1, four bits an element, with a scale for each 32 elements (OCP's MXFP4) or for each row: encoded, and read by the kernels. */
+import { expect, test } from 'vitest';
 import { randomBits } from '../../../src/engine/core/rng.ts';
 import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
-import { SHADERS } from '../../../src/engine/gpu/shaders.ts';
 import { type BlockScales, byteLength, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
-import { FORMATS, type FormatId } from '../../../src/engine/precision/formats.ts';
-import { f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { checkFourBitCodes, checkFourBitEncoder } from './fourBitsCase.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { putInverse } from './scaledInputs.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
-const FORMAT = 'e2m1fn' as FormatId;
-const PRELUDE = `
-// e2m1fn: storage prelude. 4-bit floats up to 6, eight a word.
-// shapes:  Elem4 is four elements, half a byte each, in the lower half of a word
-// numerics: 0, 0.5, 1, 1.5, 2, 3, 4 and 6 of both signs
-// dispatch: none (format)
-// source:  OCP 4-bit floating point E2M1 (1/2/1)
-alias Elem4 = u32;
-
-fn decode(e: Elem4) -> vec4f {
-  let codes = (vec4u(e) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(0xfu);
-  let magnitude = codes & vec4u(7u);
-  let normal = (magnitude << vec4u(22u)) + vec4u(126u << 23u);
-  let bits = select(normal, bitcast<vec4u>(vec4f(magnitude) * 0.5), magnitude < vec4u(2u));
-  return bitcast<vec4f>(bits | ((codes & vec4u(8u)) << vec4u(28u)));
-}
-`;
+const FORMAT = 'e2m1fn';
 const VALUES = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6];
 const MXFP4 = { block: 32, as: 'e8m0' } as const;
 
-beforeAll(() => {
-  SHADERS['./formats/e2m1fn.wgsl'] = PRELUDE;
-  const row = { id: FORMAT, bytes: 0.5, exponentBits: 2, mantissaBits: 1, overflowBits: f32Bits(7) };
-  Object.assign(FORMATS, { [FORMAT]: { ...row, flushSubnormals: false, saturates: true } });
-});
+test('every code is encoded to the bit at a scale of 1, and read to the bit under every scale', () =>
+  withKernelFixture(async (fixture) => {
+    for (const { codes, wrong } of [await checkFourBitEncoder(fixture), await checkFourBitCodes(fixture)]) {
+      expect(wrong).toEqual([]);
+      expect(codes).toBeGreaterThan(8000);
+    }
+  }));
 
 interface FourBits {
   readonly tensor: Tensor;

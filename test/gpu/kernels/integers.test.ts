@@ -10,12 +10,8 @@ import {
 } from '../../../src/engine/gpu/tensor.ts';
 import { packedFault } from '../../../src/engine/kernels/kernelFamilies.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
-import {
-  columnScratch,
-  quantizeBlocks,
-  quantizeColumns,
-  quantizeCurrent,
-} from '../../../src/engine/kernels/quantize.ts';
+import { columnScratch, quantizeColumns, quantizeCurrent } from '../../../src/engine/kernels/quantize.ts';
+import { quantizeBlocks } from '../../../src/engine/kernels/quantizeBlocks.ts';
 import { largestBits } from '../../../src/engine/precision/quantization.ts';
 import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { amaxBits, inverseFor } from '../../../src/engine/reference/tensorScale.ts';

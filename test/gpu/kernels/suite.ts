@@ -1,10 +1,11 @@
 /** The kernels against the f64 oracles on whatever adapter there is: what the pages of the browser tests run. */
 import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
-import { FORMATS, type FormatId, type HalfStorage } from '../../../src/engine/precision/formats.ts';
+import type { FormatId, HalfStorage } from '../../../src/engine/precision/formats.ts';
 import { attentionShapes, checkAttention } from './attentionCase.ts';
 import { type Comparison, report } from './bounds.ts';
 import { checkColumnSum, checkEmbedding, checkSplitTokenGradient } from './embeddingCase.ts';
 import { type CodeCheck, checkDecoder, checkEncoder, SIMULATED } from './encodeCase.ts';
+import { checkFourBitCodes, checkFourBitEncoder } from './fourBitsCase.ts';
 import { checkProducts, type IntegerForm, integerTarget } from './integerCase.ts';
 import { checkLayernorm } from './layernormCase.ts';
 import { checkCrossEntropy, checkLossSum } from './lossCase.ts';
@@ -14,6 +15,7 @@ import { checkAdamw, checkGradientNorm } from './optimizerCase.ts';
 import { checkQueryKey } from './queryKeyCase.ts';
 import { type KernelFixture, matmulKernels, storagesOf, subgroupChoices, targetOf } from './runKernel.ts';
 import { checkScaler, SCALER_CASES } from './scalerCase.ts';
+import { WHOLE_FORMATS } from './wholeFormats.ts';
 
 export interface SuiteResult {
   /** One line a case. */
@@ -57,10 +59,13 @@ function cases(fixture: KernelFixture, storages: readonly HalfStorage[]): Case[]
     async () => report(title, await check()),
   ];
   return [
-    ...storages.flatMap((half) =>
-      (Object.keys(FORMATS) as FormatId[]).map((format) => codesCase(fixture, format, half)),
-    ),
+    ...storages.flatMap((half) => WHOLE_FORMATS.map((format) => codesCase(fixture, format, half))),
     ...SIMULATED.map((format) => codesCase(fixture, format, 'packed')),
+    [
+      'codes of e2m1fn with scales of blocks',
+      async (title) =>
+        `${title}: encode ${codes(await checkFourBitEncoder(fixture))}, decode ${codes(await checkFourBitCodes(fixture))}`,
+    ],
     ...subgroupChoices(fixture).flatMap((subgroups, i) =>
       modesOfForm(i, modes).flatMap((mode) => rowCases(fixture, mode, subgroups, compared)),
     ),

@@ -18,9 +18,9 @@ import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/in
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
-import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
-import { type FormatId, formatInfo } from '../../../src/engine/precision/formats.ts';
-import type { OperandScale, QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
+import { describeRecipe } from '../../../src/engine/precision/description.ts';
+import { formatInfo } from '../../../src/engine/precision/formats.ts';
+import type { OperandScale } from '../../../src/engine/precision/mixedPrecision.ts';
 import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
@@ -40,7 +40,8 @@ import {
   takeSteps,
   withTrainer,
 } from './helper.ts';
-import { BY_HAND, LAST_BLOCK } from './roundingByHand.ts';
+import { LAST_BLOCK } from './roundingByHand.ts';
+import { alternatives, roundingOf } from './roundings.ts';
 import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
@@ -152,67 +153,6 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
 
-/**
- * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
- * quantised role not quantised.
- */
-function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, operands, lastBlock } = recipe;
-  const seen: DescribedRole[] = [
-    'activation',
-    'outputGradient',
-    'residual',
-    'residualGradient',
-    'attention',
-    'preActivation',
-    'gradient',
-  ];
-  // With the head quantised too, no matmul reads a weight in the role's own format.
-  if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
-  const changed = (role: DescribedRole, format: FormatId): [string, Rounding] => [
-    `${role} in ${format}`,
-    { ...recipe, roles: { ...roles, [role]: format } },
-  ];
-  const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
-  if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
-  for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
-    if (role === 'normInput' && quantization!.activations === 'tensor') continue;
-    const formats = { ...quantization!.formats, [role]: 'f32' as const };
-    wider.push([`${role} not quantised`, { ...recipe, quantization: { ...quantization!, formats } }]);
-  }
-  if (quantization?.activations === '1x16')
-    wider.push([
-      'one scale a tensor',
-      { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
-    ]);
-  if (quantization?.scale?.per === 'contraction') {
-    const { scale: _, ...byTensor } = quantization;
-    wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
-  }
-  for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
-    const { [role]: own, ...others } = operands!;
-    // Codes of an output gradient's rows move gradients 1.2 times as far as flips do, which does not show; a scale per tensor, 2.7
-    // times as far, does.
-    if (role !== 'outputGradient') wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
-    const per = own!.per === 'tensor' ? 'row' : 'tensor';
-    wider.push([
-      `${role} with a scale per ${per}`,
-      { ...recipe, operands: { ...operands, [role]: { ...own!, per } } },
-    ]);
-  }
-  if (quantization?.head)
-    wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
-  if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
-  return wider;
-}
-
-/** What the reference rounds. Where a mode names places, by hand. */
-function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
-  const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  expect(sites !== undefined).toBe(precision in BY_HAND);
-  return BY_HAND[precision] ?? rounding;
-}
-
 /** Kinds of scales that no mode of the table has. */
 const SCALES: readonly OperandScale[] = [
   { per: 'contraction', as: 'f32' },
@@ -285,6 +225,9 @@ describe.each<Case>([
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
   ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
   ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
+  ['mxfp8', 'auto', undefined, { scaleRule: 'floor' }],
+  ['mxfp4', 'auto', undefined, { ...OTHER_KINDS[0] }],
+  ['nvfp4', 'auto'],
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
   ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],

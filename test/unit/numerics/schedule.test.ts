@@ -9,8 +9,8 @@ import { narrowedStores } from '../../../src/engine/model/numericsRows.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { DEFAULT_LIMITS, runTensors } from '../../../src/engine/model/tensors.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
-import { formatsOf } from '../../../src/engine/precision/recipe.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
+import { isQuantized } from '../../../src/engine/precision/storage.ts';
 
 const target = {
   half: 'packed',
@@ -74,7 +74,7 @@ test.each([
     // 4 linear layers a block have a weight, an input and an output gradient each, and GELU its own input; in groups those of
     // layer norm are stored too. Attention has q, k, v and its output, and the gradients of both.
     const blocks = noise.rows.filter(({ name }) => name.startsWith('h.'));
-    const { roles, quantization, masterRounding } = describeRecipe(tensors.recipe);
+    const { roles, masterRounding } = describeRecipe(tensors.recipe);
     const weights4 = roles.weight !== 'f32' && roles.master === 'f32' && masterRounding === 'nearest';
     // Behind QK-norm q, k and v are stored once more; RoPE alone changes them in place, which is not measured.
     const attentions = attention.qkNorm ? 5 : 4;
@@ -82,13 +82,17 @@ test.each([
     const operands = [roles.activation, roles.activation, roles.activation, roles.preActivation];
     const inOthers = [...operands, roles.outputGradient, ...Array(attentions).fill(roles.attention)];
     const stored = inOthers.filter((format) => format !== 'f32').length;
-    const storing = precision === 'bf16-last-fp32' ? config.layers - 1 : config.layers;
+    const inBlocks = Array.from({ length: config.layers }, (_, block) => {
+      if (precision === 'bf16-last-fp32' && block === config.layers - 1) return 0;
+      const isStored = (role: 'activation' | 'preActivation') =>
+        isQuantized(tensors.recipe.storage(role, { block, blocks: config.layers }));
+      // A kernel narrows GELU's input where it is not quantised.
+      return isStored('activation')
+        ? inFp8 + (isStored('preActivation') ? 0 : 1)
+        : stored + (weights4 ? 4 : 0);
+    });
     // Of two copies of an operand one is measured.
-    const inOthersAll = stored + (weights4 ? 4 : 0);
-    // GELU's input and its gradient are stored in bf16.
-    const inInt8 = 14 + attentions;
-    const isInt8 = formatsOf(tensors.recipe).includes('i8');
-    expect(blocks.length / storing).toBe(quantization ? inFp8 : isInt8 ? inInt8 : inOthersAll);
+    expect(blocks.length).toBe(inBlocks.reduce((sum, count) => sum + count, 0));
   },
 );
 

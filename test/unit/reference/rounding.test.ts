@@ -11,6 +11,7 @@ import {
   decodeBits,
   encodeBf16Stochastic,
   encodeBits,
+  encodeE2m1Stochastic,
   f32Bits,
   fromF32Bits,
   joinBits,
@@ -180,6 +181,61 @@ describe('8-bit codes, all 256', () => {
   });
 });
 
+describe('4-bit codes, all 16', () => {
+  it('have the values of OCP, and decode then encode is the identity', () => {
+    const values = Array.from({ length: 16 }, (_, code) => decodeBits('e2m1fn', code));
+    expect(values).toEqual([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6]);
+    for (const [code, value] of values.entries()) expect(encodeBits('e2m1fn', f32Bits(value))).toBe(code);
+  });
+
+  it.each([
+    [0.25, 0],
+    [0.75, 1],
+    [1.25, 1],
+    [1.75, 2],
+    [2.5, 2],
+    [3.5, 4],
+    [5, 4],
+  ])('%d is a tie and goes to %d, a little beside it to the nearer', (tie, even) => {
+    expect(roundTo('e2m1fn', tie)).toBe(even);
+    expect(roundTo('e2m1fn', -tie)).toBe(-even);
+    const [below, above] = [fromF32Bits(f32Bits(tie) - 1), fromF32Bits(f32Bits(tie) + 1)];
+    expect(Math.sign(roundTo('e2m1fn', above) - tie)).toBe(1);
+    expect(Math.sign(roundTo('e2m1fn', below) - tie)).toBe(-1);
+  });
+
+  it('stochastic rounding is unbiased in every interval, stays between its neighbours, and keeps what is a value', () => {
+    const draws = 2 ** 16;
+    for (const [low, high] of [
+      [0, 0.5],
+      [0.5, 1],
+      [1, 1.5],
+      [1.5, 2],
+      [2, 3],
+      [3, 4],
+      [4, 6],
+    ] as const) {
+      expect(decodeBits('e2m1fn', encodeE2m1Stochastic(f32Bits(low), 0xffffffff))).toBe(low);
+      for (const share of [2 ** -9, 0.3, 0.5, 0.9]) {
+        const x = Math.fround(low + share * (high - low));
+        let up = 0;
+        for (let i = 0; i < draws; i++) {
+          const rounded = decodeBits('e2m1fn', encodeE2m1Stochastic(f32Bits(-x), randomBits(i, 77)));
+          expect([-low, -high]).toContain(rounded);
+          if (rounded === -high) up++;
+        }
+        // Five standard deviations of a binomial share.
+        const wanted = (x - low) / (high - low);
+        expect(Math.abs(up / draws - wanted), `${x}`).toBeLessThan(
+          5 * Math.sqrt((wanted * (1 - wanted)) / draws) + 2 ** -20,
+        );
+      }
+    }
+    for (const x of [6, 7, Number.POSITIVE_INFINITY])
+      expect(encodeE2m1Stochastic(f32Bits(x), 0xffffffff)).toBe(7);
+  });
+});
+
 it('8-bit integers are symmetric: no code is -128, and infinity and NaN have none', () => {
   for (let x = -127; x <= 127; x++) expect(encodeBits('i8', f32Bits(x))).toBe(x & 0xff);
   for (let x = -127; x <= 127; x++) expect(decodeBits('i8', x & 0xff)).toBe(x);
@@ -214,7 +270,8 @@ describe('every format', () => {
         const x = fromF32Bits(randomBits(i, 7));
         const rounded = roundTo(format.id, x);
         if (Number.isNaN(x)) {
-          if (!format.integer) expect(rounded).toBeNaN();
+          if (format.bytes < 1) expect(Math.abs(rounded)).toBe(6);
+          else if (!format.integer) expect(rounded).toBeNaN();
           continue;
         }
         const again = roundTo(format.id, rounded);
@@ -242,13 +299,14 @@ describe('every format', () => {
   it.each([
     ['e4m3fn', 448, 464],
     ['e5m2', 57344, 61440],
+    ['e2m1fn', 6, 7],
   ] as const)('%s saturates at %d, and the next step would begin to round at %d', (id, largest, tie) => {
     for (const x of [largest, tie, tie * 2, 3.4e38, Number.POSITIVE_INFINITY]) {
       expect(roundTo(id, x)).toBe(largest);
       expect(roundTo(id, -x)).toBe(-largest);
     }
-    // A tie goes to the even code: down in e4m3fn, where the next code is NaN, and up in e5m2, where it is infinity.
-    expect(fromF32Bits(FORMATS[id].overflowBits)).toBe(id === 'e5m2' ? tie : tie + 2 ** -15);
+    // A tie goes to the even code: down in e4m3fn, where the next code is NaN, and up in the others, whose next code would be even.
+    expect(fromF32Bits(FORMATS[id].overflowBits)).toBe(id === 'e4m3fn' ? tie + 2 ** -15 : tie);
   });
 
   it('rounds an f64 to f32 first, as a kernel has no more than its f32 accumulator', () => {

@@ -34,6 +34,7 @@ const FORMAT_WORDS: Readonly<Record<NamedFormat, string>> = {
   e4m3fn: 'FP8 E4M3',
   i8: 'INT8',
   e5m2: 'FP8 E5M2',
+  e2m1fn: 'FP4 E2M1',
 };
 
 export function formatWords(format: FormatId): string {

@@ -6,10 +6,13 @@ import { LOSS_SCALINGS, takesCompound } from '../../precision/recipe.ts';
 import {
   delaysScales,
   groupsActivations,
+  keepsBlocks,
   PRECISION_MODES,
   type PrecisionMode,
   quantizesHead,
   recipeOf,
+  rulesScales,
+  switches,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
 import { SMOOTH_SWIGLU_TABLE, takesSmoothSwiglu } from '../../precision/smoothSwiglu.ts';
@@ -17,6 +20,15 @@ import { LEVEL_ROWS } from './levelRows.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
 const DELAYED = { modes: delaysScales, others: 'does not take scales from steps before' };
+/** What the switches of the parts of a 4-bit mode have in common. */
+const PART_OF_FP4 = (setting: Parameters<typeof switches>[0], others: string) =>
+  ({
+    standard: 'on',
+    titles: { on: 'on', off: 'off' },
+    takenBy: { modes: switches(setting), others },
+    compared: ['on', 'off'],
+    planned: true,
+  }) as const;
 const scalingKind = (mode: PrecisionMode) => recipeOf(mode).scaling.kind;
 const mayBeCompound = (mode: PrecisionMode) => takesCompound(recipeOf(mode));
 
@@ -140,6 +152,52 @@ export const PRECISION_ROWS = {
     help: 'of delayed scales: headroom above the largest magnitude, in powers of two',
     standard: String(DELAYED_SCALING.margin),
     takenBy: DELAYED,
+    compared: ['0', '1', '2'],
+  }),
+  scaleRule: choice({
+    default: null,
+    option: 'scale-rule',
+    group: 'quantization',
+    label: 'Scale rule',
+    help: "of MX modes: the power of two for a block's largest magnitude; floor saturates, rceil never does",
+    titles: { floor: 'floor (OCP)', rceil: 'round up', ceil: 'ceiling', even: 'of the rounded magnitude' },
+    takenBy: { modes: rulesScales, others: 'has no powers of two for blocks' },
+    compared: ['floor', 'rceil', 'ceil', 'even'],
+  }),
+  fp4Rht: choice({
+    default: null,
+    option: 'fp4-rht',
+    group: 'quantization',
+    label: 'Hadamard transform',
+    help: 'of nvfp4: mixes each 16 tokens of both operands of dW',
+    ...PART_OF_FP4('fp4Rht', 'has no Hadamard transform'),
+  }),
+  fp4TwoD: choice({
+    default: null,
+    option: 'fp4-2d',
+    group: 'quantization',
+    label: 'Square blocks of weights',
+    help: 'of nvfp4: squares of 16 share a scale, so that both products read the same codes',
+    ...PART_OF_FP4('fp4TwoD', 'has no square blocks to switch off'),
+  }),
+  fp4Sr: choice({
+    default: null,
+    option: 'fp4-sr',
+    group: 'quantization',
+    label: 'Stochastic rounding of gradients',
+    help: 'of nvfp4: rounds output gradients up or down at random',
+    ...PART_OF_FP4('fp4Sr', 'does not round gradients stochastically'),
+  }),
+  keepBf16: number({
+    planned: true,
+    default: null,
+    low: 0,
+    high: 1024,
+    option: 'keep-bf16',
+    group: 'quantization',
+    label: 'Last blocks in bf16',
+    help: 'of nvfp4: number of last blocks whose operands stay in bf16',
+    takenBy: { modes: keepsBlocks, others: 'keeps no blocks in bf16' },
     compared: ['0', '1', '2'],
   }),
 };

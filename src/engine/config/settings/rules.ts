@@ -1,13 +1,15 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
 import { COMPOUND_OPTIMIZERS, checkOptimizer } from '../../kernels/optimizers/table.ts';
+import { formatInfo } from '../../precision/formats.ts';
 import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../precision/levels.ts';
 import { checkMaster, goesWithMaster } from '../../precision/masters.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
-import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
+import { formatsOf } from '../../precision/recipe.ts';
+import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
-import { MLPS, mlpWidth } from '../gptConfig.ts';
+import { headSize, MLPS, mlpWidth } from '../gptConfig.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -69,6 +71,7 @@ export function checkTogether(config: TrainConfig): void {
   checkMicroBatch(config);
   checkSchedule(config);
   checkGroups(config);
+  checkBlocks(config);
   const recipe = recipeOf(config.precision);
   const { master } = config;
   checkMaster(
@@ -207,6 +210,33 @@ function checkGroups(config: TrainConfig): void {
       'BAD_SHAPE',
       `quantize-activations 1x16 groups ${ACTIVATION_GROUP} channels, and ${option} is ${channels}.`,
       `Use ${one} that is a multiple of ${ACTIVATION_GROUP}, such as ${above}, or quantize-activations tensor.`,
+    );
+  }
+}
+
+/** Two vectors of four elements of half a byte share a word, so that rows are multiples of 8. At least one block is quantised. */
+function checkBlocks(config: TrainConfig): void {
+  const { precision, layers, width } = config;
+  const recipe = recipeFor(config);
+  const kept = recipe.row.lastBlocks ? (config.keepBf16 ?? recipe.row.lastBlocks.count) : 0;
+  if (kept >= layers && kept > 0) {
+    throw new EngineError(
+      'BAD_VALUE',
+      `Mode ${precision} keeps the last ${kept === 1 ? 'block' : `${kept} blocks`} in bf16, and the model has ${layers}.`,
+      `Nothing would be left in 4 bits: use keep-bf16 ${layers - 1}, more layers, or mode bf16.`,
+    );
+  }
+  if (!formatsOf(recipe).some((format) => formatInfo(format).bytes < 1)) return;
+  for (const [option, columns] of [
+    ['width', width],
+    ['intermediate', mlpWidth(config)],
+    ['head-size', headSize(config)],
+  ] as const) {
+    if (columns % 8 === 0) continue;
+    throw new EngineError(
+      'BAD_SHAPE',
+      `Mode ${precision} stores two elements in a byte and eight in a word, and ${option} is ${columns}.`,
+      `Use a multiple of 8, such as ${Math.ceil(columns / 8) * 8}, or a mode with whole bytes, such as mxfp8.`,
     );
   }
 }

@@ -4,6 +4,7 @@ import { SHARPNESS_WIDTH } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
 import { isQuantized } from '../../precision/storage.ts';
 import type { ParameterPart } from '../chunks.ts';
+import { copyRounding } from '../copyRounding.ts';
 import type { Stored } from '../emission.ts';
 import type { ModelRun } from '../modelRun.ts';
 import { matrix, type ParameterSpec } from '../parameters.ts';
@@ -203,7 +204,8 @@ export class Head implements Layer {
         slot: 'out',
         copy: true,
       } as const;
-      pass.quantize('logits gradient', slice(dlogits, 0, elements), out, elements, stored);
+      const rounding = copyRounding(pass, name, pass.storage('outputGradient', this.#site));
+      pass.quantize('logits gradient', slice(dlogits, 0, elements), out, elements, rounding, stored);
     }
     const dX = slice(x.gradient.tensor, first * C, count * C);
     for (const { part, dlogits: dout } of slices) {

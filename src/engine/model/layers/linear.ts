@@ -3,6 +3,7 @@ import type { Activation } from '../../kernels/activation.ts';
 import type { RowDropout } from '../../kernels/dropout.ts';
 import { rowBlocks } from '../../kernels/rows.ts';
 import { partialElements } from '../../kernels/weightGradient.ts';
+import { contractedRows } from '../../precision/storage.ts';
 import { droppedGradient } from '../dropout.ts';
 import type { Stored } from '../emission.ts';
 import { outputGradient } from '../outputGradient.ts';
@@ -129,7 +130,8 @@ export class Linear implements Layer {
     const dY = outputGradient(pass, site, of, rows * outputs, dweight !== undefined);
     if (dweight) {
       x.remake?.();
-      const partials = pass.partials(partialElements(inputs, outputs, rows, run.maxBindingBytes / 4));
+      const summed = contractedRows(pass.storage('outputGradient', site), rows);
+      const partials = pass.partials(partialElements(inputs, outputs, summed, run.maxBindingBytes / 4));
       const label = `${this.#weight.name} gradient`;
       pass.emit((target, { weightGradient }) =>
         weightGradient(
@@ -141,7 +143,7 @@ export class Linear implements Layer {
             out: dweight,
             m: inputs,
             n: outputs,
-            k: rows,
+            k: summed,
             found,
           },
           partials,

@@ -1,6 +1,7 @@
 import { MLPS, type MlpKind } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
 import { smoothScales } from '../../precision/smoothSwiglu.ts';
+import { copyRounding } from '../copyRounding.ts';
 import { activation, type Stored } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -84,7 +85,8 @@ export class Mlp implements Layer {
     if (isQuantized) {
       const wide = pass.wide('preActivation', inputSite, rows * outputs);
       this.#input.forward(pass, x, wide, gradient);
-      pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, storedPre('out'));
+      const rounding = copyRounding(pass, inputSite.name, pass.storage('preActivation', inputSite));
+      pass.quantize(inputSite.name, wide, pre.operand, rows * outputs, rounding, storedPre('out'));
     } else if (isApart) {
       this.#input.forward(pass, x, pre.operand, gradient, {}, storedPre('out'));
     } else {

@@ -37,7 +37,7 @@ export function outlierProduct(
   pass.emit((target, { splitOutliers }) =>
     splitOutliers(target, { label, inp: x, regular, outliers, partials, rows, columns: k, threshold }),
   );
-  pass.quantize(label, regular, codes, rows * k);
+  pass.quantize(label, regular, codes, rows * k, {});
   const shape = { m: rows, n, k, found };
   pass.emit(
     (target, { matmul }) => [

@@ -1,0 +1,135 @@
+/** What the f64 model rounds in each mode, and the same without one of its parts. */
+import { expect } from 'vitest';
+import type { PrecisionMode } from '../../../src/engine/index.ts';
+import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
+import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
+import type { RecipeSettings } from '../../../src/engine/precision/recipe.ts';
+import { recipeFor } from '../../../src/engine/precision/recipes.ts';
+import type { BlockQuantization, Rounding } from '../../../src/engine/reference/store.ts';
+import { described } from '../../unit/described.ts';
+import { TINY } from './helper.ts';
+import { BY_HAND } from './roundingByHand.ts';
+
+/**
+ * Each role that gradients depend on in f32 instead, gradients in f16 that keeps what the recipe flushes, and each
+ * quantised role not quantised.
+ */
+export function alternatives(recipe: Rounding): [string, Rounding][] {
+  const { roles, quantization, operands, blocks, lastBlock } = recipe;
+  const seen: DescribedRole[] = [
+    'activation',
+    'outputGradient',
+    'residual',
+    'residualGradient',
+    'attention',
+    'preActivation',
+    'gradient',
+  ];
+  // With the head quantised too, no matmul reads a weight in the role's own format.
+  if (roles.weight !== roles.master && !quantization?.head) seen.push('weight');
+  const changed = (role: DescribedRole, format: FormatId): [string, Rounding] => [
+    `${role} in ${format}`,
+    { ...recipe, roles: { ...roles, [role]: format } },
+  ];
+  const wider = seen.filter((role) => roles[role] !== 'f32').map((role) => changed(role, 'f32'));
+  if (roles.outputGradient === 'f16-flush') wider.push(changed('outputGradient', 'f16'));
+  for (const role of quantization ? (Object.keys(quantization.formats) as QuantizedRole[]) : []) {
+    if (role === 'normInput' && quantization!.activations === 'tensor') continue;
+    const formats = { ...quantization!.formats, [role]: 'f32' as const };
+    wider.push([`${role} not quantised`, { ...recipe, quantization: { ...quantization!, formats } }]);
+  }
+  if (quantization?.activations === '1x16')
+    wider.push([
+      'one scale a tensor',
+      { ...recipe, quantization: { ...quantization, activations: 'tensor' } },
+    ]);
+  if (quantization?.scale?.per === 'contraction') {
+    const { scale: _, ...byTensor } = quantization;
+    wider.push(['one scale a tensor', { ...recipe, quantization: byTensor }]);
+  }
+  for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
+    const { [role]: own, ...others } = operands!;
+    // Codes of an output gradient's rows move gradients 1.2 times as far as flips do, which does not show; a scale per tensor, 2.7
+    // times as far, does.
+    if (role !== 'outputGradient') wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    const per = own!.per === 'tensor' ? 'row' : 'tensor';
+    wider.push([
+      `${role} with a scale per ${per}`,
+      { ...recipe, operands: { ...operands, [role]: { ...own!, per } } },
+    ]);
+  }
+  if (quantization?.head)
+    wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
+  if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
+  if (blocks)
+    wider.push(
+      ...blockAlternatives(blocks).map(([what, b]): [string, Rounding] => [what, { ...recipe, blocks: b }]),
+    );
+  return wider;
+}
+
+/** Each quantised role not quantised, and each part of the mode left out. */
+function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantization][] {
+  const { formats, squares, transform, stochastic, kept, scale } = blocks;
+  const wider = Object.keys(formats).map((role): [string, BlockQuantization] => [
+    `${role} not quantised`,
+    { ...blocks, formats: { ...formats, [role]: 'f32' } },
+  ]);
+  wider.push(['preActivation not quantised', { ...blocks, preActivation: null }]);
+  if (squares) wider.push(['blocks of weights along the sums', { ...blocks, squares: false }]);
+  if (transform) wider.push(['no Hadamard transform', { ...blocks, transform: false }]);
+  if (stochastic) wider.push(['gradients rounded to nearest', { ...blocks, stochastic: false }]);
+  if (kept > 0) wider.push(['the last block as the others', { ...blocks, kept: 0 }]);
+  if (scale.as === 'e8m0' && scale.rule) {
+    wider.push([
+      'another scale rule',
+      { ...blocks, scale: { as: 'e8m0', rule: scale.rule === 'ceil' ? 'floor' : 'ceil' } },
+    ]);
+  }
+  return wider;
+}
+
+/** What the reference rounds. Where a mode names places, by hand. */
+export function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
+  const { sites, ...rounding } = describeRecipe(recipeFor({ precision, width: TINY.width, ...settings }));
+  const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
+  const own: Rounding | undefined = blocks ? { ...described('bf16'), blocks } : BY_HAND[precision];
+  expect(sites !== undefined).toBe(own !== undefined);
+  if (!own) return rounding;
+  return own.blocks ? { ...own, blocks: withSettings(own.blocks, settings) } : own;
+}
+
+const E4M3 = { activation: 'e4m3fn', weight: 'e4m3fn', outputGradient: 'e4m3fn' } as const;
+const E2M1 = { activation: 'e2m1fn', weight: 'e2m1fn', outputGradient: 'e2m1fn' } as const;
+const PLAIN = { squares: false, transform: false, stochastic: false, kept: 0 } as const;
+const OF_32 = { length: 32, preActivation: { length: 32, rule: 'rceil' } } as const;
+
+/** What the modes with block scales round, by hand. Blocks of 128 have 32 elements in a model of width 32. */
+const BLOCKS = {
+  mxfp8: { ...PLAIN, ...OF_32, formats: E4M3, scale: { as: 'e8m0', rule: 'rceil' } },
+  mxfp4: { ...PLAIN, ...OF_32, formats: E2M1, scale: { as: 'e8m0', rule: 'even' } },
+  'fp8-block': {
+    ...{ ...PLAIN, squares: true, formats: E4M3, scale: { as: 'e8m0', rule: null } },
+    ...{ length: 32, preActivation: { length: 32, rule: null } },
+  },
+  nvfp4: {
+    ...{ ...OF_32, length: 16, formats: E2M1, scale: { as: 'e4m3' } },
+    ...{ squares: true, transform: true, stochastic: true, kept: 1 },
+  },
+} as const satisfies Partial<Record<PrecisionMode, BlockQuantization>>;
+
+function withSettings(
+  blocks: BlockQuantization,
+  { scaleRule, fp4Rht, fp4TwoD, fp4Sr, keepBf16 }: Partial<RecipeSettings>,
+): BlockQuantization {
+  return {
+    ...blocks,
+    ...(scaleRule && { scale: { as: 'e8m0', rule: scaleRule } }),
+    ...(scaleRule && { preActivation: { length: 32, rule: scaleRule } }),
+    transform: blocks.transform && fp4Rht !== 'off',
+    squares: blocks.squares && fp4TwoD !== 'off',
+    stochastic: blocks.stochastic && fp4Sr !== 'off',
+    kept: keepBf16 ?? blocks.kept,
+  };
+}
