@@ -20,7 +20,7 @@ test('axe finds no accessibility violations on the Train, Sweep and Runs screens
 }) => {
   await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&modes=fp16,fp16-noscale');
   await expect(page.getByTestId('adapter')).toBeVisible();
-  for (const fold of ['mode-guide', 'group-blocks', 'from-file', 'largest-batch', 'device']) {
+  for (const fold of ['mode-guide', 'group-block', 'from-file', 'largest-batch', 'device']) {
     await page.getByTestId(fold).click();
   }
   for (const inside of ['guide-fp32', 'model-url', 'budget-mode-fp32', 'device-modes']) {
