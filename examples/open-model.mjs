@@ -19,9 +19,9 @@ console.log(`loss ${loss.toFixed(4)} over ${tokens} tokens`);
 model.destroy();
 
 // The same model in the form of llama.cpp. A page opens the files of an <input type="file" multiple> in this way.
-const [gguf] = await convertModel(opened, 'gguf-f32');
-await writeFile(gguf.name, gguf.stream());
-const again = await openModelOfFiles(device, report, await openModelFiles([gguf]));
+const files = await convertModel(opened, 'gguf-f32');
+for (const file of files) await writeFile(file.name, file.stream());
+const again = await openModelOfFiles(device, report, await openModelFiles(files));
 console.log((await again.generate(options)).text === text ? 'the GGUF file writes the same' : 'it differs');
 again.destroy();
 device.destroy();

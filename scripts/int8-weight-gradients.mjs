@@ -1,6 +1,6 @@
 /**
- * `node scripts/int8-weight-gradients.mjs --data FILE [--steps N]`: how far weight gradients in 8-bit integers are from those in f64, on a model
- * that it trains first, and on planted values whose gradient is a small mean.
+ * `node scripts/int8-weight-gradients.mjs [--data FILE [--steps N]]`: how far weight gradients in 8-bit integers are from those in
+ * f64, on planted values whose gradient is a small mean, and on a model that it trains on the text first.
  */
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';

@@ -164,8 +164,8 @@ const BLOCK_STEPS = 10;
 
 /** Checks ten steps of a run with other blocks, and that the model that PyTorch wrote predicts as it did. */
 async function otherBlocks(name, options, mode, bound, isWritten) {
-  const saved = join(folder, 'blocks.safetensors');
-  const out = join(folder, 'blocks-out.safetensors');
+  const file = (what) => join(folder, `${mode}-${name.replaceAll(/\W+/g, '-')}-${what}.safetensors`);
+  const [saved, out, resumed] = ['saved', 'out', 'resumed'].map(file);
   const given = `--preset smoke --warmup 2 --accum 2 --eval-every 0 --precision ${mode} --steps 2 ${options}`;
   await trained(...given.split(' '), '--save', saved);
   const steps = ['--steps', String(2 + BLOCK_STEPS)];
@@ -184,7 +184,6 @@ async function otherBlocks(name, options, mode, bound, isWritten) {
     if (code !== 0) throw new Error(`${asked.join(' ')} exits with ${code}:\n${messages}`);
     return JSON.parse(out.trim().split('\n').at(-1)).loss;
   };
-  const resumed = join(folder, 'blocks-here.safetensors');
   await trained('--resume', saved, ...steps, '--save', resumed);
   const [written, own] = [await loss('--init', out), await loss('--resume', resumed)];
   const error = Math.abs(written - own);

@@ -1,4 +1,4 @@
-// quantize: stores a tensor in a narrow format, multiplied by its tensor scale.
+// quantize: stores a tensor in a narrow format, multiplied by its tensor scale; with `smoothed`, also by the scales of rows or columns that out has already.
 // shapes:  inp, out (vectors) of four elements; amax, scales (records)
 // numerics: with `power` the product is exact unless it leaves the range of f32; it is then rounded once to the format of out, saturating
 // dispatch: one lane per vector, linear grid; with `current` the scale is computed from inp's amax, otherwise it is read from scales and inp's amax is collected
@@ -49,8 +49,10 @@ fn quantize(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   let i = linearGroup(group) * WIDTH + local;
   let scale = scaleOf(i);
   if (i < p.vectors) {
-    let value = inp::load(i);
-    out::store(i, value * scale);
+    @if(!smoothed) let value = inp::load(i);
+    @if(!smoothed) out::store(i, value * scale);
+    @if(smoothed) let value = inp::load(i) * out::scale(i);
+    @if(smoothed) out::storeCodes(i, out::encode(value * scale));
     @if(!current) {
       let magnitude = magnitudeBits(value);
       atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));

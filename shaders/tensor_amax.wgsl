@@ -1,5 +1,5 @@
 // tensor_amax: updates a tensor's entry in amax with its largest magnitude.
-// shapes:  inp (vectors) of four elements; amax (records)
+// shapes:  inp (vectors) of four elements; amax (records); with `smoothed`, out, whose scales of rows or columns values are multiplied by
 // numerics: magnitudes are compared by their bits, so that infinity exceeds all numbers and NaN exceeds infinity
 // dispatch: any number of workgroups, each over a stride of vectors; integer atomics, so that the order does not matter
 // source:  per-tensor scaling of TransformerEngine; reference/tensorScale.ts (oracle)
@@ -25,7 +25,9 @@ fn tensor_amax(
 ) {
   var magnitude = vec4u();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
-    magnitude = max(magnitude, magnitudeBits(inp::load(i)));
+    @if(!smoothed) let value = inp::load(i);
+    @if(smoothed) let value = inp::load(i) * out::scale(i);
+    magnitude = max(magnitude, magnitudeBits(value));
   }
   atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
   workgroupBarrier();

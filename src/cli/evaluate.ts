@@ -1,7 +1,7 @@
 /** Entry point of `npm run evaluate`, which scores a text with a given model. */
 import { tokenize } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
-import { readArguments } from './arguments.ts';
+import { decimalNumber, readArguments } from './arguments.ts';
 import { formatCount } from './format.ts';
 import { MODEL_OPTIONS, openGivenModel } from './givenModel.ts';
 import { optionList } from './help.ts';
@@ -15,6 +15,11 @@ import { openText, showReading } from './texts.ts';
 const OPTIONS: readonly OptionSpec[] = [
   ...MODEL_OPTIONS,
   ...TRAIN_OPTIONS.filter(({ name }) => name === 'text' || name === 'data'),
+  {
+    kind: 'number',
+    name: 'outliers',
+    help: 'with int8 and int8-q, as in LLM.int8(): multiplies inputs in f32 in columns with a magnitude of N or more, of the tokens of a pass [none; LLM.int8() has 6]',
+  },
   { kind: 'flag', name: 'json', help: 'print one JSON object: tokens, loss in nats, perplexity' },
   { kind: 'flag', name: 'help', short: 'h', help: 'this text' },
 ];
@@ -44,7 +49,9 @@ async function main(args: readonly string[]): Promise<number> {
   });
   progress.finish();
   const { device, report } = await openAdapter();
-  const opened = await model.open(device, report);
+  const outliers = given.get('outliers');
+  const options = outliers === undefined ? {} : { outliers: decimalNumber('outliers', outliers) };
+  const opened = await model.open(device, report, options);
   const score = await opened.score(tokens, (scored, of) =>
     progress.update(() => `Scoring tokens ${formatCount(scored)}/${formatCount(of)}`, scored === of),
   );

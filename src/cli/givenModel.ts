@@ -5,6 +5,7 @@ import {
   createTokenizer,
   EngineError,
   type ForwardModel,
+  type ForwardModelOptions,
   inMode,
   loadTokenizer,
   type Overrides,
@@ -43,7 +44,11 @@ export interface GivenModel {
   /** What was assumed about the model, and how its activations are scaled. */
   readonly notes: readonly string[];
   /** Puts the weights on a device. */
-  open(device: GPUDevice, report: AdapterReport): Promise<ForwardModel>;
+  open(
+    device: GPUDevice,
+    report: AdapterReport,
+    options?: Pick<ForwardModelOptions, 'outliers'>,
+  ): Promise<ForwardModel>;
 }
 
 /**
@@ -68,10 +73,12 @@ async function fromFile(path: string, given: Overrides): Promise<GivenModel> {
   const model = await openInitialModel(path, given);
   const config = configOfModel(model, given);
   const tokenizer = tokenizerOfFiles(model, given.tokenizer);
-  return described(config, tokenizer, modelNotes(model, given), async (device, report) => {
+  return described(config, tokenizer, modelNotes(model, given), async (device, report, options) => {
     await loadTokenizer(tokenizer);
     const valuesOf = (name: string) => model.weights.read(name);
-    return openForwardModel(device, report, config, createTokenizer(tokenizer), { valuesOf });
+    return openForwardModel(device, report, config, createTokenizer(tokenizer), {
+      ...{ valuesOf, ...options },
+    });
   });
 }
 
@@ -88,7 +95,9 @@ async function fromRun(path: string, given: Overrides): Promise<GivenModel> {
     );
   }
   const config = { ...(given.precision === undefined ? saved : inMode(saved, given.precision)), ...given };
-  return described(config, tokenizer, [], (device, report) => openModelOfRun(device, report, run, config));
+  return described(config, tokenizer, [], (device, report, options) =>
+    openModelOfRun(device, report, run, config, options),
+  );
 }
 
 function described(

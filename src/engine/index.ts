@@ -242,7 +242,12 @@ export { type Snapshot, Snapshots } from './checkpoint/snapshot.ts';
 
 export { createTrainer, type TrainerOptions } from './train/createTrainer.ts';
 export { NEVER, type Reported } from './train/due.ts';
-export { type ForwardModel, openForwardModel, openModelOfRun } from './train/forwardModel.ts';
+export {
+  type ForwardModel,
+  type ForwardModelOptions,
+  openForwardModel,
+  openModelOfRun,
+} from './train/forwardModel.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
 export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';

@@ -95,8 +95,15 @@ async function mastersOf(trainer: Trainer): Promise<Parameters> {
 
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, steps: { type: 'string' } } });
-  const config = configOf(Number(values.steps ?? 500));
-  const text = readFileSync(values.data!, 'utf8');
+  process.stdout.write(`| tokens, layer | ${Object.keys(MODES).join(' | ')} |\n`);
+  for (const tokens of TOKENS) row(`${tokens}, planted`, errorsOf(planted(tokens)));
+  if (values.data !== undefined) await trainedRows(values.data, Number(values.steps ?? 500));
+}
+
+/** The first layer of each MLP in a model that is trained on the text first. */
+async function trainedRows(path: string, steps: number): Promise<void> {
+  const config = configOf(steps);
+  const text = readFileSync(path, 'utf8');
   const dataset = createDataset(text, { name: 'text', tokenizer: 'char', context: config.context });
   const { device, report } = await openAdapter();
   const trainer = await createTrainer(device, report, config, dataset);
@@ -108,7 +115,6 @@ export async function main(args: string[]): Promise<void> {
   process.stdout.write(`${report.name}, loss ${trainer.takeMetrics().at(-1)?.loss}\n`);
   const parameters = await mastersOf(trainer);
   device.destroy();
-  process.stdout.write(`| tokens, layer | ${Object.keys(MODES).join(' | ')} |\n`);
   for (const tokens of TOKENS) {
     const { context } = config;
     const B = tokens / context;
@@ -129,7 +135,6 @@ export async function main(args: string[]): Promise<void> {
       row(`${tokens}, h.${layer}.mlp.c_fc`, errorsOf({ x: inputs['mlp.c_fc'], dy, tokens }));
     }
   }
-  for (const tokens of TOKENS) row(`${tokens}, planted`, errorsOf(planted(tokens)));
 }
 
 /**

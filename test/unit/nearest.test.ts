@@ -41,7 +41,7 @@ describe('nothing near, which is answered with all there is', () => {
     ['swish', MLP_KINDS],
     ['batchnorm', NORM_KINDS],
     ['none', NORM_KINDS],
-    ['int8', PRECISION_MODES],
+    ['ternary', PRECISION_MODES],
     ['half', PRECISION_MODES],
     ['sgd', OPTIMIZERS],
     ['adafactor', OPTIMIZERS],

@@ -49,6 +49,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 const MUON_OPTIONS = ['muon-lr', 'muon-momentum', 'muon-coefficients', 'muon-scale'] as const;
 /** What a setting has an effect beside. */
 const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
+  'smooth-swiglu': ['mlp', 'swiglu'],
   'rope-base': ['position', 'rope'],
   'rope-scaling': ['position', 'rope'],
   ...Object.fromEntries(MUON_OPTIONS.map((option) => [option, ['optimizer', 'muon']])),
@@ -57,7 +58,7 @@ const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
   ...{ 'precision-schedule': 'i8g8', 'integer-range': 'i4g6', overflow: 'fp16-static' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
-  ...{ master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
+  ...{ 'smooth-swiglu': 'fp8', master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };
 
 describe.each(shared)('--$name', (option) => {

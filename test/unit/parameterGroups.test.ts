@@ -6,7 +6,7 @@ import { type Operation, type Target, tensorsOf } from '../../src/engine/gpu/ope
 import { byteLength, type Tensor, type TensorSlice, tensorOf } from '../../src/engine/gpu/tensor.ts';
 import { buildNumerics } from '../../src/engine/inspect/schedule.ts';
 import { BINS } from '../../src/engine/kernels/numerics.ts';
-import { optimizerRow } from '../../src/engine/kernels/optimizers/table.ts';
+import { rulesOf } from '../../src/engine/kernels/optimizers/rules.ts';
 import { layoutParameters, type UpdateRule } from '../../src/engine/model/chunks.ts';
 import { parameterSpecs } from '../../src/engine/model/decoder.ts';
 import { memoryPlan } from '../../src/engine/model/memoryPlan.ts';
@@ -124,8 +124,8 @@ test('all parameters frozen: refused', () => {
 
 describe('a rule for matrices and another for the rest', () => {
   const recipe = recipeOf('fp32');
-  const rule = (...args: Parameters<typeof optimizerRow>): UpdateRule => ({
-    optimizer: optimizerRow(...args).rule,
+  const rule = (...args: Parameters<typeof rulesOf>): UpdateRule => ({
+    optimizer: rulesOf(...args).rule,
     moments: momentsOf(recipe, args[1]),
     rateFactor: 1,
     decayFactor: 1,

@@ -40,6 +40,16 @@ describe('refused by name, with what is possible instead', () => {
       /f32 or bf16/,
     ],
     [
+      { precision: 'fp8', smoothSwiglu: 'token' },
+      /smooth-swiglu token scales the product of a gated MLP, and mlp is gelu/,
+      /Use mlp swiglu or geglu/,
+    ],
+    [
+      { precision: 'bf16', mlp: 'swiglu', smoothSwiglu: 'channel' },
+      /Mode bf16 does not quantise/,
+      /Use fp8 or fp8-delayed/,
+    ],
+    [
       { precision: 'fp16-pure', optimState: 'fp8-e4m3-e5m2' },
       /fp8-e4m3-e5m2 needs f32 master weights/,
       /any but fp16-pure/,

@@ -10,16 +10,11 @@ import {
   variantOverrides,
   variantTitle,
 } from '../../engine/index.ts';
-import { SCHEDULES, type Schedule } from '../../session/protocol.ts';
-import { plannedMemory, planProblem } from '../../store/plan.ts';
-import { useRun } from '../../store/runStore.ts';
-import { MAX_MODES, MAX_SEEDS, modesOf } from '../../store/settings.ts';
+import { MAX_MODES, modesOf } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { formatMiB } from '../format.ts';
 import { SelectField } from '../ui/Field.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
-import { Note } from '../ui/Note.tsx';
 import styles from './ModeSettings.module.css';
 import { chosenModes, modeOf, optionOf, replaced, SIMULATED, VARIANT } from './modeChoice.ts';
 import { familiesOf } from './modeFamilies.ts';
@@ -28,6 +23,8 @@ import { familiesOf } from './modeFamilies.ts';
 const VariantFields = lazyPart('settings of this mode', () => import('./VariantFields.tsx'));
 const SimulatedFields = lazyPart('bits of this mode', () => import('./SimulatedFields.tsx'));
 const ModeGuide = lazyPart('list of modes', () => import('./ModeGuide.tsx'));
+const SeveralFields = lazyPart('settings of a comparison', () => import('./SeveralFields.tsx'));
+const UnsoundNote = lazyPart('note on these modes', () => import('./UnsoundNote.tsx'));
 const RoundingField = lazyPart('field for the rounding', () => import('./RoundingField.tsx'));
 
 /** Which modes are trained, and how they share the GPU. */
@@ -39,6 +36,7 @@ export function ModeSettings() {
     return settings.rounding !== null || modesOf({ modes: shared }).some(isSimulatedMode);
   });
   const several = useSettings(({ settings }) => settings.modes.length > 1 || settings.seeds > 1);
+  const unsound = modes.some(isUnsound);
   // One place more than is taken, so that a mode can be added.
   const places = Math.min(MAX_MODES, modes.length + 1);
   return (
@@ -49,9 +47,8 @@ export function ModeSettings() {
         <OtherModeField key={i} place={i + 1} />
       ))}
       {rounds && <RoundingField />}
-      {several && <ScheduleField />}
-      {several && <SeedsField />}
-      <UnsoundNote />
+      {several && <SeveralFields />}
+      {unsound && <UnsoundNote />}
     </>
   );
 }
@@ -157,84 +154,5 @@ function ModeOptions({ without, varied }: ModeOptionsProps) {
         )}
       </optgroup>
     </>
-  );
-}
-
-const SCHEDULE_WORDS: Readonly<Record<Schedule, { readonly title: string; readonly help: string }>> = {
-  sequential: {
-    title: 'sequential',
-    help: 'The runs train one after the other, each with the GPU to itself, so that their speeds can be compared.',
-  },
-  lockstep: {
-    title: 'interleaved',
-    help: 'The modes take turns, one step each, so that their curves grow together. Speed is given in GPU time only, and the memory of all is needed at once',
-  },
-};
-
-function ScheduleField() {
-  const schedule = useSettings((state) => state.settings.schedule);
-  const choose = useSettings((state) => state.choose);
-  const together = useTogetherBytes();
-  const { help } = SCHEDULE_WORDS[schedule];
-  return (
-    <SelectField
-      label="Schedule"
-      value={schedule}
-      onChange={(event) => choose({ schedule: event.target.value as Schedule })}
-      help={schedule === 'lockstep' ? `${help}${together === null ? '' : `: ${formatMiB(together)}`}.` : help}
-      data-testid="schedule"
-    >
-      {SCHEDULES.map((name) => (
-        <option key={name} value={name}>
-          {SCHEDULE_WORDS[name].title}
-        </option>
-      ))}
-    </SelectField>
-  );
-}
-
-/** Memory that the modes of a seed need together; null without a GPU and for invalid settings. */
-function useTogetherBytes(): number | null {
-  const adapter = useRun((state) => state.adapter);
-  const settings = useSettings((state) => state.settings);
-  const ownText = useSettings((state) => state.ownText);
-  if (!adapter || planProblem(settings, ownText, adapter)) return null;
-  return plannedMemory({ ...settings, seeds: 1 }, ownText, adapter).reduce(
-    (sum, { total }) => sum + total,
-    0,
-  );
-}
-
-function SeedsField() {
-  const seeds = useSettings((state) => state.settings.seeds);
-  const choose = useSettings((state) => state.choose);
-  return (
-    <SelectField
-      label="Seeds"
-      value={seeds}
-      onChange={(event) => choose({ seeds: Number(event.target.value) })}
-      help="Consecutive seeds show how much the seed alone changes; figures become means and ranges."
-      data-testid="seeds"
-    >
-      {Array.from({ length: MAX_SEEDS }, (_, i) => i + 1).map((count) => (
-        <option key={count} value={count}>
-          {count === 1 ? '1 seed' : `${count} seeds`}
-        </option>
-      ))}
-    </SelectField>
-  );
-}
-
-function UnsoundNote() {
-  const settings = useSettings((state) => state.settings);
-  const unsound = modesOf(settings).filter((mode) => recipeOf(mode).unsound);
-  if (unsound.length === 0) return null;
-  const names = unsound.map((mode) => recipeOf(mode).title).join(' and ');
-  return (
-    <Note kind="caution" testId="unsound">
-      <p>
-        {`${names} ${unsound.length > 1 ? 'are' : 'is'} made to fail, to show what loss scaling and FP32 master weights are for. Expect a worse loss, or a failed run with an explanation.`}
-      </p>
-    </Note>
   );
 }

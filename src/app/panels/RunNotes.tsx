@@ -7,8 +7,8 @@ import { ErrorNote, Note } from '../ui/Note.tsx';
 
 const RecoveryAction = lazyPart('button for the remedy', () => import('./RecoveryAction.tsx'));
 
-/** Notes about the runs: the errors that ended them and the warnings they continued from. */
-export function RunNotes() {
+/** A lazy chunk: notes about the runs: the errors that ended them and the warnings they continued from. */
+export default function RunNotes() {
   return (
     <>
       <RunErrors />

@@ -22,7 +22,9 @@ export default function SamplePanel() {
   const over = useRun(
     (state) => (state.status === 'failed' || state.status === 'lost') && !isModelOnGpu(state),
   );
-  if (over ? !runs.some((run) => run.samples.length > 0) : !runs.some((run) => run.latest)) return null;
+  // A model that was only evaluated has no step, and can be sampled too.
+  const shown = runs.some((run) => (over ? run.samples.length > 0 : run.latest || run.summary));
+  if (!shown) return null;
   return (
     <section className={styles.panel} data-testid="sample-panel">
       <h2>Samples</h2>

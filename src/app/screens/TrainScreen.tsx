@@ -2,7 +2,6 @@ import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { ControlsPanel } from '../panels/ControlsPanel.tsx';
-import { RunNotes } from '../panels/RunNotes.tsx';
 import { SettingsPanel } from '../panels/SettingsPanel.tsx';
 import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -21,6 +20,7 @@ const Charts = lazyPart(
 const ResultsPanel = lazyPart('results', () => import('../panels/ResultsPanel.tsx'));
 // Needed only when an earlier visit left a run.
 const SavedRunNote = lazyPart('note of saved runs', () => import('../panels/SavedRunNote.tsx'));
+const RunNotes = lazyPart('notes about the runs', () => import('../panels/RunNotes.tsx'));
 const FileNote = lazyPart('note of opened files', () => import('../panels/FileNote.tsx'));
 const ExportPanel = lazyPart('export', () => import('../panels/ExportPanel.tsx'));
 const NumericsPanel = lazyPart('numerics', () => import('../panels/numerics/NumericsPanel.tsx'));
@@ -35,6 +35,9 @@ export function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
   const busy = useRun((state) => isBusy(state.status));
   const several = useRun((state) => state.configs.length > 1);
+  const noted = useRun(
+    ({ error, runs }) => error !== null || runs.some((run) => run.error || run.warnings.length > 0),
+  );
   return (
     <>
       <div className={styles.intro}>
@@ -52,7 +55,7 @@ export function TrainScreen() {
           <SavedRunNote />
           <FileNote />
           <SweepLine />
-          <RunNotes />
+          {noted && <RunNotes />}
           <TilesPanel />
           <Charts />
           <NumericsPanel />

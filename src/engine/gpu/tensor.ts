@@ -21,6 +21,8 @@ export interface Tensor {
 export type BlockScales = BlockScale & {
   /** Elements of each part that is bound by itself, whole blocks; the last may have fewer. Absent where only the whole is bound. */
   readonly part?: number | undefined;
+  /** A kernel of its own stores them, and quantise kernels multiply by them and the tensor's scale. */
+  readonly given?: true | undefined;
 };
 
 /** Reference to the tensor scale of an operand: a record in the table of a run's scales. */

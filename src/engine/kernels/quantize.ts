@@ -43,14 +43,21 @@ export function quantizeCurrent(target: Target, args: QuantizeArgs): Dispatch[] 
   return [tensorAmax(target, args), quantize(target, args, true)];
 }
 
+/** Whether scales of rows or columns are in `out` already, which values are multiplied by beside its tensor scale. */
+export function isSmoothed(out: Operand): boolean {
+  return blockScalesOf(out)?.given === true;
+}
+
 function tensorAmax(target: Target, { inp, out, amax, elements, label }: QuantizeArgs): Dispatch {
+  const smoothed = isSmoothed(out);
   const vectors = elements / 4;
   const groups = Math.min(MAX_GROUPS, Math.max(1, Math.ceil(vectors / (WIDTH * VECTORS_PER_LANE))));
   return dispatch(target, 'tensor_amax', {
-    operands: { inp },
+    operands: { inp, out: smoothed ? out : undefined },
     tensors: { amax },
     writes: ['amax'],
     uniforms: { vectors, record: recordOf(out) },
+    conditions: { smoothed },
     grid: [groups, 1, 1],
     label: `${label} amax`,
   });
@@ -70,7 +77,7 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
     // Stores the scale of this tensor, or its largest magnitude for the next scale.
     writes: ['out', current ? 'scales' : 'amax'],
     uniforms: { vectors, record: recordOf(out) },
-    conditions: { current, power: scaleOf(out)?.as !== 'f32' },
+    conditions: { current, power: scaleOf(out)?.as !== 'f32', smoothed: isSmoothed(out) },
     grid: linearGrid(vectors, WIDTH),
     label,
   });
@@ -112,7 +119,7 @@ export function quantizeBlocks(
 
 /** Elements of the scratch that {@link quantizeColumns} needs for `out`; 0 where its columns have no scales. */
 export function columnScratch(out: Operand, elements: number): number {
-  const columns = blockScalesOf(out)?.columns;
+  const columns = isSmoothed(out) ? undefined : blockScalesOf(out)?.columns;
   return columns === undefined ? 0 : rowBlocks(elements / columns) * columns;
 }
 

@@ -18,11 +18,15 @@ export interface ForwardTensors
   readonly planned: readonly PlannedTensor[];
 }
 
-/** @throws EngineError LIMIT_EXCEEDED if a parameter exceeds the largest binding */
+/**
+ * @param outliers as in ModelRun
+ * @throws EngineError LIMIT_EXCEEDED if a parameter exceeds the largest binding
+ */
 export function forwardTensors(
   config: TrainConfig,
   vocabulary: number,
   { maxBindingBytes }: PlanLimits,
+  outliers?: number,
 ): ForwardTensors {
   const gpt = gptConfig(config, vocabulary);
   const recipe = recipeFor(config);
@@ -47,6 +51,7 @@ export function forwardTensors(
     vocabularyRows,
     scales,
     angles,
+    outliers,
     levels,
     ...weights,
     planned: plan.planned,

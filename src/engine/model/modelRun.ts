@@ -3,6 +3,7 @@ import type { GptConfig } from '../config/gptConfig.ts';
 import type { RecomputeLevel } from '../config/trainConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { Recipe } from '../precision/recipes.ts';
+import type { SmoothSwiglu } from '../precision/smoothSwiglu.ts';
 import type { Parameter } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 import type { TensorPlan } from './tensorPlan.ts';
@@ -14,6 +15,8 @@ export interface ModelRun {
   readonly recompute: RecomputeLevel;
   /** Share that passes which train set to zero; 0 for none. */
   readonly dropout: number;
+  /** How the product of gated MLPs is scaled before it is quantised. */
+  readonly smoothSwiglu: SmoothSwiglu;
   readonly tensorPlan: TensorPlan;
   /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
@@ -30,6 +33,8 @@ export interface ModelRun {
   readonly lossTokens: number;
   /** z of the z-loss; 0 for none. */
   readonly zLoss: number;
+  /** Inputs of integer products are multiplied in a wider format where a column has such a magnitude; absent for none. */
+  readonly outliers?: number | undefined;
   /** Size of the largest binding, and so of the largest tensor, in bytes. */
   readonly maxBindingBytes: number;
   /** (rows) u32 */

@@ -2,7 +2,7 @@
  * One pass through the model while it is built. Layers plan their tensors and emit their operations here, and push their
  * backward pass onto a tape, which exists only while the program is built. Building needs no device.
  */
-import { RECOMPUTE_LEVELS, type RecomputeLevel } from '../config/trainConfig.ts';
+import { RECOMPUTE_LEVELS } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import {
   type BlockScales,
@@ -34,18 +34,12 @@ import {
 import type { ParameterPart } from './chunks.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
-import type { Continuation, PassOptions } from './passOptions.ts';
+import type { Continuation, Lifetime, PassOptions } from './passOptions.ts';
 import type { Place } from './place.ts';
 import { quantize } from './quantize.ts';
 import type { Site } from './site.ts';
 import { Tape } from './tape.ts';
 import type { Value } from './value.ts';
-
-/**
- * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
- * below the named one.
- */
-type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 /** Scratch for sums and largest magnitudes that are found in two passes. */
 export const PARTIALS = 'partial sums';
@@ -188,8 +182,16 @@ export class Pass {
   /**
    * Plans an operand in a role that the recipe may quantise; see {@link save}.
    * @param at the site that names its tensor, if not `site`
+   * @param given scales of rows or columns that the layer stores itself, beside the tensor's
    */
-  place(site: Site, role: SiteRole, elements: number, lifetime: Lifetime = 'block', at = site): Place {
+  place(
+    site: Site,
+    role: SiteRole,
+    elements: number,
+    lifetime: Lifetime = 'block',
+    at = site,
+    given?: BlockScales,
+  ): Place {
     const storage = this.storage(role, site);
     const two = hasTwoCopies(storage);
     const scalesAlong = (sums: SumsAlong) => blockScale(storage, elements / this.rows, sums);
@@ -199,7 +201,8 @@ export class Pass {
       return { operand: this.#forwardOperand(site, role, elements, storage), saved: source, dropped };
     }
     // The weight gradient sums over tokens, the forward pass along each of them.
-    const tensor = this.save(at, storage.format, elements, lifetime, scalesAlong(two ? 'columns' : 'rows'));
+    const own = given ?? scalesAlong(two ? 'columns' : 'rows');
+    const tensor = this.save(at, storage.format, elements, lifetime, own);
     if (!isQuantized(storage)) return { operand: tensor, saved: tensor, dropped };
     const saved = this.scaled(site.name, role, site, tensor, elements);
     if (!two) return { operand: saved, saved, dropped };

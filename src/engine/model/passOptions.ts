@@ -1,5 +1,12 @@
 /** What a pass computes, and for whom. */
+import type { RecomputeLevel } from '../config/trainConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+
+/**
+ * How long a tensor of a block is kept: always, only during the forward pass, or for the backward pass at recompute levels
+ * below the named one.
+ */
+export type Lifetime = 'kept' | 'forward' | Exclude<RecomputeLevel, 'none'>;
 
 export interface PassOptions {
   /** Whether layers push a backward pass onto the tape. */

@@ -6,7 +6,13 @@ import { blockScalesOf, levelsOf, type Operand, recordOf, slice, type Tensor } f
 import { quantizeLevelColumns, quantizeLevels } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
-import { delayedScales, quantizeBlocks, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
+import {
+  delayedScales,
+  isSmoothed,
+  quantizeBlocks,
+  quantizeColumns,
+  quantizeCurrent,
+} from '../kernels/quantize.ts';
 import type { ComputeWeight } from './chunks.ts';
 import type { ScaleTable } from './scales.ts';
 
@@ -38,7 +44,8 @@ export function quantize(
   }
   const label = quantizedLabel(args.label);
   if (args.partials) return quantizeColumns(target, { ...args, partials: args.partials, label });
-  if (blockScalesOf(args.out)) return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
+  if (blockScalesOf(args.out) && !isSmoothed(args.out))
+    return quantizeBlocks(target, { ...args, ...magnitudesOf(table), label });
   const { delayed, amax, scales } = table!;
   const isCurrent = delayed === null || calibrates;
   return (isCurrent ? quantizeCurrent : quantizeDelayed)(target, { ...args, label, amax, scales });

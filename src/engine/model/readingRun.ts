@@ -9,7 +9,8 @@ import type { RunTensors } from './tensors.ts';
 export type Weights = Pick<
   RunTensors,
   'gpt' | 'recipe' | 'scales' | 'angles' | 'parameters' | 'vocabularyRows' | 'maxBindingBytes' | 'decoder'
->;
+> &
+  Pick<ModelRun, 'outliers'>;
 
 export interface ReadingRun extends ModelRun {
   readonly found: Tensor;
@@ -23,13 +24,13 @@ const OF_TRAINING: Tensor = { name: 'a tensor of training', type: 'u32', element
  * @param tokens of a pass at most
  */
 export function readingRun(
-  { gpt, recipe, parameters, angles, vocabularyRows, maxBindingBytes }: Weights,
+  { gpt, recipe, parameters, angles, vocabularyRows, maxBindingBytes, outliers }: Weights,
   windows: number,
   tokens: number,
 ): ReadingRun {
   const plan = new TensorPlan();
   return {
-    ...{ gpt, parameters, angles, vocabularyRows, maxBindingBytes, windows, rows: tokens },
+    ...{ gpt, parameters, angles, vocabularyRows, maxBindingBytes, windows, rows: tokens, outliers },
     recipe: withRowScales(recipe),
     // Blocks share their activations, since no backward pass reads them.
     recompute: 'block',
@@ -41,6 +42,8 @@ export function readingRun(
     lossTokens: tokens,
     zLoss: 0,
     dropout: 0,
+    // Rows have scales of their own.
+    smoothSwiglu: 'off',
     windowTable: null,
     tokens: plan.add('batch', 'tokens', 'u32', tokens),
     targets: windows > 0 ? plan.add('batch', 'targets', 'u32', tokens) : OF_TRAINING,

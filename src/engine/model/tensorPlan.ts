@@ -69,7 +69,13 @@ export class TensorPlan {
 }
 
 function areEqual(a: BlockScales | undefined, b: BlockScales | undefined): boolean {
-  return a?.block === b?.block && a?.columns === b?.columns && a?.as === b?.as && a?.part === b?.part;
+  return (
+    a?.block === b?.block &&
+    a?.columns === b?.columns &&
+    a?.as === b?.as &&
+    a?.part === b?.part &&
+    a?.given === b?.given
+  );
 }
 
 function inWords({ block, columns }: BlockScales): string {

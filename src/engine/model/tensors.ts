@@ -106,6 +106,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     maxBindingBytes,
     recompute: config.recompute,
     dropout: config.dropout,
+    smoothSwiglu: config.smoothSwiglu,
     tensorPlan: plan,
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),

@@ -1,7 +1,7 @@
 /** Gives each parameter its rule: the one place where a run's optimizer becomes the rules of groups of parameters. */
 import type { TrainConfig } from '../config/trainConfig.ts';
 import { muonRate } from '../kernels/optimizers/muonChoices.ts';
-import { optimizerRow } from '../kernels/optimizers/table.ts';
+import { rulesOf } from '../kernels/optimizers/rules.ts';
 import { momentsOf } from '../precision/optimStates.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { UpdateRule } from './chunks.ts';
@@ -23,7 +23,7 @@ export function isBlockMatrix({ block, rowsOf }: Pick<ParameterSpec, 'block' | '
  */
 export function updateRules(config: RuleSettings, recipe: Recipe): (spec: ParameterSpec) => UpdateRule {
   const { optimizer, optimState, learningRate, muonLearningRate, muonScale } = config;
-  const { rule, ofBlockMatrices } = optimizerRow(optimizer, optimState);
+  const { rule, ofBlockMatrices } = rulesOf(optimizer, optimState);
   const moments = momentsOf(recipe, optimState);
   const apart = config.updateRms || config.skip === 'tensor';
   const others = byFactor({ optimizer: rule, moments, rateFactor: 1, decayFactor: 1, apart });

@@ -5,6 +5,7 @@
 import { type GptConfig, headSize, keyValueHeads, MLPS, mlpWidth } from '../config/gptConfig.ts';
 import { readRopeScaling } from '../config/ropeScaling.ts';
 import { streamOf } from '../core/rng.ts';
+import type { SmoothSwiglu } from '../precision/smoothSwiglu.ts';
 import { type AttentionShape, attentionForward } from './attention.ts';
 import { crossEntropyForward } from './crossEntropy.ts';
 import { dropped, type WindowPlace } from './dropout.ts';
@@ -13,6 +14,7 @@ import { ACTIVATION_FUNCTIONS, NORM_FUNCTIONS, type NormOutput } from './kinds.t
 import { layerScaleForward } from './layerScale.ts';
 import { add, matmul, matmulTransposedB } from './matmul.ts';
 import { type QueryKeyOptions, queryKeyForward } from './queryKey.ts';
+import { smoothFactors } from './smooth.ts';
 import { softCapForward } from './softCap.ts';
 import {
   quantizeBothOf,
@@ -35,6 +37,8 @@ export interface ReferenceModel extends StoreOptions {
   readonly recipe: Rounding;
   /** Share that is set to zero in batches with {@link Batch.windows}; 0 where left out. */
   readonly dropout?: number;
+  /** How the product of a gated MLP is scaled before it is quantised; off where left out. */
+  readonly smoothSwiglu?: SmoothSwiglu;
 }
 
 export type LinearPart = 'attn.c_attn' | 'attn.c_proj' | 'mlp.c_fc' | 'mlp.c_proj';
@@ -258,7 +262,11 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const wide = store('preActivation', linear(ln2.out, layer, 'mlp.c_fc', C, preActivations(config)));
     const pre = quantize('preActivation', `${h}.mlp.c_fc`, wide, rows);
     const hidden = store('activation', activate(pre, rows));
-    const act = quantizeBoth('activation', `${h}.mlp.${config.mlp}`, hidden, rows);
+    const factors = smoothFactors(MLPS[config.mlp].gated ? pre : [], rows, model.smoothSwiglu ?? 'off');
+    const smooth = (values: Float64Array, power: 1 | -1) =>
+      factors.length === 0 ? values : values.map((x, i) => x * factors[i]! ** power);
+    const smoothed = quantizeBoth('activation', `${h}.mlp.${config.mlp}`, smooth(hidden, -1), rows);
+    const act = { rows: smooth(smoothed.rows, 1), columns: smooth(smoothed.columns, 1) };
     const saved = {
       'attn.c_attn': ln1.saved,
       'attn.c_proj': oCopies.columns,

@@ -14,6 +14,8 @@ import { SubmitPace } from '../gpu/submitPace.ts';
 import { attentionCandidates, chooseHalf, makeTarget, matmulCandidates } from '../gpu/target.ts';
 import { forwardTensors } from '../model/forwardTensors.ts';
 import { planLimits } from '../model/memoryPlan.ts';
+import { PRECISION_MODES, type Recipe, recipeFor, recipeOf } from '../precision/recipes.ts';
+import { keepsSource } from '../precision/storage.ts';
 import type { WeightsOnDevice } from './readingPrograms.ts';
 import { checkTokens, type Generated, type SampleOptions, type SampleWatch } from './sampler.ts';
 import { Sampling } from './sampling.ts';
@@ -27,6 +29,11 @@ const ASSUMED_SHARE = 0.15;
 export interface ForwardModelOptions {
   /** Returns (rows * columns) f32 of the parameter called `name`. */
   readonly valuesOf: (name: string) => Float32Array | Promise<Float32Array>;
+  /**
+   * As in LLM.int8(): inputs of linear layers are multiplied in a wider format in columns of a pass that have such a magnitude
+   * (6 there). Only for modes whose weight gradients read what the codes of inputs are made from, as `int8-q`.
+   */
+  readonly outliers?: number | undefined;
 }
 
 export class ForwardModel {
@@ -109,10 +116,12 @@ export async function openForwardModel(
   report: AdapterReport,
   config: TrainConfig,
   tokenizer: Tokenizer,
-  { valuesOf }: ForwardModelOptions,
+  { valuesOf, outliers }: ForwardModelOptions,
 ): Promise<ForwardModel> {
   checkConfig(config, tokenizer.vocabulary);
-  const tensors = forwardTensors(config, tokenizer.vocabulary, planLimits(device.limits));
+  if (outliers !== undefined) checkOutliers(outliers, config);
+  const limits = planLimits(device.limits);
+  const tensors = forwardTensors(config, tokenizer.vocabulary, limits, outliers);
   const pipelines = new PipelineCache(device);
   const rate = (await roughFlops(device, pipelines, report)) * ASSUMED_SHARE;
   const target = makeTarget(report, chooseHalf(config.half, report), {
@@ -141,6 +150,7 @@ export async function openForwardModel(
 /**
  * The model of a saved run, which predicts with its weights. As {@link openForwardModel}; reads the file once.
  * @param config the run's own, or that in another precision mode
+ * @param options as {@link openForwardModel}
  * @throws EngineError as {@link openForwardModel}; NOT_FINITE, BAD_FILE or WRONG_MODEL when the weights cannot be read
  */
 export async function openModelOfRun(
@@ -148,8 +158,29 @@ export async function openModelOfRun(
   report: AdapterReport,
   run: RunFile,
   config: TrainConfig = run.description.config,
+  options: Pick<ForwardModelOptions, 'outliers'> = {},
 ): Promise<ForwardModel> {
   const valuesOf = await weightsOfRun(run, planLimits(device.limits));
   await loadTokenizer(run.description.tokenizer);
-  return openForwardModel(device, report, config, createTokenizer(run.description.tokenizer), { valuesOf });
+  return openForwardModel(device, report, config, createTokenizer(run.description.tokenizer), {
+    ...{ valuesOf, ...options },
+  });
+}
+
+/** @throws EngineError BAD_VALUE where the threshold is no magnitude, or the mode has no inputs to split */
+function checkOutliers(outliers: number, config: TrainConfig): void {
+  if (!(outliers >= 0 && Number.isFinite(outliers))) {
+    throw badValue(`outliers is ${outliers}, which is no magnitude.`, 'LLM.int8() has 6.');
+  }
+  if (splitsInputs(recipeFor(config))) return;
+  const modes = PRECISION_MODES.filter((mode) => splitsInputs(recipeOf(mode)));
+  throw badValue(
+    `outliers was given, and the inputs of ${config.precision} are not split.`,
+    `Use ${modes.join(' or ')}, whose integers are made from a bf16 tensor that is kept.`,
+  );
+}
+
+function splitsInputs(recipe: Recipe): boolean {
+  const storage = recipe.storage('activation', { block: 0, blocks: 1 });
+  return storage.format === 'i8' && keepsSource(storage);
 }

@@ -81,6 +81,11 @@ export interface RunSummary {
    * loss scale that it would have; null when gradients are f32, all zero, or not counted.
    */
   readonly gradientsFlushed: number | null;
+  /**
+   * Simulated cost of the blocks' multiply-adds as a share of those of 32 bits, the mean of the steps of this visit; only in modes
+   * with simulated levels. Nothing is faster.
+   */
+  readonly simulatedCost?: number;
   readonly memory: MemoryBytes;
   /** Kernels chosen for this adapter, as `kernel: variant`. */
   readonly kernels: Readonly<Record<string, string>>;

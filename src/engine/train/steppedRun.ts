@@ -5,6 +5,7 @@ import { EngineError } from '../core/errors.ts';
 import { flushedGradients } from '../inspect/bands.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
+import { stageCost } from '../precision/levels.ts';
 import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
 import { type Due, dueAfter, type Reported } from './due.ts';
@@ -115,6 +116,7 @@ export class SteppedRun {
   #last: StepMetrics | undefined;
   #evaluated: Omit<EvalMetrics, 'step'> = { valLoss: null };
   #evaluatedAt = -1;
+  readonly #costs = { sum: 0, steps: 0 };
 
   /** @param timed false when other runs use the GPU between the steps, so that wall time means nothing for this run */
   constructor(trainer: Trainer, events: RunEvents, timed = true) {
@@ -221,6 +223,7 @@ export class SteppedRun {
     for (const metrics of this.trainer.takeMetrics()) {
       this.#startUpMs ??= performance.now() - this.trainer.createdAt;
       this.#last = metrics;
+      this.#countCost(metrics);
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
       const warning = this.#warnings.next(metrics);
@@ -238,6 +241,13 @@ export class SteppedRun {
     if (count && this.trainer.numerics.isReady) await this.settle();
     const flushed = count ? await this.#flushedGradients() : null;
     this.#events.onWarning?.({ ...warning, hint: spikeHint(this.#recipe, flushed) });
+  }
+
+  #countCost({ stage }: StepMetrics): void {
+    const [first] = this.#recipe.stages;
+    if (!first) return;
+    this.#costs.sum += stage?.cost ?? stageCost(first);
+    this.#costs.steps += 1;
   }
 
   #isCounted(step: number): boolean {
@@ -286,6 +296,7 @@ export class SteppedRun {
       // An abandoned run skips both, because measuring the peak and counting gradients take time.
       mfu: evaluate && tokensPerSec !== null ? await trainer.modelFlopsUtilization(tokensPerSec) : null,
       gradientsFlushed: evaluate ? await this.#flushedGradients() : null,
+      ...(this.#costs.steps > 0 && { simulatedCost: this.#costs.sum / this.#costs.steps }),
       memory: trainer.memory,
       kernels: trainer.kernels,
       changes: trainer.changes,

@@ -8,6 +8,7 @@ import {
   slice,
   type Tensor,
 } from '../../../src/engine/gpu/tensor.ts';
+import { packedFault } from '../../../src/engine/kernels/kernelFamilies.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import {
   columnScratch,
@@ -178,3 +179,11 @@ test.each<[IntegerForm, boolean]>([
     expect(run.overflow()).toBeNull();
   }),
 );
+
+test('packed products pass their self-test here, and are not used where WGSL lacks them', () =>
+  withKernelFixture(async ({ device, pipelines, report }) => {
+    const of = (packedProducts: boolean) =>
+      packedFault({ device, pipelines, report: { ...report, packedProducts } });
+    expect(await of(true)).toBeNull();
+    expect(await of(false)).toBe('WGSL has no dot4I8Packed there');
+  }));

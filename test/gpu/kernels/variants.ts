@@ -31,9 +31,10 @@ import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import {
   COMPOUND_OPTIMIZERS,
+  OPTIMIZER_TABLE,
   OPTIMIZERS,
-  optimStatesOf,
 } from '../../../src/engine/kernels/optimizers/table.ts';
+import { splitOutliers } from '../../../src/engine/kernels/outliers.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../../src/engine/model/schedule.ts';
 import { runTensors } from '../../../src/engine/model/tensors.ts';
@@ -79,6 +80,8 @@ const STORED: readonly Stored[] = distinctBy(
     ...(['fp8', 'fp8-delayed'] as const).map(
       (precision) => ({ precision, quantizeHead: true, quantizeActivations: '1x16' }) as const,
     ),
+    { precision: 'fp8', smoothSwiglu: 'token' },
+    { precision: 'fp8-delayed', smoothSwiglu: 'channel' },
     // Of the simulated modes one with each branch of their prelude stands for all.
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },
@@ -156,6 +159,7 @@ export function dispatchesOf(
     attentionVariants(target).forEach(add);
     muonMatmuls(target).forEach(add);
     integerMatmuls(target).forEach(add);
+    outlierSplits(target).forEach(add);
   }
   for (const size of subgroupSizes) {
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
@@ -238,7 +242,7 @@ function optimizerVariants(target: Target): Operation[] {
   const operations: Operation[] = [];
   for (const stored of [...MASTERS, COMPOUND]) {
     for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
-      for (const optimState of optimStatesOf(optimizer)) {
+      for (const optimState of OPTIMIZER_TABLE[optimizer].optimStates) {
         if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
         if (stored.master === 'fx64' && optimState === 'fp8') continue;
         const config = {
@@ -263,6 +267,18 @@ function muonMatmuls(target: Target): Operation[] {
   const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
   const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
   return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
+}
+
+/** Of evaluation with columns in a wider format. */
+function outlierSplits(target: Target): Operation[] {
+  const [rows, columns] = [8, 16];
+  const tensor = (name: string, type: Tensor['type']): Tensor => ({ name, type, elements: rows * columns });
+  const halves = [tensor('inp', 'bf16'), tensor('regular', 'bf16'), tensor('outliers', 'bf16')] as const;
+  const [inp, regular, outliers] = halves;
+  const partials = tensor('partials', 'f32');
+  return splitOutliers(target, {
+    ...{ label: 'outliers', inp, regular, outliers, partials, rows, columns, threshold: 6 },
+  });
 }
 
 /** Products of 8-bit integers in every layout, whose sums f32 holds and does not hold, and four at a time. */

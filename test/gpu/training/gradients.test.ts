@@ -40,6 +40,7 @@ import {
   takeSteps,
   withTrainer,
 } from './helper.ts';
+import { BY_HAND, LAST_BLOCK } from './roundingByHand.ts';
 import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
@@ -47,7 +48,8 @@ const ROWS = TINY.batch * TINY.context;
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
 
-type Kinds = Partial<ModelKinds> & Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase'>>;
+type Kinds = Partial<ModelKinds> &
+  Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase' | 'smoothSwiglu'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
@@ -90,8 +92,8 @@ function referenceOf(
     if (!counting || role === 'weight' || role === 'gradient') return;
     squares = afterStore(Math.sqrt(squares), values, format, longestSum, steps);
   };
-  const { dropout = 0 } = kinds;
-  const model = { config: gptOf(kinds), recipe, dropout, onStore, ...(scales && { scales }) };
+  const { dropout = 0, smoothSwiglu = 'off' } = kinds;
+  const model = { config: gptOf(kinds), recipe, dropout, smoothSwiglu, onStore, ...(scales && { scales }) };
   const store = storeOf(recipe);
   const parameters: Parameters = new Map(
     [...from.parameters].map(([name, values]) => [name, store('master', values.slice())]),
@@ -189,7 +191,9 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
   }
   for (const role of operands ? (Object.keys(operands) as QuantizedRole[]) : []) {
     const { [role]: own, ...others } = operands!;
-    wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
+    // Codes of an output gradient's rows move gradients 1.2 times as far as flips do, which does not show; a scale per tensor, 2.7
+    // times as far, does.
+    if (role !== 'outputGradient') wider.push([`${role} not quantised`, { ...recipe, operands: others }]);
     const per = own!.per === 'tensor' ? 'row' : 'tensor';
     wider.push([
       `${role} with a scale per ${per}`,
@@ -205,31 +209,9 @@ function alternatives(recipe: Rounding): [string, Rounding][] {
 /** What the reference rounds. Where a mode names places, by hand. */
 function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, ...settings }));
-  const byHand: Partial<Record<PrecisionMode, Rounding>> = BY_HAND;
-  expect(sites !== undefined).toBe(precision in byHand);
-  return byHand[precision] ?? rounding;
+  expect(sites !== undefined).toBe(precision in BY_HAND);
+  return BY_HAND[precision] ?? rounding;
 }
-
-const LAST_BLOCK: { readonly mode: PrecisionMode; readonly rounding: Rounding } = {
-  mode: 'bf16-last-fp32',
-  rounding: { ...described('bf16'), lastBlock: described('fp32').roles },
-};
-
-const CODES = { format: 'i8', per: 'row', weightGradient: 'source' } as const;
-const BOTH = { format: 'i8', per: 'contraction' } as const;
-const ONE = { format: 'i8', per: 'tensor' } as const;
-
-/** Modes that name places in the model, as the reference reads them. */
-const BY_HAND = {
-  [LAST_BLOCK.mode]: LAST_BLOCK.rounding,
-  int8: { ...described('bf16'), operands: { activation: CODES, weight: ONE, outputGradient: CODES } },
-  'int8-m': {
-    ...described('bf16'),
-    operands: { activation: { format: 'i8', per: 'row' }, weight: ONE, outputGradient: CODES },
-  },
-  'int8-q': { ...described('bf16'), operands: { activation: CODES, weight: BOTH, outputGradient: CODES } },
-  'int8-all': { ...described('bf16'), operands: { activation: BOTH, weight: BOTH, outputGradient: BOTH } },
-} satisfies Record<string, Rounding>;
 
 /** Kinds of scales that no mode of the table has. */
 const SCALES: readonly OperandScale[] = [
@@ -248,6 +230,12 @@ type Case = [
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
   (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
+];
+
+/** Modes of which every role shows in a gradient of Llama's blocks: left in f32, at least 1.7 times as far. */
+const SEEN_IN_LLAMA: readonly PrecisionMode[] = [
+  ...(['tf32', 'fp16', 'fp16-static', 'fp16-noscale', 'bf16', 'bf16-sr'] as const),
+  ...(['bf16-split', 'bf16-last-fp32', 'fp8', 'fp8-row'] as const),
 ];
 
 /** Llama's blocks. */
@@ -283,13 +271,15 @@ describe.each<Case>([
   ['int8-m', 'auto'],
   ['int8-q', 'auto'],
   ['int8-all', 'auto'],
-  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2 }],
+  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2, position: 'rope' }],
   ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
     OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
   ),
   ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
   ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
   ['fp8', 'auto', undefined, { dropout: 0.2 }],
+  ['fp8', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'token' }],
+  ['fp8-delayed', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'channel' }],
   ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
   ['fp16', 'auto', undefined, { mlp: 'geglu' }],
@@ -318,8 +308,11 @@ describe.each<Case>([
     );
     console.log(list);
     for (const [name, error] of errors) expect(error, name).toBeLessThan(boundFor(name, bound, recipe.roles));
-    // Without biases some roles move no gradient by more than others are rounded; those of attention are stored at other points.
-    const seen = alternatives(recipe).filter(([what]) => !settings.position || what.startsWith('attention'));
+    // A role shows where its rounding moves a gradient further than flips of earlier stores do (D against E). In GPT-2 the bias next
+    // to the loss has few. Llama's gradients have those of the whole forward pass: D / E is 1.0 at most for gradients in f16
+    // (fp16-pure) and 1.1 for output gradients in Qwen's fp16, so that no distance can show these two.
+    const isSeen = !settings.position || (SEEN_IN_LLAMA.includes(precision) && !settings.qkNorm);
+    const seen = alternatives(recipe).filter(([what]) => isSeen || what.startsWith('attention'));
     for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;
       const ratios = [...errors].map(

@@ -55,6 +55,7 @@ const CASES: readonly Pick<TrainConfig, 'precision'>[] = [
   { precision: 'fp8' },
   { precision: 'fp8-delayed', ...LONG },
   { precision: 'fp8-row', ...LLAMA },
+  { precision: 'int8-m', ...LLAMA },
 ];
 
 describe('with and without the cache, the same logits to the bit', () => {

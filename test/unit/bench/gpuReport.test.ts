@@ -137,6 +137,7 @@ describe('an instruction', () => {
     expect(fma('v_dual_fmac_f32 v0, v1, v2 :: v_dual_fmac_f32 v3, v4, v5')).toBe(2);
     expect(fma('v_dual_mul_f32 v0, v1, v2 :: v_dual_fmac_f32 v3, v4, v5')).toBe(1);
     expect(fma('v_pk_fma_f16 v0, v1, v2, v3')).toBe(2);
+    expect(fma('v_dot4_i32_iu8 v0, v1, v2, v0 neg_lo:[1,1,0]')).toBe(4);
     expect(fma('v_fma_mix_f32 v0, v1, v2, v0 op_sel_hi:[1,1,0]')).toBe(1);
     expect(fma('v_fma_mix_f32 v0, v1, 1.0, -0 op_sel_hi:[1,0,0]')).toBe(0);
     expect(fma('v_mac_f32_e32 v0, v1, v2')).toBe(1);

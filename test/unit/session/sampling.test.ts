@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest';
 import { EngineError, type SampledToken } from '../../../src/engine/index.ts';
 import type { SampleWatch } from '../../../src/engine/train/sampler.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
@@ -42,10 +42,16 @@ const writeAll = async (count: number) => {
   await turn();
 };
 
+/** It stands still, so that tokens are sent in batches only where a test says so. */
+let clock: MockInstance<() => number>;
+
 beforeEach(() => {
+  clock = vi.spyOn(performance, 'now').mockReturnValue(0);
   events = [];
   sampling = new Sampling((event) => events.push(event));
 });
+
+afterEach(() => clock.mockRestore());
 
 test('a stopped sample contains the text so far', async () => {
   sampling.ask(() => [writer], request);
@@ -83,8 +89,6 @@ test('stopping the visitor’s sample does not stop a sample of the run', async 
 });
 
 test('tokens are sent in batches and none is lost', async () => {
-  const clock = vi.spyOn(performance, 'now');
-  clock.mockReturnValue(0);
   sampling.ask(() => [writer], request);
   await writeAll(2);
   expect(types()).toEqual(['sampling']);
@@ -95,7 +99,6 @@ test('tokens are sent in batches and none is lost', async () => {
   await sampling.idle;
   expect(types()).toEqual(['sampling', 'sampleTokens', 'sampled']);
   expect(events.at(-1)).toMatchObject({ sample: { tokens: [token, token, token, token] } });
-  clock.mockRestore();
 });
 
 test('samples are written one at a time, in order', async () => {

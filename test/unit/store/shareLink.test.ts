@@ -34,9 +34,7 @@ function randomSettings(seed: number): Settings {
   const choices = Object.fromEntries(
     PRESET_SETTINGS.filter((key) => !isNumber(key)).map((key) => [
       key,
-      draw(
-        rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) || CONDITIONAL.has(fieldOf(key)) ? 10 : 2,
-      ) === 0
+      draw(rowOf(fieldOf(key)).takenBy || isModelKind(fieldOf(key)) || RARE.has(fieldOf(key)) ? 10 : 2) === 0
         ? one(choicesOf(key))
         : null,
     ]),
@@ -64,14 +62,16 @@ function randomSettings(seed: number): Settings {
     seed: number(draw(2 ** 32 - 10)),
     'amax-history': draw(10) === 0 ? 1 + draw(1024) : null,
     'scale-margin': draw(10) === 0 ? draw(17) : null,
-    'loss-scale': number(2 ** draw(30)),
-    'growth-interval': number(1 + draw(5000)),
+    'loss-scale': draw(10) === 0 ? 2 ** draw(30) : null,
+    'growth-interval': draw(10) === 0 ? 1 + draw(5000) : null,
     sample: number(draw(500)),
   };
 }
 
 /** What has an effect only beside some values of another setting. */
-const CONDITIONAL = new Set(FIELDS.flatMap((field) => Object.values(rowOf(field).disables ?? {}).flat()));
+const CONDITIONAL = FIELDS.flatMap((field) => Object.values(rowOf(field).disables ?? {}).flat());
+/** Those, and what few modes or other settings go with. */
+const RARE = new Set([...CONDITIONAL, 'master', 'skip']);
 
 test('a link restores the settings it was made from and starts nothing', () => {
   let sound = 0;

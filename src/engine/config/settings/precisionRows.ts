@@ -12,6 +12,7 @@ import {
   recipeOf,
 } from '../../precision/recipes.ts';
 import { DEFAULT_ROUNDING, isSimulatedMode } from '../../precision/simulated.ts';
+import { SMOOTH_SWIGLU_TABLE, takesSmoothSwiglu } from '../../precision/smoothSwiglu.ts';
 import { LEVEL_ROWS } from './levelRows.ts';
 import { choice, flag, name, number, summariesOf, titlesOf } from './row.ts';
 
@@ -84,6 +85,22 @@ export const PRECISION_ROWS = {
     titles: { tensor: 'FP8 and FP32', '1x16': 'FP8 in 1x16 groups (COAT)' },
     takenBy: { modes: groupsActivations, others: 'has no groups of channels with a scale' },
     compared: ['tensor', '1x16'],
+  }),
+  /** Of gated MLPs: what scales their product before it is quantised. */
+  smoothSwiglu: choice({
+    planned: true,
+    default: 'off',
+    option: 'smooth-swiglu',
+    group: 'quantization',
+    label: 'Smooth-SwiGLU',
+    help: `how the product of a gated MLP is scaled before it is quantised: ${summariesOf(SMOOTH_SWIGLU_TABLE)}`,
+    titles: titlesOf(SMOOTH_SWIGLU_TABLE),
+    takenBy: {
+      modes: (mode) => takesSmoothSwiglu(recipeOf(mode).row),
+      others: 'does not quantise with a scale per tensor',
+    },
+    compared: ['off', 'token', 'channel'],
+    inPyTorch: ['off'],
   }),
   /** Of delayed scales: steps that are remembered. */
   amaxHistory: number({

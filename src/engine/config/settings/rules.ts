@@ -1,13 +1,13 @@
 /** What values must be together: one sentence for each combination that makes no sense. */
 import { EngineError } from '../../core/errors.ts';
-import { COMPOUND_OPTIMIZERS, optimizerRow } from '../../kernels/optimizers/table.ts';
+import { COMPOUND_OPTIMIZERS, checkOptimizer } from '../../kernels/optimizers/table.ts';
 import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../precision/levels.ts';
 import { checkMaster, goesWithMaster } from '../../precision/masters.ts';
 import { momentsOf } from '../../precision/optimStates.ts';
 import { ACTIVATION_GROUP } from '../../precision/quantization.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
-import { mlpWidth } from '../gptConfig.ts';
+import { MLPS, mlpWidth } from '../gptConfig.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -77,12 +77,23 @@ export function checkTogether(config: TrainConfig): void {
     PRECISION_MODES.filter((mode) => goesWithMaster(recipeOf(mode), master)),
   );
   momentsOf(recipe, config.optimState);
-  optimizerRow(config.optimizer, config.optimState);
+  checkOptimizer(config.optimizer, config.optimState);
   checkLossScaling(config);
+  checkSmoothSwiglu(config);
   checkMuon(config);
   checkFixed(config);
   checkSkip(config);
   checkStages(config);
+}
+
+function checkSmoothSwiglu({ smoothSwiglu, mlp }: TrainConfig): void {
+  if (smoothSwiglu === 'off' || MLPS[mlp].gated) return;
+  const gated = Object.keys(MLPS).filter((kind) => MLPS[kind as keyof typeof MLPS].gated);
+  throw new EngineError(
+    'BAD_VALUE',
+    `smooth-swiglu ${smoothSwiglu} scales the product of a gated MLP, and mlp is ${mlp}.`,
+    `Use mlp ${listed(gated)}, or leave smooth-swiglu out.`,
+  );
 }
 
 function checkLossScaling({ precision, optimizer, lossScaling, lossScale }: TrainConfig): void {

@@ -18,8 +18,8 @@ const optimizers = Object.values(OPTIMIZER_TABLE)
 
 /** The settings that an optimizer does not read. */
 function unusedBy(id: Optimizer): readonly string[] {
-  const { unused, ofBlockMatrices } = OPTIMIZER_TABLE[id];
-  return ofBlockMatrices ? unused : [...unused, ...Object.keys(MUON_ROWS)];
+  const { unused, readsMuon } = OPTIMIZER_TABLE[id];
+  return readsMuon ? unused : [...unused, ...Object.keys(MUON_ROWS)];
 }
 
 const training = { group: 'training' } as const;

@@ -3,7 +3,7 @@ import { dispatch } from '../../gpu/dispatch.ts';
 import { type Dispatch, linearGrid, type Operation, type Target } from '../../gpu/operation.ts';
 import type { Operand } from '../../gpu/tensor.ts';
 import { largestFinite } from '../../precision/formats.ts';
-import { type MomentFormats, OPTIM_STATES } from '../../precision/optimStates.ts';
+import type { MomentFormats } from '../../precision/optimStates.ts';
 import { masterBindings, type UpdatedWeights } from './masterBindings.ts';
 import { type KeptMoments, momentConditions, momentRates } from './rates.ts';
 import type { OptimizerRule, Update, UpdatePart, UpdateSettings } from './rule.ts';
@@ -174,8 +174,6 @@ export function adamwRule(clipUpdate: boolean): OptimizerRule {
       { name: 'm', filePrefix: 'adam.m.', role: 'firstMoment' },
       { name: 'v', filePrefix: 'adam.v.', role: 'secondMoment' },
     ],
-    optimStates: OPTIM_STATES,
-    takesCompound: true,
     takesWholeParameters: ({ scale }) => clipUpdate || scale === 'parameter',
     rms: { scratch: PARAMETER_STATES, record: PARAMETER_STATE_STRIDE, word: RMS_WORD },
     scratch: (parts) => [

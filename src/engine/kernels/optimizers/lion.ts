@@ -34,7 +34,6 @@ export function lion(target: Target, args: LionArgs): Dispatch {
 
 export const lionRule: OptimizerRule = {
   states: [{ name: 'm', filePrefix: 'lion.m.', role: 'firstMoment' }],
-  optimStates: ['f32', 'bf16'],
   takesWholeParameters: () => false,
   scratch: () => [],
   update: (target, { label, parts }, settings) =>

@@ -195,7 +195,6 @@ function polynomialStep(
 /** For matrices of blocks. */
 export const muonRule: OptimizerRule = {
   states: [{ name: 'm', filePrefix: 'muon.m.', role: 'firstMoment' }],
-  optimStates: ['f32', 'bf16'],
   takesWholeParameters: () => true,
   scratch: (_parts, shape) => scratchOf(matricesOf(shape)),
   update: updates,

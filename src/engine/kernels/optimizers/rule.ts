@@ -1,7 +1,7 @@
 /** The interface of an optimizer: its states, its scratch, and the operations of an update. */
 import type { Operation, Target } from '../../gpu/operation.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
-import type { MomentFormats, OptimState } from '../../precision/optimStates.ts';
+import type { MomentFormats } from '../../precision/optimStates.ts';
 import type { MasterRounding } from '../../precision/recipes.ts';
 import type { ModelKernels } from '../modelKernels.ts';
 import type { MuonCoefficients, MuonScale } from './muonChoices.ts';
@@ -104,10 +104,6 @@ export type UpdateKernels = Pick<ModelKernels, 'matmul'>;
 export interface OptimizerRule {
   /** The states, in the order of the plan and of run files. */
   readonly states: readonly OptimizerState[];
-  /** Values of `--optim-state` that it accepts. */
-  readonly optimStates: readonly OptimState[];
-  /** Whether its states can be kept in units of the loss scale; see compound.ts. */
-  readonly takesCompound?: true;
   /** Whether each update covers one parameter. Otherwise it covers a chunk and has no scratch. */
   takesWholeParameters(moments: MomentFormats): boolean;
   /**

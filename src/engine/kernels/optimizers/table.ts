@@ -1,10 +1,6 @@
-/** The table of optimizers. The choices of page and command line, their texts, and the names in files are derived from it. */
+/** The table of optimizers, which menus and settings read. Their kernels are in rules.ts, so that a page loads them with a run. */
 import { EngineError, suggestion } from '../../core/errors.ts';
 import { OPTIM_STATES, type OptimState } from '../../precision/optimStates.ts';
-import { adamwRule } from './adamw.ts';
-import { lionRule } from './lion.ts';
-import { muonRule } from './muon.ts';
-import type { OptimizerRule, OptimizerState } from './rule.ts';
 
 export interface OptimizerRow {
   readonly title: string;
@@ -14,10 +10,12 @@ export interface OptimizerRow {
   readonly inPyTorch: boolean;
   /** Settings that its update does not read, of those that are not Muon's. */
   readonly unused: readonly string[];
-  /** The rule of all parameters, or of those that have no other. @internal */
-  readonly rule: OptimizerRule;
-  /** The rule of the matrices of blocks, where they have another. @internal */
-  readonly ofBlockMatrices?: OptimizerRule;
+  /** Values of `--optim-state` that all its rules accept. */
+  readonly optimStates: readonly OptimState[];
+  /** Whether its states can be kept in units of the loss scale; see compound.ts. */
+  readonly takesCompound?: true;
+  /** Whether it reads Muon's settings. */
+  readonly readsMuon?: true;
 }
 
 const ROWS = {
@@ -26,14 +24,16 @@ const ROWS = {
     summary: "Adam with decoupled weight decay, as PyTorch's.",
     inPyTorch: true,
     unused: [],
-    rule: adamwRule(false),
+    optimStates: OPTIM_STATES,
+    takesCompound: true,
   },
   'stable-adamw': {
     title: 'StableAdamW',
     summary: "AdamW that divides each parameter's update by its root mean square if that exceeds 1.",
     inPyTorch: false,
     unused: [],
-    rule: adamwRule(true),
+    optimStates: OPTIM_STATES,
+    takesCompound: true,
   },
   lion: {
     title: 'Lion',
@@ -41,7 +41,7 @@ const ROWS = {
       'Moves every weight by the learning rate, against the sign of its momentum, which is the only state. Use a learning rate 3 to 10 times lower than with AdamW, and a weight decay higher by the same factor.',
     inPyTorch: false,
     unused: ['epsilon'],
-    rule: lionRule,
+    optimStates: ['f32', 'bf16'],
   },
   muon: {
     title: 'Muon',
@@ -49,8 +49,8 @@ const ROWS = {
       "Orthogonalises the momentum of each matrix in the blocks, which it moves by muon-lr; embeddings, output matrix and vectors are AdamW's. A step computes more, and has one state for matrices instead of two.",
     inPyTorch: false,
     unused: [],
-    rule: adamwRule(false),
-    ofBlockMatrices: muonRule,
+    optimStates: ['f32', 'bf16'],
+    readsMuon: true,
   },
 } as const satisfies Readonly<Record<string, OptimizerRow>>;
 
@@ -58,31 +58,16 @@ export type Optimizer = keyof typeof ROWS;
 export const OPTIMIZER_TABLE: Readonly<Record<Optimizer, OptimizerRow>> = ROWS;
 export const OPTIMIZERS = Object.keys(ROWS) as readonly Optimizer[];
 
-function rulesIn({ rule, ofBlockMatrices }: OptimizerRow): OptimizerRule[] {
-  return [rule, ...(ofBlockMatrices ? [ofBlockMatrices] : [])];
-}
-
-/** Every state that an optimizer keeps of some parameters. */
-export function statesOf(optimizer: Optimizer): OptimizerState[] {
-  return rulesIn(OPTIMIZER_TABLE[optimizer]).flatMap(({ states }) => states);
-}
-
 /** Optimizers whose states can all be kept in units of the loss scale. */
-export const COMPOUND_OPTIMIZERS: readonly Optimizer[] = OPTIMIZERS.filter((id) =>
-  rulesIn(OPTIMIZER_TABLE[id]).every(({ takesCompound }) => takesCompound === true),
+export const COMPOUND_OPTIMIZERS: readonly Optimizer[] = OPTIMIZERS.filter(
+  (id) => OPTIMIZER_TABLE[id].takesCompound,
 );
 
-/** Values of `--optim-state` that all rules of an optimizer accept. */
-export function optimStatesOf(optimizer: Optimizer): OptimState[] {
-  const rules = rulesIn(OPTIMIZER_TABLE[optimizer]);
-  return OPTIM_STATES.filter((state) => rules.every(({ optimStates }) => optimStates.includes(state)));
-}
-
 /**
- * The row of an optimizer that stores its states as `optimState`.
+ * Checks that the optimizer exists and stores its states as `optimState`.
  * @throws EngineError BAD_VALUE if there is no such optimizer, or it cannot store its states in this form
  */
-export function optimizerRow(optimizer: Optimizer, optimState: OptimState): OptimizerRow {
+export function checkOptimizer(optimizer: Optimizer, optimState: OptimState): void {
   if (!Object.hasOwn(ROWS, optimizer)) {
     throw new EngineError(
       'BAD_VALUE',
@@ -90,16 +75,15 @@ export function optimizerRow(optimizer: Optimizer, optimState: OptimState): Opti
       suggestion(optimizer, OPTIMIZERS),
     );
   }
-  const row = OPTIMIZER_TABLE[optimizer];
-  const optimStates = optimStatesOf(optimizer);
-  if (optimStates.includes(optimState)) return row;
+  const { title, optimStates } = OPTIMIZER_TABLE[optimizer];
+  if (optimStates.includes(optimState)) return;
   throw new EngineError(
     'BAD_VALUE',
     `Optimizer ${optimizer} does not support optimizer state ${optimState}.`,
-    `${row.title} supports optimizer state ${optimStates.join(' or ')}. For ${optimState}, use ${takers(optimState).join(' or ')}.`,
+    `${title} supports optimizer state ${optimStates.join(' or ')}. For ${optimState}, use ${takers(optimState).join(' or ')}.`,
   );
 }
 
 function takers(optimState: OptimState): Optimizer[] {
-  return OPTIMIZERS.filter((id) => optimStatesOf(id).includes(optimState));
+  return OPTIMIZERS.filter((id) => OPTIMIZER_TABLE[id].optimStates.includes(optimState));
 }

@@ -11,6 +11,7 @@ import type { Pass } from '../pass.ts';
 import type { Site } from '../site.ts';
 import { accumulates, type GradientPlace, gradientLabel, gradientStores, type Value } from '../value.ts';
 import type { Layer } from './layer.ts';
+import { outlierProduct } from './outlierProduct.ts';
 
 /** The operations of the matmul's epilogue besides adding the bias. */
 interface Epilogue {
@@ -84,6 +85,15 @@ export class Linear implements Layer {
     const { rows: m, found } = pass;
     const b = pass.part(this.#weight).weight;
     const bias = this.#bias ? { bias: pass.part(this.#bias).master } : {};
+    const { outliers } = pass.run;
+    if (outliers !== undefined && site.block !== null) {
+      const { weight, master } = pass.part(this.#weight);
+      const operands = { x: x.saved ?? x.operand, codes: x.operand, weight, master };
+      const { residual } = epilogue;
+      const args = { label: site.name, ...operands, ...bias, ...(residual && { residual }), out, n, k };
+      outlierProduct(pass, outliers, args, ...stores);
+      return;
+    }
     pass.emit(
       (target, { matmul }) =>
         matmul(target, { label: site.name, a: x.operand, b, ...bias, out, m, n, k, ...epilogue, found }),

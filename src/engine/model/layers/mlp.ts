@@ -1,5 +1,6 @@
 import { MLPS, type MlpKind } from '../../config/gptConfig.ts';
 import { isScaled } from '../../gpu/tensor.ts';
+import { smoothScales } from '../../precision/smoothSwiglu.ts';
 import { activation, type Stored } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
 import type { Pass } from '../pass.ts';
@@ -63,7 +64,8 @@ export class Mlp implements Layer {
     const { gated, function: kind } = MLPS[this.#kind];
     const { rows, found } = pass;
     const pre = pass.place(inputSite, 'preActivation', rows * outputs);
-    const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu');
+    const given = gated ? smoothScales(pass.run.smoothSwiglu, this.#hidden) : undefined;
+    const place = pass.place(site, 'activation', rows * this.#hidden, 'gelu', site, given);
     const between = { kind, preActivation: pre.operand };
     const isQuantized = isScaled(pre.operand);
     const isApart = isQuantized || gated || isScaled(place.operand);
@@ -92,7 +94,12 @@ export class Mlp implements Layer {
         stored,
       );
     }
-    const activate = (place: Place, checked: { readonly found?: Pass['found'] }, ...stores: Stored[]) =>
+    const activate = (place: Place, checked: { readonly found?: Pass['found'] }, ...stores: Stored[]) => {
+      if (given) {
+        const { preActivation } = between;
+        const args = { label: site.name, preActivation, out: place.operand, rows, width: this.#hidden };
+        pass.emit((target, { smoothScales }) => smoothScales(target, args));
+      }
       pass.store(
         ...(['activation', site, place, rows * this.#hidden] as const),
         (target, { activationForward, gatedForward }, out) => {
@@ -103,6 +110,7 @@ export class Mlp implements Layer {
         },
         ...stores,
       );
+    };
     if (isApart) activate(place, { found }, stored);
     const { operand, saved } = place;
     return { operand, saved, gradient, remake: pass.remakerOf(place, (place) => activate(place, {})) };
