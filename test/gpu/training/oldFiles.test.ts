@@ -75,6 +75,35 @@ test('so it is on an adapter without optional features', async () => {
   expectClose(result, known);
 });
 
+test('a run of the first revision of fp8-row is restored to the bit, learns on with the numbers of this one, and records the change', async () => {
+  const name = 'terminal-fp8-row';
+  const { tensors, resumed } = KNOWN.runs[name];
+  const run = await openRun(bytesSource(name, bytesOf(`${name}.safetensors`)));
+  await withTrainer(
+    run.description.config,
+    async (trainer) => {
+      expect(await tensorsOf(trainer)).toEqual(tensors);
+      const mode = { what: 'mode', from: 'fp8-row revision 1', to: 'fp8-row revision 2' };
+      expect(trainer.changes).toContainEqual({ step: 25, ...mode });
+      const { steps, evaluations } = await takeSteps(trainer, resumed.steps.at(-1)!.step);
+      // Scales are powers of two: the numbers differ only where a value is subnormal under one of its scales.
+      // Both revisions round 6 operands of 2 products a layer by up to 2^-4. Of n values that are multiplied with independent
+      // errors the mean of squares adds up, and a loss is the mean over the tokens of a step.
+      const { layers, batch, context } = run.description.config;
+      const bound = (2 * 2 ** -4 * Math.sqrt(12 * layers)) / Math.sqrt(batch * context);
+      for (const [i, { step, loss }] of resumed.steps.entries()) {
+        const error = Math.abs(steps[i]!.loss / loss - 1);
+        console.log(
+          `loss of step ${step}: relative error ${error.toExponential(1)}, bound ${bound.toExponential(1)}`,
+        );
+        expect(error).toBeLessThan(bound);
+      }
+      expect(evaluations.at(-1)!.valLoss).toBeLessThan(resumed.evaluations[0]!.valLoss - 0.1);
+    },
+    { resume: run, text: textOf('text.txt') },
+  );
+});
+
 /** Half the distance of neighbours around 1 in the narrowest format of what is stored on the way to the loss. */
 const UNIT: Readonly<Record<string, number>> = {
   fp16: 2 ** -11,
