@@ -83,6 +83,7 @@ export function quantizationNoise(target: Target, args: NoiseArgs): Dispatch[] {
     tensors: { amax: parts },
     writes: ['amax'],
     uniforms: { vectors: elements / 4, record: NOISE_GROUPS * NOISE_PART_WORDS + AMAX_WORD },
+    conditions: { smoothed: false },
     grid: [groupsFor(elements), 1, 1],
     label: `amax of ${label}`,
     observes: true,

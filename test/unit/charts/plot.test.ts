@@ -142,7 +142,12 @@ describe('the loss scale', () => {
   });
 
   test('shows no line for a mode without scaling, only its skipped steps', () => {
-    const { lines, marks } = plotOf(LOSS_SCALE, [{ ...skipping, mode: 'fp16-noscale' }]);
+    const unscaled = plottedRun(30, (step) => ({
+      skipped: step <= 3,
+      overflow: step <= 3 ? 'logits gradient' : null,
+      lossScale: 1,
+    }));
+    const { lines, marks } = plotOf(LOSS_SCALE, [{ ...unscaled, mode: 'fp16-noscale' }]);
     expect(lines).toEqual([]);
     expect(marks).toHaveLength(3);
     expect(
