@@ -151,7 +151,12 @@ describe('the loss scale', () => {
     expect(lines).toEqual([]);
     expect(marks).toHaveLength(3);
     expect(
-      LOSS_SCALE.series(plottedRun(3, undefined, { mode: 'fp32' }), 0, [], DEFAULT_CHARTS.scale),
+      LOSS_SCALE.series(
+        plottedRun(3, () => ({ lossScale: 1 }), { mode: 'fp32' }),
+        0,
+        [],
+        DEFAULT_CHARTS.scale,
+      ),
     ).toBeNull();
   });
 });
