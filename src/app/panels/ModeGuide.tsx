@@ -11,7 +11,7 @@ export default function ModeGuide() {
     <div className={styles.guide}>
       {MODE_FAMILIES.map(({ title, summary, modes: members }) => (
         <section key={title} aria-label={title}>
-          <h3>{title}</h3>
+          <p className={styles.title}>{title}</p>
           <p>{summary}</p>
           <ul>
             {members.map((mode) => (
