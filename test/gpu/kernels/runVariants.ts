@@ -52,10 +52,12 @@ export interface VariantCheck extends VariantRun {
  * For compilers that take a second a kernel: has them read the variants, which finds what is not WGSL to them, and
  * runs a cover of the variants, which makes them translate each kernel in each format and condition. Of heads it takes the
  * narrowest, since LLVM needs 20 s for the unrolled loops of a wide one, which differ in nothing but their length.
+ * @param isCovered choices that the variants which run must have, where others are run on another adapter
  */
 export async function checkVariants(
   fixture: KernelFixture,
   variants: readonly KnownVariant[],
+  isCovered: (choice: string) => boolean = () => true,
 ): Promise<VariantCheck> {
   const start = performance.now();
   const { runnable, cannotRun } = split(fixture, variants);
@@ -63,7 +65,7 @@ export async function checkVariants(
   const { ran, failures } = await runVariants(
     fixture,
     coverOf(runnable.toSorted(byHead), ({ dispatch }) =>
-      choicesOf(dispatch).filter((choice) => !choice.includes(HEAD)),
+      choicesOf(dispatch).filter((choice) => !choice.includes(HEAD) && isCovered(choice)),
     ),
   );
   return {
