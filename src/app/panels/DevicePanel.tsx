@@ -70,7 +70,7 @@ function Identity({ adapter }: AdapterProps) {
 function Features({ adapter }: AdapterProps) {
   return (
     <section aria-label="Features">
-      <h3>Features</h3>
+      <h2>Features</h2>
       <ul className={styles.chips}>
         {adapter.features.map((feature) => (
           <li key={feature} className={styles.chip}>

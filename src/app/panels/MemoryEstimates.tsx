@@ -23,7 +23,7 @@ function Estimate({ estimate, limit }: { estimate: ModeEstimate; limit: number }
   const most = Math.max(...categories.map((category) => bytes[category]));
   return (
     <section className={styles.estimate} aria-label={`Memory of ${title}`} data-testid={`memory-${mode}`}>
-      <h3>{`${title}: ${exactBytes(bytes.total)}`}</h3>
+      <h2>{`${title}: ${exactBytes(bytes.total)}`}</h2>
       <dl className={styles.bars}>
         {categories.map((category) => (
           <div key={category} className={styles.row}>
