@@ -20,7 +20,7 @@ const Charts = lazyPart(
 const ResultsPanel = lazyPart('results', () => import('../features/run/ResultsPanel.tsx'));
 // Needed only when an earlier visit left a run.
 const SavedRunNote = lazyPart('note of saved runs', () => import('../features/saved/SavedRunNote.tsx'));
-const RunNotes = lazyPart('notes about the runs', () => import('../features/run/RunNotes.tsx'));
+const RunNotes = lazyPart('errors of the runs', () => import('../features/run/RunNotes.tsx'));
 const FileNote = lazyPart('note of opened files', () => import('../features/files/FileNote.tsx'));
 const ExportPanel = lazyPart('export', () => import('../features/export/ExportPanel.tsx'));
 const NumericsPanel = lazyPart('numerics', () => import('../features/numerics/NumericsPanel.tsx'));
@@ -35,9 +35,7 @@ export function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
   const busy = useRun((state) => isBusy(state.status));
   const several = useRun((state) => state.configs.length > 1);
-  const noted = useRun(
-    ({ error, runs }) => error !== null || runs.some((run) => run.error || run.warnings.length > 0),
-  );
+  const failed = useRun(({ error, runs }) => error !== null || runs.some((run) => run.error));
   return (
     <>
       <div className={styles.intro}>
@@ -55,7 +53,7 @@ export function TrainScreen() {
           <SavedRunNote />
           <FileNote />
           <SweepLine />
-          {noted && <RunNotes />}
+          {failed && <RunNotes />}
           <TilesPanel />
           <Charts />
           <NumericsPanel />

@@ -29,14 +29,15 @@ interface FrameViewProps {
   index: number;
   view: NumericsView;
   frame: NumericsFrame;
+  order: Order;
+  onOrder: (order: Order) => void;
 }
 
 /** A chunk of its own, because it is not needed before the first histogram. */
-export default function FrameView({ run, index, view, frame }: FrameViewProps) {
+export default function FrameView({ run, index, view, frame, order, onOrder }: FrameViewProps) {
   const recipe = recipeFor(run.config);
   const own = gradientFormat(recipe);
   const [format, setFormat] = useState<FormatId>(own);
-  const [order, setOrder] = useState<Order>('layer');
   /** log2 of the loss scale that the visitor asks about; null follows the run. */
   const [asked, setAsked] = useState<number | null>(null);
   const ofGradients = view === 'gradients';
@@ -76,7 +77,7 @@ export default function FrameView({ run, index, view, frame }: FrameViewProps) {
         <SelectField
           label="Order"
           value={order}
-          onChange={(event) => setOrder(event.target.value as Order)}
+          onChange={(event) => onOrder(event.target.value as Order)}
           data-testid="numerics-order"
         >
           <option value="layer">by layer</option>

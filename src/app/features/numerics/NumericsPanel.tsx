@@ -5,6 +5,7 @@ import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
+import type { Order } from './model.ts';
 import { NumericsControls } from './NumericsControls.tsx';
 import styles from './NumericsPanel.module.css';
 
@@ -14,16 +15,23 @@ const FrameView = lazyPart('histograms', () => import('./FrameView.tsx'));
 export default function NumericsPanel() {
   const [view, setView] = useState<NumericsView>('gradients');
   const [chosenRun, setChosenRun] = useState<number | null>(null);
+  /** The run that is shown beside the other. */
+  const [chosenBeside, setChosenBeside] = useState<number | null>(null);
+  const [order, setOrder] = useState<Order>('layer');
   const runs = useRun((state) => state.runs);
   const active = useRun((state) => state.active);
   const frames = useNumerics((state) => state.frames);
   const error = useNumerics((state) => state.error);
   const index = chosenRun !== null && frames.has(chosenRun) ? chosenRun : active;
-  const run = runs[index];
+  const beside = chosenBeside !== null && chosenBeside !== index ? chosenBeside : null;
   const ofRun = frames.get(index);
   // While a requested snapshot is in progress, the gradients stay.
   const shown = ofRun?.[view] ? view : 'gradients';
   const frame = ofRun?.[shown];
+  const options = [...frames.keys()].flatMap((key) => {
+    const run = runs[key];
+    return run ? [{ key, title: `${runLabel(run)}, seed ${run.config.seed}` }] : [];
+  });
   return (
     <section className={styles.panel} aria-labelledby="numerics-title" data-testid="numerics">
       <h2 id="numerics-title">Numerics</h2>
@@ -37,24 +45,49 @@ export default function NumericsPanel() {
         hasFrame={ofRun?.[view] !== undefined}
       />
       {error && <ErrorNote error={error} testId="numerics-error" />}
-      {frames.size > 1 && (
-        <SelectField
-          label="Run"
-          value={index}
-          onChange={(event) => setChosenRun(Number(event.target.value))}
-          data-testid="numerics-run"
-        >
-          {[...frames.keys()].map(
-            (key) =>
-              runs[key] && (
+      {options.length > 1 && (
+        <div className={styles.fields}>
+          <SelectField
+            label="Run"
+            value={index}
+            onChange={(event) => setChosenRun(Number(event.target.value))}
+            data-testid="numerics-run"
+          >
+            {options.map(({ key, title }) => (
+              <option key={key} value={key}>
+                {title}
+              </option>
+            ))}
+          </SelectField>
+          <SelectField
+            label="Beside it"
+            value={beside ?? ''}
+            onChange={({ target }) => setChosenBeside(target.value === '' ? null : Number(target.value))}
+            data-testid="numerics-beside"
+          >
+            <option value="">no other run</option>
+            {options
+              .filter(({ key }) => key !== index)
+              .map(({ key, title }) => (
                 <option key={key} value={key}>
-                  {`${runLabel(runs[key])}, seed ${runs[key].config.seed}`}
+                  {title}
                 </option>
-              ),
-          )}
-        </SelectField>
+              ))}
+          </SelectField>
+        </div>
       )}
-      {frame && run && <FrameView key={index} run={run} index={index} view={shown} frame={frame} />}
+      <div className={beside === null ? undefined : styles.beside}>
+        {[index, beside].map((key) => {
+          const run = key === null ? undefined : runs[key];
+          const one = key === null ? undefined : frames.get(key)?.[shown];
+          if (key === null || !run || !one) return null;
+          return (
+            <div key={key} className={styles.frame}>
+              <FrameView run={run} index={key} view={shown} frame={one} order={order} onOrder={setOrder} />
+            </div>
+          );
+        })}
+      </div>
     </section>
   );
 }

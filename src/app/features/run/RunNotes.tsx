@@ -1,40 +1,12 @@
-import { recipeFor } from '../../../engine/index.ts';
-import { dismissWarning, useRun } from '../../../store/runStore.ts';
-import { runLabel } from '../../messages.ts';
-import { Button } from '../../ui/Button.tsx';
+import { useRun } from '../../../store/runStore.ts';
 import { lazyPart } from '../../ui/lazyPart.tsx';
-import { ErrorNote, Note } from '../../ui/Note.tsx';
+import { ErrorNote } from '../../ui/Note.tsx';
+import { isMeantToFail, keyOf, RunError } from './RunError.tsx';
 
 const RecoveryAction = lazyPart('button for the remedy', () => import('./RecoveryAction.tsx'));
 
-/** A lazy chunk: notes about the runs: the errors that ended them and the warnings they continued from. */
+/** A lazy chunk: the errors that ended runs, but for those of modes that are made to fail, which are notes. */
 export default function RunNotes() {
-  return (
-    <>
-      <RunErrors />
-      <Warnings />
-    </>
-  );
-}
-
-/** The warnings that the runs continued from. */
-function Warnings() {
-  const runs = useRun((state) => state.runs);
-  return runs.flatMap((run, index) =>
-    run.warnings.map((warning) => (
-      <Note
-        key={`${run.mode} ${run.config.seed} ${warning.kind}`}
-        kind="caution"
-        testId={`trouble-${warning.kind}`}
-      >
-        <p>{`${runs.length > 1 ? `${runLabel(run)}: ` : ''}${warning.message} ${warning.hint}`}</p>
-        <Button onClick={() => dismissWarning(index, warning)}>Dismiss</Button>
-      </Note>
-    )),
-  );
-}
-
-function RunErrors() {
   const error = useRun((state) => state.error);
   const runs = useRun((state) => state.runs);
   return (
@@ -44,18 +16,7 @@ function RunErrors() {
           <RecoveryAction error={error} />
         </ErrorNote>
       )}
-      {runs.map(
-        (run) =>
-          run.error && (
-            <ErrorNote
-              key={`${run.mode} ${run.config.seed}`}
-              error={run.error}
-              about={runLabel(run)}
-              kind={recipeFor(run.config).unsound ? 'caution' : 'bad'}
-              testId={`run-error-${run.mode}`}
-            />
-          ),
-      )}
+      {runs.map((run) => run.error && !isMeantToFail(run) && <RunError key={keyOf(run)} run={run} />)}
     </>
   );
 }

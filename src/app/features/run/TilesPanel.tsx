@@ -15,9 +15,12 @@ import {
   formatPowerOfTwo,
   formatTokensPerSecond,
 } from '../../format.ts';
-import { runLabel, skipSentence } from '../../messages.ts';
+import { skipSentence, titleOf } from '../../messages.ts';
+import { lazyPart } from '../../ui/lazyPart.tsx';
 import { StatTile } from '../../ui/StatTile.tsx';
 import styles from './TilesPanel.module.css';
+
+const FoldedNotes = lazyPart('notes about the runs', () => import('./FoldedNotes.tsx'));
 
 const NOTHING_YET = '–';
 
@@ -26,16 +29,20 @@ export function TilesPanel() {
   const active = useRun((state) => state.active);
   const place = useRun((state) => modePlace(state.runs, state.active));
   const settings = useSettings((state) => state.settings);
+  const noted = runs.some(({ error, warnings }) => error !== null || warnings.length > 0);
   const run = runs[active];
   const config = run?.config ?? firstConfig(settings);
+  const mode = run?.mode ?? settings.modes[0];
   return (
     <div className={styles.panel}>
-      {run && runs.length > 1 && (
+      {/* Always there, so that nothing moves when a run begins or warns. */}
+      <div className={styles.head}>
         <h2 className={styles.which}>
           <span className={styles.swatch} style={{ background: runColor(place) }} />
-          <span translate="no">{runLabel(run)}</span>
+          <span translate="no">{mode && titleOf(mode)}</span>
         </h2>
-      )}
+        {noted && <FoldedNotes />}
+      </div>
       <dl className={styles.tiles}>
         <LossTile run={run} />
         <SpeedTile run={run} />
@@ -43,16 +50,48 @@ export function TilesPanel() {
           label="Batch size"
           value={formatCount(config.batch * config.accumulation)}
           detail={`sequences of ${config.context}: ${formatCount(tokensPerStep(config))} tokens per step`}
-          title="Sequences whose gradients are averaged in one step"
+          title={DEFINITION.batch}
           testId="batch"
         />
         <ScaleTile run={run} scaling={scalingOf(config).kind} />
         <SkippedTile run={run} index={active} />
         <MemoryTile run={run} />
       </dl>
+      <details className={styles.definitions}>
+        <summary>What these figures are</summary>
+        <dl>
+          {DEFINITIONS.map(([term, definition]) => (
+            <div key={term}>
+              <dt>{term}</dt>
+              <dd>{`${definition}.`}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
     </div>
   );
 }
+
+/** Of the tiles, for everyone whose device has no pointer to hover with. */
+const DEFINITION = {
+  loss: 'Mean cross-entropy of the newest training batch, in nats per token, before loss scaling',
+  speed:
+    'Tokens of training batches per second of wall time, including skipped steps. Live: the last 20 steps. At the end: the whole run without its first 5 steps',
+  batch: 'Sequences whose gradients are averaged in one step',
+  scale:
+    'The loss is multiplied by this factor before the backward pass and the gradients are divided by it afterwards. It keeps small gradients above the smallest f16',
+  skipped: 'Steps whose gradients overflowed: the weights were not updated and the loss scale was halved',
+  memory:
+    'All buffers of the run: weights, gradients, optimizer states, activations. Before the start, the planned allocation',
+} as const;
+const DEFINITIONS = [
+  ['Loss', DEFINITION.loss],
+  ['Tokens/s', DEFINITION.speed],
+  ['Batch size', DEFINITION.batch],
+  ['Loss scale', DEFINITION.scale],
+  ['Skipped steps', DEFINITION.skipped],
+  ['GPU memory', DEFINITION.memory],
+] as const;
 
 interface TileProps {
   run: RunView | undefined;
@@ -66,7 +105,7 @@ function LossTile({ run }: TileProps) {
       value={run?.latest ? formatLoss(run.latest.loss) : NOTHING_YET}
       {...(typeof run?.latest?.loss === 'number' && { unit: 'nats' })}
       detail={val ? `validation ${formatLoss(val.value)} at step ${formatCount(val.step)}` : 'training batch'}
-      title="Mean cross-entropy of the newest training batch, in nats per token, before loss scaling"
+      title={DEFINITION.loss}
       tone={run?.latest && run.latest.loss === null ? 'bad' : 'normal'}
       testId="loss"
     />
@@ -93,7 +132,7 @@ function SpeedTile({ run }: TileProps) {
           ? unknownSpeed
           : `${perStep < 100 ? perStep.toPrecision(3) : formatCount(perStep)} ms ${lockstep ? 'of GPU time ' : ''}per step`
       }
-      title="Tokens of training batches per second of wall time, including skipped steps. Live: the last 20 steps. At the end: the whole run without its first 5 steps"
+      title={DEFINITION.speed}
       testId="speed"
     />
   );
@@ -111,7 +150,7 @@ function ScaleTile({ run, scaling }: TileProps & { scaling: 'none' | 'static' | 
           ? 'this mode does not scale'
           : `${scale === undefined ? '' : `${formatCount(scale)}, `}${scaling}`
       }
-      title="The loss is multiplied by this factor before the backward pass and the gradients are divided by it afterwards. It keeps small gradients above the smallest f16"
+      title={DEFINITION.scale}
       testId="scale"
     />
   );
@@ -129,7 +168,7 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
         Math.log2(skipped.lossScale),
         last === undefined ? null : Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
       )
-    : 'Steps whose gradients overflowed: the weights were not updated and the loss scale was halved';
+    : DEFINITION.skipped;
   return (
     <StatTile
       label="Skipped steps"
@@ -165,7 +204,7 @@ function MemoryTile({ run }: TileProps) {
       label="GPU memory"
       value={memory ? formatMiB(memory.total) : NOTHING_YET}
       detail={memory && `activations ${formatMiB(memory.activations)}${run?.facts ? '' : ', planned'}`}
-      title="All buffers of the run: weights, gradients, optimizer states, activations. Before the start, the planned allocation"
+      title={DEFINITION.memory}
       testId="memory"
     />
   );
