@@ -25,7 +25,9 @@ export function readResults(path) {
 /** Writes the file whole or not at all. Cells that another process has added since are kept. */
 export function addResult(path, cell) {
   const cells = readResults(path).set(cellName(cell), cell);
-  const text = `${JSON.stringify({ format: FORMAT, cells: [...cells.values()] }, null, 1)}\n`;
+  // A line for each cell, so that a new one is a line of a difference.
+  const lines = [...cells.values()].map((one) => JSON.stringify(one));
+  const text = `{"format":"${FORMAT}","cells":[\n${lines.join(',\n')}\n]}\n`;
   writeFileSync(`${path}.part`, text);
   renameSync(`${path}.part`, path);
 }
