@@ -51,6 +51,18 @@ export function sweptCells(text, bench) {
 }
 
 /**
+ * @param text checksum of the text on which cells are about to be trained
+ * @throws Error when the file has cells of another one
+ */
+export function checkText(cells, text, path) {
+  const other = [...cells.values()].find((cell) => cell.text !== undefined && cell.text !== text);
+  if (other)
+    throw new Error(
+      `"${path}" has cells of another text (${other.text}, and this one is ${text}): give the same --data, or another --results`,
+    );
+}
+
+/**
  * What a run says of itself.
  * @param lines of `train --json`, parsed
  * @returns null when the run was interrupted or failed before its end
