@@ -6,13 +6,16 @@
  * `command` says.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { commitOfPaths } from './checkout.mjs';
 import { allCells, cellName, chosenCells, optionsOf } from './formats/cells.mjs';
 import { writeTables } from './formats/documents.mjs';
-import { addResult, finishedCells, recordOf } from './formats/results.mjs';
+import { addResult, checkText, finishedCells, recordOf } from './formats/results.mjs';
+import { markdownOf } from './formats/tables.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What a run is built from. Tables and results may change while cells are trained. */
@@ -20,9 +23,10 @@ const TRAINED_FROM = ['src', 'shaders', 'build', 'package-lock.json'];
 const USAGE = `Usage: npm run formats -- --data FILE [--only NAMES]   trains the cells that are missing
        npm run formats -- --list [--only NAMES]        lists cells and their losses
        npm run formats -- --tables                     writes the tables of docs/ from the results
+       npm run formats -- --markdown FILE              writes all tables into a file, with where they were measured
 
   --only NAMES     groups or names of cells, separated by commas; * stands for anything: int8,a/nvfp4*
-  --results FILE   the file of results; bench/results/formats.json`;
+  --results FILE   the file of results; bench/results/formats.json. Give another one for another text or adapter.`;
 
 function readArguments() {
   try {
@@ -33,6 +37,7 @@ function readArguments() {
         results: { type: 'string', default: join(ROOT, 'bench', 'results', 'formats.json') },
         list: { type: 'boolean' },
         tables: { type: 'boolean' },
+        markdown: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -40,7 +45,8 @@ function readArguments() {
       console.log(USAGE);
       process.exit(0);
     }
-    if (!values.list && !values.tables && values.data === undefined)
+    const trains = !values.list && !values.tables && values.markdown === undefined;
+    if (trains && values.data === undefined)
       throw new Error('a text is missing: give --data FILE (docs/choosing.md says which)');
     return { ...values, cells: chosenCells(values.only, allCells()) };
   } catch (error) {
@@ -71,7 +77,7 @@ function train(cell, data) {
   });
 }
 
-async function finish(cell, { data, results }) {
+async function finish(cell, { data, text, results }) {
   const started = performance.now();
   const commit = commitOfPaths(ROOT, TRAINED_FROM);
   const { lines, problem, code } = await train(cell, data);
@@ -86,6 +92,7 @@ async function finish(cell, { data, results }) {
         ? null
         : (problem.split('\n').findLast((line) => line.startsWith('error:')) ?? `exit code ${code}`),
     commit,
+    text,
     date: new Date().toISOString().slice(0, 10),
     seconds: Math.round((performance.now() - started) / 1000),
     command: `npm run train -- ${optionsOf(cell).join(' ')} --data ${basename(data)} --json`,
@@ -93,9 +100,11 @@ async function finish(cell, { data, results }) {
   return record;
 }
 
-const { data, cells, list, results, tables } = readArguments();
+const { data, cells, list, markdown, results, tables } = readArguments();
 if (tables) {
   for (const line of writeTables(ROOT, finishedCells(ROOT, results))) console.log(line);
+} else if (markdown !== undefined) {
+  writeFileSync(markdown, markdownOf(finishedCells(ROOT, results)));
 } else if (list) {
   const finished = finishedCells(ROOT, results);
   for (const cell of cells) {
@@ -104,11 +113,13 @@ if (tables) {
     console.log(`${cellName(cell)}  ${state}  (${cell.groups.join(', ')})`);
   }
 } else {
+  const text = createHash('sha256').update(readFileSync(data)).digest('hex').slice(0, 16);
+  checkText(finishedCells(ROOT, results), text, results);
   let failed = 0;
   for (const cell of cells) {
     if (finishedCells(ROOT, results).has(cellName(cell))) continue;
     try {
-      const { loss, skippedSteps } = await finish(cell, { data, results });
+      const { loss, skippedSteps } = await finish(cell, { data, text, results });
       console.log(`${cellName(cell)}: validation loss ${loss}, ${skippedSteps} skipped`);
     } catch (error) {
       failed++;

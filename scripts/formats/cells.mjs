@@ -5,8 +5,8 @@
 
 /** nanoGPT's configuration for a CPU. */
 const SHAPE =
-  '--preset starter --layers 4 --heads 4 --width 128 --ctx 64 --batch 12 --beta2 0.99 --tokenizer char --warmup 50 --eval-every 0 --eval-batches 100';
-const RATE = '--lr 1e-3 --min-lr 1e-4';
+  '--preset starter --layers 4 --heads 4 --width 128 --ctx 64 --batch 12 --beta2 0.99 --tokenizer char --warmup 50 --eval-every 0';
+const RATE = '--eval-batches 100 --lr 1e-3 --min-lr 1e-4';
 const LLAMA = '--norm rmsnorm --position rope --mlp swiglu --intermediate 352 --biases none';
 
 /** What all arms of a bench share. */
@@ -15,7 +15,7 @@ export const BENCHES = {
   a1000: `${SHAPE} ${RATE} --steps 1000`,
   a100: `${SHAPE} ${RATE} --steps 100`,
   llama: `${SHAPE} ${LLAMA} ${RATE} --steps 500`,
-  hot: `${SHAPE} ${LLAMA} --lr 1e-2 --min-lr 1e-3 --steps 150`,
+  hot: `${SHAPE} ${LLAMA} --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
 };
 
 const SEEDS = [1337, 1338, 1339];
@@ -62,7 +62,7 @@ export const GROUPS = {
     arms: ['fp8-delayed', 'fp8-delayed+smooth-swiglu=token', 'fp8-delayed+smooth-swiglu=channel'],
   },
   hot: {
-    title: 'hot',
+    title: 'at ten times the learning rate',
     bench: 'hot',
     seeds: [SEED],
     arms: HOT_FORMATS.flatMap((mode) => Object.values(STABILISERS).map((options) => `${mode}${options}`)),
@@ -96,6 +96,7 @@ export const GROUPS = {
       ...['fp32', 'tf32', 'fp16', 'fp16-tf32', 'fp16-static', 'fp16-noscale', 'fp16-pure', 'bf16'],
       ...['bf16-sr', 'bf16-split', 'bf16-pure', 'bf16-last-fp32', 'fp8', 'fp8-delayed', 'fp8-row', 'mxfp8'],
       ...['fp8-block', 'mxfp4', 'nvfp4', 'int8', 'int8-m', 'int8-q', 'int8-all', 'e8m3', 'e8m2', 'e8m1'],
+      ...['fp16+optim-state=fp8', 'fp8+quantize-activations=1x16'],
     ],
   },
 };

@@ -25,7 +25,9 @@ export function readResults(path) {
 /** Writes the file whole or not at all. Cells that another process has added since are kept. */
 export function addResult(path, cell) {
   const cells = readResults(path).set(cellName(cell), cell);
-  const text = `${JSON.stringify({ format: FORMAT, cells: [...cells.values()] }, null, 1)}\n`;
+  // A line for each cell, so that a new one is a line of a difference.
+  const lines = [...cells.values()].map((one) => JSON.stringify(one));
+  const text = `{"format":"${FORMAT}","cells":[\n${lines.join(',\n')}\n]}\n`;
   writeFileSync(`${path}.part`, text);
   renameSync(`${path}.part`, path);
 }
@@ -46,6 +48,18 @@ export function sweptCells(text, bench) {
     ...rest,
     adapter: settings.adapter,
   }));
+}
+
+/**
+ * @param text checksum of the text on which cells are about to be trained
+ * @throws Error when the file has cells of another one
+ */
+export function checkText(cells, text, path) {
+  const other = [...cells.values()].find((cell) => cell.text !== undefined && cell.text !== text);
+  if (other)
+    throw new Error(
+      `"${path}" has cells of another text (${other.text}, and this one is ${text}): give the same --data, or another --results`,
+    );
 }
 
 /**

@@ -16,6 +16,7 @@ export function tablesOf(results) {
     ),
     lossTable('docs/progressive.md', 'progressive', 'i8g8', results),
     lossTable('docs/pure-f16.md', 'pure', 'fp16', results),
+    lossTable('docs/optimizer.md', 'masters', 'fp32', results),
     lossTable('docs/choosing.md', 'modes', 'fp32', results),
     hotTable(results),
   ];
@@ -52,7 +53,7 @@ function hotTable(results) {
   const cellOf = (arm) => results.get(cellName({ bench: 'hot', arm, seed }));
   return {
     file: 'docs/stability.md',
-    columns: ['hot', ...HOT_FORMATS.map((mode) => `\`${mode}\``)],
+    columns: [GROUPS.hot.title, ...HOT_FORMATS.map((mode) => `\`${mode}\``)],
     rows: Object.entries(STABILISERS).map(([title, options]) => [
       title,
       ...HOT_FORMATS.map((mode) => {
@@ -110,7 +111,6 @@ function costText([cell]) {
  * @throws Error when no line, or more than one, is the head of the table
  */
 export function withTable(document, { file, columns, rows }) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
   const lines = document.split('\n');
   const [first] = columns;
   const heads = lines.flatMap((text, i) => (text.startsWith(`| ${first} |`) ? [i] : []));
@@ -118,7 +118,19 @@ export function withTable(document, { file, columns, rows }) {
     throw new Error(`${file} has ${heads.length} tables whose first column is "${first}": it must have one`);
   const start = heads[0];
   const length = lines.slice(start).findIndex((text) => !text.startsWith('|'));
-  const table = [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
+  const table = linesOf({ columns, rows });
   lines.splice(start, length === -1 ? lines.length - start : length, ...table);
   return lines.join('\n');
+}
+
+function linesOf({ columns, rows }) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
+}
+
+/** All tables in one text, with the adapters, dates and commits of the cells. */
+export function markdownOf(results) {
+  const all = (name) => [...new Set([...results.values()].flatMap((cell) => cell[name] ?? []))].join(', ');
+  const where = `Measured on ${all('adapter')} (${all('date')}; commits ${all('commit')}).`;
+  return `${[where, ...tablesOf(results).map((table) => linesOf(table).join('\n'))].join('\n\n')}\n`;
 }

@@ -7,12 +7,20 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { allCells, cellName, chosenCells, GROUPS, optionsOf } from '../../scripts/formats/cells.mjs';
 import {
   addResult,
+  checkText,
   finishedCells,
   readResults,
   recordOf,
   sweptCells,
 } from '../../scripts/formats/results.mjs';
-import { differenceText, lossText, tablesOf, titleOf, withTable } from '../../scripts/formats/tables.mjs';
+import {
+  differenceText,
+  lossText,
+  markdownOf,
+  tablesOf,
+  titleOf,
+  withTable,
+} from '../../scripts/formats/tables.mjs';
 import { parseCommand } from '../../src/cli/options.ts';
 import { PRECISION_MODES } from '../../src/engine/index.ts';
 
@@ -107,6 +115,17 @@ describe('the file of results', () => {
     expect(() => readResults(path)).toThrow(/other\.json" is not a file of results/);
   });
 
+  test('is refused for another text than that of its cells', () => {
+    const cells = new Map<string, object>([
+      ['a/fp32/1', { ...cell('fp32'), text: 'one' }],
+      ['a/fp16/1', cell('fp16')],
+    ]);
+    expect(() => checkText(cells, 'one', 'results.json')).not.toThrow();
+    expect(() => checkText(cells, 'two', 'results.json')).toThrow(
+      /cells of another text \(one, and this one is two\)/,
+    );
+  });
+
   test('takes cells of a sweep on the same bench', () => {
     const text = readFileSync(join(ROOT, 'bench/results/progressive.json'), 'utf8');
     const known = allCells().map(cellName);
@@ -145,6 +164,13 @@ describe('the tables', () => {
       'Text.\n\n| mode | loss |\n| --- | --- |\n| fp32 | 2 |\n\n| model | kept |\n',
     );
     expect(() => withTable('Text.', table)).toThrow(/a\.md has 0 tables/);
+  });
+
+  test('in one file say where they were measured', () => {
+    const cell = { bench: 'a', arm: 'fp32', ...run(1337, 2.3), adapter: 'one', date: 'today', commit: 'abc' };
+    const text = markdownOf(new Map([[cellName(cell), cell]]));
+    expect(text).toContain('Measured on one (today; commits abc).');
+    expect(text).toContain('| `fp32` | 2.3000 |');
   });
 
   test('of docs/ are those of the results', () => {
