@@ -84,9 +84,26 @@ export function obstacle(
 }
 
 export function train(): void {
-  if (obstacle() !== null) return;
-  const { settings } = useSettings.getState();
-  trainRuns(runsOf(settings), settings);
+  trainModes(null);
+}
+
+/** The modes that were trained last in place of the chosen ones; null for those. */
+let trained: Settings['modes'] | null = null;
+
+/** @param modes to train with the settings as they are; null for the chosen ones */
+function trainModes(modes: Settings['modes'] | null): void {
+  const state = useSettings.getState();
+  const settings = modes ? { ...state.settings, modes } : state.settings;
+  if (obstacle({ ...state, settings }) !== null) return;
+  trained = modes;
+  trainRuns(runsOf(settings), state.settings);
+}
+
+/** Trains what was trained last, with the settings as they are: other modes only where others were chosen since. */
+export function trainAgain(): void {
+  const { startedWith } = useRun.getState();
+  const chosen = useSettings.getState().settings.modes;
+  trainModes(startedWith?.modes.join() === chosen.join() ? trained : null);
 }
 
 /** Trains the given runs: those of the settings, or variations of them. Does nothing while a run is training. */
@@ -142,13 +159,12 @@ export function removeSavedRun({ place }: Pick<StoredRun, 'place'>): void {
   client?.send({ type: 'forgetSave', place });
 }
 
-/** The modes whose difference this project demonstrates; all other settings stay as chosen. */
+/** The modes whose difference this project demonstrates. */
 const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
+/** Trains them with all other settings, and leaves the chosen modes for the next press of Train. */
 export function compareShowcase(): void {
-  if (isBusy(useRun.getState().status)) return;
-  useSettings.getState().choose({ modes: SHOWCASE_MODES });
-  train();
+  if (!isBusy(useRun.getState().status)) trainModes(SHOWCASE_MODES);
 }
 
 export function pause(): void {
@@ -170,13 +186,13 @@ export function stop(): void {
 export function restart(): void {
   if (obstacle() !== null) return;
   if (!isBusy(useRun.getState().status)) {
-    train();
+    trainAgain();
     return;
   }
   const forget = useRun.subscribe(({ status }) => {
     if (isBusy(status)) return;
     forget();
-    if (status !== 'lost') train();
+    if (status !== 'lost') trainAgain();
   });
   useRun.setState({ status: 'stopping' });
   client?.send({ type: 'stop', abandon: true });
