@@ -15,7 +15,7 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, type Saving, useSavedRun } from './savedRun.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { keepSettingsOnReload, withKeptSettings } from './tabSettings.ts';
@@ -68,10 +68,13 @@ export function send(command: SessionCommand): void {
   client?.send(command);
 }
 
+type ChosenSettings = Pick<ReturnType<typeof useSettings.getState>, 'settings' | 'unread' | 'ownText'>;
+
 /** The reason why Train cannot start now; null when it can. */
 export function obstacle(
-  { settings, unread, ownText } = useSettings.getState(),
+  { settings, unread, ownText }: ChosenSettings = useSettings.getState(),
   adapter = useRun.getState().adapter,
+  saving: Saving = useSavedRun.getState(),
 ): string | null {
   if (Object.keys(unread).length > 0) return 'A number cannot be read. Correct it in the settings.';
   if (settings.text === 'own' && ownText.state !== 'ready') {
@@ -79,7 +82,7 @@ export function obstacle(
       ? 'Your text is still being read.'
       : 'Choose a file or paste a text first.';
   }
-  const problem = planProblem(settings, ownText, adapter);
+  const problem = planProblem({ settings, ownText, adapter, saving });
   return problem && `${problem.message} ${problem.hint}`;
 }
 
