@@ -8,6 +8,7 @@ import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { SelectField } from '../../ui/Field.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
 import { WeightsField } from '../samples/WeightsField.tsx';
 import styles from './ExportPanel.module.css';
 
@@ -26,8 +27,7 @@ export default function ExportPanel() {
   const gguf = isGgufFormat(dtype);
   const [noModel, noCluster] = [exportObstacle('model', config, dtype), exportObstacle('cluster', config)];
   return (
-    <section className={styles.panel} data-testid="export-panel">
-      <h2>{`Export${label ? `: ${label}` : ''}`}</h2>
+    <Panel title={`Export${label ? `: ${label}` : ''}`} data-testid="export-panel">
       <dl className={styles.list}>
         <div>
           <dt>
@@ -96,7 +96,7 @@ export default function ExportPanel() {
         {exporting && 'Writing the file…'}
       </p>
       {error && <ErrorNote error={error} testId="export-error" />}
-    </section>
+    </Panel>
   );
 }
 
