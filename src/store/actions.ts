@@ -9,6 +9,7 @@ import type {
 } from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
+import { followSettings } from './addressBar.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
@@ -32,6 +33,7 @@ export function boot(): void {
     history.replaceState(history.state, '', location.pathname + query + location.hash);
   useSettings.getState().choose(withKeptSettings(address));
   keepSettingsOnReload();
+  followSettings();
   useSettings.setState({ addressProblems: address.problems });
   useUi.setState({ still: address.still });
   if (address.autosave !== undefined) useSavedRun.setState({ every: address.autosave });

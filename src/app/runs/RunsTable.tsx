@@ -3,6 +3,7 @@ import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
+import { filteredRuns } from './filter.ts';
 import { groupsOf } from './groups.ts';
 import { changeSentence, countRuns, presetTitle, storageMark } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
@@ -18,7 +19,9 @@ export function RunsTable() {
   const runs = useHistory((state) => state.runs);
   const sort = useRunsView((state) => state.sort);
   const open = useRunsView((state) => state.open);
-  const sorted = sortRuns(runs, sort);
+  const filter = useRunsView((state) => state.filter);
+  const starredOnly = useRunsView((state) => state.starredOnly);
+  const sorted = sortRuns(filteredRuns(runs, { filter, starredOnly }), sort);
   // In another order, runs of one press of Train may stand far apart.
   const groups = sort.column === 'time' ? groupsOf(sorted) : null;
   return (
@@ -36,6 +39,13 @@ export function RunsTable() {
           </tr>
         </thead>
         <tbody translate="no">
+          {sorted.length === 0 && (
+            <tr>
+              <td colSpan={COLUMN_COUNT} data-testid="none-match">
+                No run matches the filter.
+              </td>
+            </tr>
+          )}
           {sorted.map((run) => (
             <Fragment key={run.id}>
               {groups?.has(run.id) && <GroupRow runs={groups.get(run.id)!} />}

@@ -11,6 +11,9 @@ export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
   readonly sort: { readonly column: ColumnId; readonly descending: boolean };
+  /** Words that a shown run has, in any order. */
+  readonly filter: string;
+  readonly starredOnly: boolean;
   /** Ids in the order of choosing, which decides the colours. */
   readonly chosen: readonly string[];
   /** The metrics to draw, one chart for each. */
@@ -27,6 +30,8 @@ interface RunsView {
 /** The view of the runs screen. It is kept while other screens are shown, but not stored. */
 export const useRunsView = create<RunsView>()((set) => ({
   sort: { column: 'time', descending: true },
+  filter: '',
+  starredOnly: false,
   chosen: [],
   metrics: ['loss', 'scale'],
   open: null,

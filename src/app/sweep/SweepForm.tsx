@@ -3,11 +3,13 @@ import { PRECISION_MODES, PRESETS, type PrecisionMode } from '../../engine/index
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { DEFAULT_FORM, planSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
+import { DEFAULT_FORM, planSweep, runsOfSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
 import { startSweep, sweepObstacle } from '../../store/sweep/sweepRun.ts';
-import { formatCount } from '../format.ts';
-import { ModeBoxes } from '../panels/ModeBoxes.tsx';
-import { textTitle } from '../panels/TextSettings.tsx';
+import { useSweeps } from '../../store/sweep/sweepStore.ts';
+import { secondsOf, similarCells } from '../../store/sweep/sweepTime.ts';
+import { ModeBoxes } from '../features/modes/ModeBoxes.tsx';
+import { textTitle } from '../features/text/TextSettings.tsx';
+import { formatCount, formatDuration } from '../format.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
 import screen from '../ui/Screen.module.css';
@@ -19,12 +21,15 @@ const useForm = create<SweepForm>()(() => DEFAULT_FORM);
 export function SweepFormPanel() {
   const form = useForm();
   const settings = useSettings((state) => state.settings);
-  const ready = useSettings(() => sweepObstacle(settings));
+  const ready = useSettings(({ ownText }) => sweepObstacle(settings, ownText));
   const busy = useRun(({ status }) => isBusy(status));
   const noGpu = useRun(({ adapter }) => adapter === null);
   const planned = planSweep(form, settings);
   const problem = 'problem' in planned ? planned.problem : null;
   const cells = 'plan' in planned ? planned.cells : 0;
+  const seconds = useSweeps(({ sweeps }) =>
+    'plan' in planned ? secondsOf(runsOfSweep(planned.plan), similarCells(planned.plan, sweeps)) : null,
+  );
   return (
     <section className={styles.panel} aria-label="New sweep">
       <h2>New sweep</h2>
@@ -85,6 +90,11 @@ export function SweepFormPanel() {
         >
           {`Train ${cells > 0 ? `${formatCount(cells)} ` : ''}${cells === 1 ? 'cell' : 'cells'}`}
         </Button>
+        {seconds !== null && (
+          <span className={styles.muted} data-testid="sweep-estimate">
+            {`about ${formatDuration(seconds)}, by earlier sweeps of these settings`}
+          </span>
+        )}
       </div>
     </section>
   );

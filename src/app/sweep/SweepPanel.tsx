@@ -14,16 +14,21 @@ import type { KeptSweep } from '../../store/sweep/records.ts';
 import { runsOfSweep } from '../../store/sweep/sweepPlan.ts';
 import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../store/sweep/sweepRun.ts';
 import { removeSweep, useSweeps } from '../../store/sweep/sweepStore.ts';
+import { secondsOf } from '../../store/sweep/sweepTime.ts';
 import { download } from '../download.ts';
+import { formatDuration } from '../format.ts';
 import { runLabel, statusLine } from '../messages.ts';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { SelectField } from '../ui/Field.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import screen from '../ui/Screen.module.css';
 import { Cells } from './Cells.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import styles from './SweepScreen.module.css';
+
+const RateCurves = lazyPart('curves of this sweep', () => import('./RateCurves.tsx'));
 
 /** Shows the chosen sweep, or else the newest. */
 export function SweepPanel() {
@@ -53,6 +58,7 @@ export function SweepPanel() {
       </p>
       <Running sweep={sweep} />
       <Heatmap sweep={sweep} />
+      <RateCurves sweep={sweep} />
       <p className={styles.legend}>{SWEEP_LEGEND}</p>
       <Cells cells={sweep.cells} />
       <Exports sweep={sweep} whole={wholeSweep(sweep)} />
@@ -71,8 +77,10 @@ function Running({ sweep }: { sweep: KeptSweep }) {
   const running = useSweeps((state) => state.running === sweep.id);
   const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
   const busy = useRun(({ status }) => isBusy(status));
-  const waitsForText = useSettings(() => sweepObstacle(sweep));
-  const missing = missingRuns(runsOfSweep(sweep), sweep.cells).length;
+  const waitsForText = useSettings(({ ownText }) => sweepObstacle(sweep, ownText));
+  const left = missingRuns(runsOfSweep(sweep), sweep.cells);
+  const missing = left.length;
+  const seconds = secondsOf(left, sweep.cells);
   return (
     <>
       {ended && (
@@ -81,6 +89,13 @@ function Running({ sweep }: { sweep: KeptSweep }) {
         </Note>
       )}
       {running && <LiveLine />}
+      {missing > 0 && (
+        <p className={styles.muted} data-testid="sweep-time">
+          {seconds === null
+            ? 'The time that it takes is estimated once a cell has ended.'
+            : `About ${formatDuration(seconds)} left, by the time that the finished cells took.`}
+        </p>
+      )}
       {!running && missing > 0 && waitsForText && <p className={styles.muted}>{waitsForText}</p>}
       <div className={screen.actions}>
         {running && (

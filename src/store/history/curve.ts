@@ -34,7 +34,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
   return {
     step: finite(c.step),
     loss: take(c.loss),
-    smoothed: take(c.smoothed),
+    smoothed: take(log.smoothedLoss()),
     scaleLog2: finite(c.scaleLog2),
     gradNorm: take(c.gradNorm),
     ...(log.hasLogZ && { logZ: take(c.logZ) }),
@@ -71,11 +71,11 @@ export function logOfCurve(
       time: curve.time[i]!,
       gpuMs: null,
     });
-    // Averages and medians over the stored rows would differ from those over all rows, so the stored values are used.
-    log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;
+    // Medians and averages over the stored rows would differ from those over all rows, so the stored values are used.
     const speed = curve.tokensPerSec[i];
     log.columns.stepMs[i] = speed ? (1000 * tokensPerStep) / speed : Number.NaN;
   }
+  log.keepSmoothed(Float64Array.from(curve.smoothed, (value) => value ?? Number.NaN));
   log.evals.push(...evals);
   return log;
 }

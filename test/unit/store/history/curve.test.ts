@@ -43,10 +43,10 @@ test('a long run is stored in few rows, with its spikes, its end and its counts'
 test('the stored rows are drawn like all rows', () => {
   const log = longLog();
   const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, [], 512);
-  const valueAt = (step: number) => log.columns.smoothed[log.indexAt(step)]!;
+  const valueAt = (step: number) => log.smoothedLoss()[log.indexAt(step)]!;
   for (let i = 0; i < restored.length; i++) {
     const at = restored.columns.step[i]!;
-    expect(restored.columns.smoothed[i]).toBeCloseTo(valueAt(at), 5);
+    expect(restored.smoothedLoss()[i]).toBeCloseTo(valueAt(at), 5);
     const [kept, whole] = [restored.at(i)!, log.at(log.indexAt(at))!];
     expect(kept.lossScale).toBe(whole.lossScale);
     expect(kept.appliedSteps).toBe(whole.appliedSteps);
