@@ -16,6 +16,7 @@ import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './o
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, type Saving, useSavedRun } from './savedRun.ts';
+import { type Screen, screenOf } from './screens.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { keepSettingsOnReload, withKeptSettings } from './tabSettings.ts';
@@ -23,8 +24,12 @@ import { withoutTracking } from './tracking.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
+let opening: Promise<boolean> | null = null;
 
-/** Called once at start: reads the address, looks for a GPU and starts training if the address requests it. */
+/**
+ * Called once at start: reads the address and starts training if the address requests it. The GPU is opened with the
+ * first screen that uses it; the story does so only when it is asked to train.
+ */
 export function boot(): void {
   const address = readAddress(location.search, DEFAULT_SETTINGS);
   const query = withoutTracking(location.search);
@@ -35,7 +40,7 @@ export function boot(): void {
   keepSettingsOnReload();
   followSettings();
   useSettings.setState({ addressProblems: address.problems });
-  useUi.setState({ still: address.still });
+  useUi.setState({ still: address.still, screen: screenOf(location) });
   if (address.autosave !== undefined) useSavedRun.setState({ every: address.autosave });
 
   if (!navigator.gpu) {
@@ -43,24 +48,48 @@ export function boot(): void {
     useRun.setState({ unsupported: { reason, error: null } });
     return;
   }
-  try {
-    client = new SessionClient((event) => {
-      applyEvent(event);
-      if (event.type === 'metrics') leaveSlowPreset(event.run);
-      if (event.type !== 'opened') return;
-      adaptToAdapter(event.report.isFallback);
-      switchNumerics(numericsDefault(event.report.isFallback));
-      if (address.autostart) train();
-    });
-  } catch {
-    useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
-    return;
-  }
-  // The adapter's limits are planned with as soon as they are known.
-  const open = () => client?.send({ type: 'open' });
-  void loadPlanner().then(open, open);
+  if (address.autostart) void openGpu().then((open) => open && train());
+  const openUnlessStory = ({ screen }: { screen: Screen }) => {
+    if (screen !== 'story') void openGpu();
+  };
+  openUnlessStory(useUi.getState());
+  useUi.subscribe(openUnlessStory);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) client?.send({ type: 'save' });
+  });
+}
+
+/**
+ * Starts the worker and opens the GPU, once.
+ * @returns a promise of whether it is open, which resolves when `useRun` has the adapter or the reason why there is none
+ */
+export function openGpu(): Promise<boolean> {
+  opening ??= navigator.gpu ? startWorker() : Promise.resolve(false);
+  return opening;
+}
+
+function startWorker(): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      client = new SessionClient((event) => {
+        applyEvent(event);
+        if (event.type === 'metrics') leaveSlowPreset(event.run);
+        if (event.type === 'opened') {
+          adaptToAdapter(event.report.isFallback);
+          switchNumerics(numericsDefault(event.report.isFallback));
+        }
+        if (event.type === 'opened' || event.type === 'unsupported' || event.type === 'failed') {
+          resolve(event.type === 'opened');
+        }
+      });
+    } catch {
+      useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
+      resolve(false);
+      return;
+    }
+    // The adapter's limits are planned with as soon as they are known.
+    const open = () => client?.send({ type: 'open' });
+    void loadPlanner().then(open, open);
   });
 }
 

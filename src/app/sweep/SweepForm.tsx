@@ -75,7 +75,7 @@ export function SweepFormPanel() {
         />
       </div>
       <p className={styles.muted}>
-        Everything else as on the <a href="#train">Train screen</a>
+        Everything else as in the <a href="#train">Lab</a>
         <span>{`: ${PRESETS[settings.preset].title}, ${textTitle(settings.text)}.`}</span>
       </p>
       <p className={styles.error} role="status" data-testid="sweep-problem">

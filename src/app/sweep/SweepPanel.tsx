@@ -119,7 +119,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
   );
 }
 
-/** Progress of the current cell; its curves are on the Train screen. */
+/** Progress of the current cell; its curves are in the Lab. */
 function LiveLine() {
   const line = useRun(statusLine);
   const cell = useRun(({ runs: [run] }) => (run ? `${runLabel(run)}, seed ${run.config.seed}` : ''));
