@@ -32,13 +32,13 @@ export function sharpnessLine(metrics: SharpnessMetrics): string {
  * Shares are of the nonzero values, and null when all values are zero. `sqnrDb` is null when nothing was lost and when
  * values are not finite.
  */
-export function numericsLine({ step, scale, noise }: NumericsFrame): string {
-  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax }) => ({
+export function numericsLine({ step, scale, noise, longRun }: NumericsFrame): string {
+  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax, kurtosis }) => ({
     ...{ name, kind, format, sqnrDb: sqnr },
     ...(amax === 0 ? { saturated: null, underflow: null } : { saturated, underflow }),
-    amax,
+    ...{ amax, kurtosis },
   }));
-  return line('numerics', { step, lossScale: scale, tensors });
+  return line('numerics', { step, lossScale: scale, tensors, ...longRun });
 }
 
 export function warningLine({ kind, step, message, hint }: RunWarning): string {
