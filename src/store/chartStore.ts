@@ -13,6 +13,7 @@ const CHART_IDS = [
   'memory',
   'sharpness',
   'logit',
+  'logZ',
 ] as const;
 export type ChartId = (typeof CHART_IDS)[number];
 
@@ -63,6 +64,7 @@ export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   memory: STANDARD,
   sharpness: STANDARD,
   logit: STANDARD,
+  logZ: STANDARD,
 };
 
 interface ChartState {

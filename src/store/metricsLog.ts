@@ -12,6 +12,8 @@ interface Columns {
   scaleLog2: Float32Array;
   skipped: Uint8Array;
   gradNorm: Float64Array;
+  /** NaN where it was not finite, and in runs that do not report it. */
+  logZ: Float64Array;
   lr: Float64Array;
   appliedSteps: Uint32Array;
   skippedSteps: Uint32Array;
@@ -32,6 +34,7 @@ function columns(capacity: number): Columns {
     scaleLog2: new Float32Array(capacity),
     skipped: new Uint8Array(capacity),
     gradNorm: new Float64Array(capacity),
+    logZ: new Float64Array(capacity),
     lr: new Float64Array(capacity),
     appliedSteps: new Uint32Array(capacity),
     skippedSteps: new Uint32Array(capacity),
@@ -43,7 +46,7 @@ function columns(capacity: number): Columns {
 }
 
 /**
- * Every step of one run, in typed columns outside React and zustand: a step costs about 90 bytes and no render. The log
+ * Every step of one run, in typed columns outside React and zustand: a step costs about 100 bytes and no render. The log
  * is complete whatever is drawn: exports and the snapshot read from it. For a resumed run it starts with the steps that
  * were saved.
  */
@@ -57,6 +60,7 @@ export class MetricsLog {
   readonly smoothing: number;
   #columns = columns(FIRST_CAPACITY);
   #smoothed: Float64Array = new Float64Array(0);
+  #hasLogZ = false;
   readonly #duration = new StepDuration();
   readonly #gpuDuration = new GpuDuration();
 
@@ -70,6 +74,11 @@ export class MetricsLog {
     return this.#columns;
   }
 
+  /** Whether some step reported the mean of log Z, as in runs with `zLoss`. */
+  get hasLogZ(): boolean {
+    return this.#hasLogZ;
+  }
+
   push(step: TimedStep): void {
     const i = this.length;
     if (i === this.#columns.step.length) this.#grow();
@@ -79,6 +88,8 @@ export class MetricsLog {
     c.scaleLog2[i] = Math.log2(step.lossScale);
     c.skipped[i] = step.skipped ? 1 : 0;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
+    c.logZ[i] = step.logZ ?? Number.NaN;
+    if (step.logZ !== undefined) this.#hasLogZ = true;
     c.lr[i] = step.lr;
     c.appliedSteps[i] = step.appliedSteps;
     c.skippedSteps[i] = step.skippedSteps;
@@ -103,6 +114,7 @@ export class MetricsLog {
       skipped: c.skipped[i] === 1,
       overflow: this.#overflow.get(i) ?? null,
       gradNorm: finite(c.gradNorm[i]!),
+      ...(this.#hasLogZ && { logZ: finite(c.logZ[i]!) }),
       lr: c.lr[i]!,
       appliedSteps: c.appliedSteps[i]!,
       skippedSteps: c.skippedSteps[i]!,

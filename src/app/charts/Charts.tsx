@@ -10,6 +10,7 @@ import {
   GPU_SPEED,
   GRADIENT_NORM,
   LEARNING_RATE,
+  LOG_Z,
   MAX_LOGIT,
   MEMORY,
   SHARPNESS,
@@ -33,6 +34,7 @@ export default function Charts() {
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   const measured = runs.some(({ log }) => log.sharpness.length > 0);
+  const hasLogZ = runs.some(({ log }) => log.hasLogZ);
   // From the start, so that the charts below it do not move when the second run begins.
   const compared = runs.length > 1;
   return (
@@ -43,7 +45,7 @@ export default function Charts() {
       {(!lockstep || timestamps) && (
         <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
       )}
-      {[...(measured ? SHARPNESS_CHARTS : []), ...SMALL_CHARTS].map((chart) => (
+      {[...(measured ? SHARPNESS_CHARTS : []), ...(hasLogZ ? [LOG_Z] : []), ...SMALL_CHARTS].map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}
     </div>

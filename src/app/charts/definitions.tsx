@@ -255,6 +255,24 @@ export const MAX_LOGIT: ChartDefinition = {
     `${title}: mean largest |logit| ${inWords(MAX_LOGIT, lastOf(values, length))}.`,
 };
 
+export const LOG_Z: ChartDefinition = {
+  id: 'logZ',
+  title: 'log Z (mean)',
+  quantity: 'mean log Z',
+  column: 'log_z',
+  shape: 'line',
+  smooths: true,
+  logY: false,
+  series: (run, index, _runs, settings) =>
+    run.log.hasLogZ ? overRaw(run, index, run.log.columns.logZ, settings) : null,
+  format: (value) => String(Number(value.toPrecision(4))),
+  gap: 'not finite',
+  tick: plainNumber,
+  empty: () => 'The mean of log Z, Z the sum of exp(logit), will appear here.',
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: mean log Z ${inWords(LOG_Z, lastOf(values, length))}.`,
+};
+
 const MIB = 2 ** 20;
 
 export const MEMORY: ChartDefinition = {

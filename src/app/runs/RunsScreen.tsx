@@ -1,4 +1,5 @@
 /** A lazy chunk, because the page opens without needing the ended runs. */
+
 import { useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
@@ -7,6 +8,7 @@ import type { RunRecord } from '../../store/history/record.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
 import { TextField } from '../ui/Field.tsx';
@@ -143,12 +145,12 @@ function Removed() {
     <div className={styles.removed}>
       <Note testId="removed">
         <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
-        <div className={screen.actions}>
+        <Actions>
           <Button ref={undo} onClick={() => void undoRemove()} data-testid="undo-delete">
             Undo
           </Button>
           <Button onClick={forgetRemoved}>Dismiss</Button>
-        </div>
+        </Actions>
       </Note>
     </div>
   );

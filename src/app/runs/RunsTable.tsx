@@ -2,6 +2,7 @@ import { Fragment } from 'react';
 import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
 import { filteredRuns } from './filter.ts';
 import { groupsOf } from './groups.ts';
@@ -25,8 +26,7 @@ export function RunsTable() {
   // In another order, runs of one press of Train may stand far apart.
   const groups = sort.column === 'time' ? groupsOf(sorted) : null;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
-    <section className={styles.scroll} aria-label="Table of runs" tabIndex={0}>
+    <ScrollTable label="Table of runs" className={styles.scroll}>
       <table className={styles.table} data-testid="runs">
         <thead>
           <tr>
@@ -61,7 +61,7 @@ export function RunsTable() {
           ))}
         </tbody>
       </table>
-    </section>
+    </ScrollTable>
   );
 }
 

@@ -5,9 +5,9 @@ import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { bytesOf } from '../../store/history/size.ts';
 import { download } from '../download.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
-import screen from '../ui/Screen.module.css';
 import { sortRuns } from './columns.ts';
 import { tableAsCsv, tableAsMarkdown } from './exportTable.ts';
 import { filteredRuns } from './filter.ts';
@@ -30,7 +30,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
   const size = bytesOf([...runs, ...unreadable.map(({ value }) => value)]);
   const none = meant.length === 0;
   return (
-    <div className={`${screen.actions} ${styles.toolbar}`}>
+    <Actions className={styles.toolbar}>
       <input
         ref={file}
         type="file"
@@ -77,7 +77,7 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
       >
         {`Clear all${size > 0 ? `, ${formatSize(size)}` : ''}`}
       </Button>
-    </div>
+    </Actions>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
-import { type RecordingFacts, showRecording } from '../../store/recording.ts';
+import type { RecordingFacts } from '../../store/recording.ts';
+import { showRecording } from '../../store/story/replay.ts';
 import ResultsPanel from '../features/run/ResultsPanel.tsx';
 import { formatCount } from '../format.ts';
 import { lazyPart } from '../ui/lazyPart.tsx';

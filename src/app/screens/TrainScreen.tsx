@@ -31,7 +31,7 @@ const ComparePanel = lazyPart(
   <p className={styles.waiting}>Loading the comparison…</p>,
 );
 
-export function TrainScreen() {
+export default function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
   const busy = useRun((state) => isBusy(state.status));
   const several = useRun((state) => state.configs.length > 1);

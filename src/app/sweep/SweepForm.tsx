@@ -10,9 +10,10 @@ import { secondsOf, similarCells } from '../../store/sweep/sweepTime.ts';
 import { ModeBoxes } from '../features/modes/ModeBoxes.tsx';
 import { textTitle } from '../features/text/TextSettings.tsx';
 import { formatCount, formatDuration } from '../format.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
-import screen from '../ui/Screen.module.css';
+import { Panel } from '../ui/Panel.tsx';
 import styles from './SweepScreen.module.css';
 
 /** Typed text stays while other screens are shown. */
@@ -31,8 +32,7 @@ export function SweepFormPanel() {
     'plan' in planned ? secondsOf(runsOfSweep(planned.plan), similarCells(planned.plan, sweeps)) : null,
   );
   return (
-    <section className={styles.panel} aria-label="New sweep">
-      <h2>New sweep</h2>
+    <Panel title="New sweep" aria-label="New sweep">
       <ModeBoxes
         offered={PRECISION_MODES}
         chosen={form.modes}
@@ -75,13 +75,13 @@ export function SweepFormPanel() {
         />
       </div>
       <p className={styles.muted}>
-        Everything else as on the <a href="#train">Train screen</a>
+        Everything else as in the <a href="#train">Lab</a>
         <span>{`: ${PRESETS[settings.preset].title}, ${textTitle(settings.text)}.`}</span>
       </p>
       <p className={styles.error} role="status" data-testid="sweep-problem">
         {problem ? `${problem.message} ${problem.hint}` : ready}
       </p>
-      <div className={screen.actions}>
+      <Actions>
         <Button
           kind="primary"
           disabled={busy || noGpu || !('plan' in planned) || ready !== null}
@@ -95,7 +95,7 @@ export function SweepFormPanel() {
             {`about ${formatDuration(seconds)}, by earlier sweeps of these settings`}
           </span>
         )}
-      </div>
-    </section>
+      </Actions>
+    </Panel>
   );
 }

@@ -23,6 +23,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     ...new Set([
       ...decimate(c.loss, length),
       ...decimate(c.gradNorm, length),
+      ...(log.hasLogZ ? decimate(c.logZ, length) : []),
       ...decimate(speed, length),
       ...changePoints(c.scaleLog2, length),
       ...skipped.flatMap((i) => (i + 1 < length ? [i, i + 1] : [i])),
@@ -36,6 +37,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     smoothed: take(log.smoothedLoss()),
     scaleLog2: finite(c.scaleLog2),
     gradNorm: take(c.gradNorm),
+    ...(log.hasLogZ && { logZ: take(c.logZ) }),
     lr: finite(c.lr),
     skippedSteps: finite(c.skippedSteps),
     time: finite(c.time),
@@ -62,6 +64,7 @@ export function logOfCurve(
       skipped: overflows.has(step),
       overflow: overflows.get(step) ?? null,
       gradNorm: curve.gradNorm[i]!,
+      ...(curve.logZ && { logZ: curve.logZ[i]! }),
       lr: curve.lr[i]!,
       appliedSteps: step - skippedSteps,
       skippedSteps,

@@ -54,6 +54,17 @@ describe('MetricsLog', () => {
     expect(log.skippedIndexes()).toEqual([0]);
   });
 
+  test('keeps the mean of log Z of runs that report it, and adds none to others', () => {
+    const log = new MetricsLog(10);
+    log.push(timedStep(1, { logZ: 4.5 }));
+    log.push(timedStep(2, { logZ: null }));
+    expect(log.hasLogZ).toBe(true);
+    expect(log.last(2)).toEqual([timedStep(1, { logZ: 4.5 }), timedStep(2, { logZ: null })]);
+    const other = filled(2);
+    expect(other.hasLogZ).toBe(false);
+    expect(other.at(1)).not.toHaveProperty('logZ');
+  });
+
   test('finds the entry of a step', () => {
     const log = new MetricsLog(10);
     for (const step of [1, 2, 3, 7, 8]) log.push(timedStep(step));

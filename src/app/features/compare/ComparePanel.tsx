@@ -17,6 +17,8 @@ import { titleOf } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import figures from '../../ui/FiguresTable.module.css';
 import { Note } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import styles from './ComparePanel.module.css';
 
 /** The comparison of the modes: the proof of an equal start, a table that fills as runs end, and the verdict. */
@@ -24,8 +26,7 @@ export default function ComparePanel() {
   const table = useTable();
   const sentence = table && verdict(table.comparison);
   return (
-    <section className={styles.panel} aria-label="Comparison">
-      <h2>Comparison</h2>
+    <Panel title="Comparison" aria-label="Comparison">
       <StartLine />
       {!table && <p className={styles.start}>The table fills as each run ends.</p>}
       {table && (
@@ -39,7 +40,7 @@ export default function ComparePanel() {
           <CopyMarkdown table={table} sentence={sentence} />
         </>
       )}
-    </section>
+    </Panel>
   );
 }
 
@@ -88,8 +89,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
   return (
     <>
       {note && <p className={styles.start}>{note}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard */}
-      <section className={figures.scroll} aria-label="Comparison table" tabIndex={0}>
+      <ScrollTable label="Comparison table">
         <table className={`${figures.table} ${styles.compared}`} data-testid="results">
           <thead>
             <tr>
@@ -118,7 +118,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
             ))}
           </tbody>
         </table>
-      </section>
+      </ScrollTable>
     </>
   );
 }

@@ -1,4 +1,4 @@
-/** Handles files that were dropped on the Train screen; loaded with the first of them. */
+/** Handles files that were dropped in the Lab; loaded with the first of them. */
 
 import { isModel } from '../../../engine/index.ts';
 import { takeOwnText } from '../../../store/actions.ts';

@@ -106,7 +106,7 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
       <NumericsTable rows={rows} />
       {frame.noise.length > 0 && <NoiseTable noise={frame.noise} />}
       <details>
-        <summary className={styles.summary}>What is counted, and its limits</summary>
+        <summary>What is counted, and its limits</summary>
         <ul className={styles.limits}>
           {limitsOf(view, recipe).map((sentence) => (
             <li key={sentence}>{sentence}</li>

@@ -55,6 +55,20 @@ test('the stored rows are drawn like all rows', () => {
   }
 });
 
+test('the mean of log Z is stored for runs that report it, with its spikes', () => {
+  const steps = Array.from({ length: 5000 }, (_, i) =>
+    step(i + 1, { logZ: i === 3333 ? 40 : i === 10 ? null : 5 + Math.sin(i) }),
+  );
+  const curve = curveOf(logOfSteps(steps), 512);
+  expect(Math.max(...curve.logZ!.map((value) => value ?? 0))).toBe(40);
+  const restored = logOfCurve(JSON.parse(JSON.stringify(curve)), 5000, [], 512);
+  expect(restored.hasLogZ).toBe(true);
+  expect(restored.at(restored.indexAt(3334))!.logZ).toBe(40);
+  const without = curveOf(longLog(), 512);
+  expect(without).not.toHaveProperty('logZ');
+  expect(logOfCurve(without, COUNT, [], 512).hasLogZ).toBe(false);
+});
+
 test('every skipped step of a run with few has its tensor and the next scale', () => {
   const log = logOfSteps(
     Array.from({ length: 3000 }, (_, i) =>
