@@ -269,7 +269,6 @@ export {
 } from './train/sampler.ts';
 export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
-export { spikeHint } from './train/spikeHint.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
