@@ -34,7 +34,9 @@ async function saved(page: Page, testId: string): Promise<{ name: string; conten
 
 test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
-  await page.goto('/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&autostart=1');
+  await page.goto(
+    '/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&zLoss=1e-4&autostart=1',
+  );
   await reach(page, 'done');
   const { runs } = await snapshot(page);
   const [half, full] = runs.map(({ steps }) => steps); // the last 200
@@ -42,7 +44,7 @@ test('every chart option works', async ({ page }) => {
   expect(skipped).toHaveLength(2);
 
   await test.step('the number of drawn points is within the budget', async () => {
-    for (const id of [...CHARTS, 'difference']) {
+    for (const id of [...CHARTS, 'difference', 'logZ']) {
       const chart = page.getByTestId(`chart-${id}`);
       await chart.scrollIntoViewIfNeeded();
       const points = Number(await chart.getAttribute('data-points'));

@@ -29,7 +29,7 @@ test('one click compares three modes from the same start, with table, verdict an
   await reach(page, 'done');
 
   const { runs, settings } = await snapshot(page);
-  expect(settings.modes).toEqual(THREE);
+  expect(settings.modes).toEqual(['fp16']); // the chosen ones stay
   expect(runs.map(({ config }) => config.precision)).toEqual(THREE);
   const [first, ...others] = runs.map(({ facts }) => facts!.start);
   for (const start of others) expect(start).toEqual(first);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
 import type { Page } from 'playwright/test';
 import { WAIT_MS } from './limits.ts';
-import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
+import { ENDLESS, expect, LAB, reach, reachStep, snapshot, test } from './page.ts';
 import { recordResults, results } from './runs.ts';
 import { lavapipeEnv } from './software-gpu/environment.mjs';
 
@@ -92,7 +92,7 @@ test('a run moves from the page to the command line and back with identical bits
   const taken = Math.max(...there.keys());
   const other = await context.newPage();
   await recordResults(other);
-  await other.goto('/');
+  await other.goto(LAB);
   await expect(other.getByTestId('train')).toBeEnabled();
   await give(other, onward);
   await expect(other.getByTestId('run-file')).toContainText(`step ${taken} of `);

@@ -94,6 +94,7 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
           skipped,
           overflow: skipped ? 'h.1.mlp.c_fc.weight gradient' : null,
           gradNorm: skipped ? null : norm * (step % 97 === 0 ? 2.5 : 1),
+          ...(config.zLoss > 0 && { logZ: 5 + noise(step) }),
           lr: config.learningRate * Math.min(1, step / 100) * (1 - (0.9 * step) / config.steps),
           appliedSteps: step - skippedSteps,
           skippedSteps,

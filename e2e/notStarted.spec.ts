@@ -27,6 +27,6 @@ test('from a server, the explanation appears after 5 s without scripts, and disa
   await expect(why).toContainText('If the page comes from a server');
   await page.unroute(/\.js$/);
   await page.goto('/');
-  await expect(page.getByTestId('train')).toBeVisible();
+  await expect(page.getByTestId('story')).toBeVisible();
   await expect(why).toHaveCount(0);
 });

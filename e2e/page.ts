@@ -33,6 +33,9 @@ export function snapshot(page: Page): Promise<Snapshot> {
   });
 }
 
+/** The address of the Lab; an address with settings opens it too. */
+export const LAB = '/#train';
+
 /** Steps of a run that is still training whenever a test looks, however fast the machine; tests end it with Stop. */
 export const ENDLESS = 100_000;
 

@@ -70,6 +70,8 @@ test('runs are stored, compared, exported, deleted and imported again', async ({
     await chosen.getByTestId(`draw-${metric}`).check();
     await expect(chosen.getByTestId(`chart-${metric}`)).toBeVisible();
   }
+  // Neither run has a z-loss.
+  await expect(chosen.getByTestId('draw-logZ')).toHaveCount(0);
   await chosen.getByTestId('draw-norm').uncheck();
   await expect(chosen.getByTestId('chart-norm')).toHaveCount(0);
   const differences = chosen.getByTestId('differences');

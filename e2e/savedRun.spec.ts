@@ -1,6 +1,6 @@
 /** A run survives its tab: it is saved in the page's private storage and resumes with identical bits. */
 import type { Page } from 'playwright/test';
-import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
+import { ENDLESS, expect, LAB, reach, reachStep, snapshot, test } from './page.ts';
 import { expectSame, recordResults, results } from './runs.ts';
 
 const EVAL_EVERY = 3;
@@ -140,7 +140,7 @@ test('a failed run can be sampled and exported, also after a reload', async ({ p
   await page.getByTestId('sample').click();
   await expect(page.getByTestId('sample-fp16-static')).not.toBeEmpty();
   expect(await download(page, 'export-model')).toContain('model-f32.zip');
-  await page.goto('/');
+  await page.goto(LAB);
   await expect(page.getByTestId('saved-run')).toContainText('static scale');
   expect(await download(page, 'export-saved-model')).toContain('model-f32.zip');
 });
@@ -168,7 +168,7 @@ test('another tab can train while one holds the saved run: it warns, and its run
   await reach(page, 'done');
   const taken = (await snapshot(page)).runs[0]!.summary!.steps;
   // Its curve includes the steps taken before it could be saved.
-  await page.goto('/');
+  await page.goto(LAB);
   await page.getByTestId('resume-saved').click();
   await reachStep(page, taken + 1);
   const { steps, facts } = (await snapshot(page)).runs[0]!;
@@ -219,7 +219,7 @@ test('a run saved by a later version is shown, and stays until it is removed', a
   await expect(note).toContainText('A run saved here by another version of Halfstep cannot be read');
   await expect(note).toContainText('It is kept until you remove it. To resume it, reload the page');
   expect(await form()).toEqual(kept);
-  await page.goto('/');
+  await page.goto(LAB);
   await note.getByTestId('discard-unreadable').click();
   await expect(note).toHaveCount(0);
 });
@@ -234,7 +234,7 @@ test('impossible exports say why before they are pressed, for runs on the GPU an
   await expect(page.getByTestId('export-model-about')).toContainText('The model has norm rmsnorm');
   await expect(page.getByTestId('export-cluster')).toBeDisabled();
   await expect(page.getByTestId('export-cluster-about')).toContainText('norm rmsnorm');
-  await page.goto('/');
+  await page.goto(LAB);
   const note = page.getByTestId('ended-run');
   await expect(note.getByTestId('export-saved')).toBeEnabled();
   await expect(note.getByTestId('export-saved-model')).toBeDisabled();

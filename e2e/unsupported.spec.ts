@@ -1,4 +1,4 @@
-import { beforeWorker, builtFile, expect, expectNoSidewaysScroll, snapshot, test } from './page.ts';
+import { beforeWorker, builtFile, expect, expectNoSidewaysScroll, LAB, snapshot, test } from './page.ts';
 
 const SYSTEMS: Partial<Record<NodeJS.Platform, string>> = {
   darwin: 'macOS',
@@ -26,7 +26,7 @@ test('without navigator.gpu the page says so and offers diagnostics', async ({ p
 
 test('without an adapter the page explains why and what to do', async ({ page }) => {
   await beforeWorker(page, 'GPU.prototype.requestAdapter = async () => null;');
-  await page.goto('/');
+  await page.goto(LAB);
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'noAdapter');
   await expect(page.getByTestId('unsupported')).toContainText('graphics acceleration');
   expect(await reason(page)).toBe('noAdapter');
@@ -37,7 +37,7 @@ test('a refused device is distinguished from a missing adapter', async ({ page }
     page,
     "GPUAdapter.prototype.requestDevice = async () => { throw new DOMException('too busy', 'OperationError'); };",
   );
-  await page.goto('/');
+  await page.goto(LAB);
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'deviceRequestFailed');
   await expect(page.getByTestId('unsupported')).toContainText('too busy');
 });
@@ -47,7 +47,7 @@ test('limits that are too low are reported with both numbers', async ({ page }) 
     page,
     "Object.defineProperty(GPUSupportedLimits.prototype, 'maxComputeInvocationsPerWorkgroup', { get: () => 64 });",
   );
-  await page.goto('/');
+  await page.goto(LAB);
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'limitsTooLow');
   await expect(page.getByTestId('unsupported')).toContainText(
     "The adapter's maxComputeInvocationsPerWorkgroup is 64; even the smallest model needs 256.",
@@ -63,7 +63,7 @@ test('a block by policy is reported as such, and a recorded run is shown', async
     page,
     "GPU.prototype.requestAdapter = async () => { throw new DOMException('not allowed here', 'SecurityError'); };",
   );
-  await page.goto('/');
+  await page.goto(LAB);
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'blockedByPolicy');
   await expect(page.getByTestId('unsupported')).toContainText('administrator');
   await expect(page.getByTestId('browser')).toHaveText(THIS_BROWSER);
@@ -86,7 +86,7 @@ for (const [width, height] of [
   test(`without WebGPU a recorded run is on the first screen, ${width} px wide`, async ({ page }) => {
     await page.setViewportSize({ width, height });
     await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
-    await page.goto('/');
+    await page.goto(LAB);
     const curves = page.getByTestId('recorded-run').locator('.loss-line path.recharts-line-curve');
     await expect(curves).toHaveCount(3);
     const box = (await curves.first().boundingBox())!;
@@ -107,7 +107,7 @@ test('an insecure address is named as the cause', async ({ browser }) => {
   await page.route('http://halfstep.test/**', async (route) => {
     await route.fulfill({ path: builtFile(route.request().url()) });
   });
-  await page.goto('http://halfstep.test/');
+  await page.goto(`http://halfstep.test${LAB}`);
   await expect(page.getByTestId('unsupported')).toHaveAttribute('data-reason', 'insecureContext');
   await expect(page.getByTestId('unsupported')).toContainText('https');
   // Without a clipboard, the diagnostics are shown to be copied by hand.
@@ -119,7 +119,7 @@ test('an insecure address is named as the cause', async ({ browser }) => {
 test('a worker that fails is reported', async ({ browser, baseURL }) => {
   const page = await browser.newPage(); // not watched, because the failure is logged, as it should be
   await beforeWorker(page, "throw new Error('broken on purpose');");
-  await page.goto(`${baseURL}/`);
+  await page.goto(`${baseURL}${LAB}`);
   await expect(page.getByTestId('run-error')).toContainText('WORKER_FAILED');
   await page.close();
 });
@@ -133,7 +133,7 @@ test('a worker blocked by a policy is reported as such, with the rule that block
     const headers = { 'content-type': 'text/html', 'content-security-policy': "worker-src 'none'" };
     await route.fulfill({ path: builtFile(route.request().url()), headers });
   });
-  await page.goto(`${baseURL}/`);
+  await page.goto(`${baseURL}${LAB}`);
   const note = page.getByTestId('unsupported');
   await expect(note).toHaveAttribute('data-reason', 'workerBlocked');
   await expect(note).toContainText(/worker-src 'none'.*blocks \S+\/assets\/worker-[\w-]+\.js/);

@@ -9,12 +9,34 @@ const SIMULATED = ['e5m2', 'e8m7'];
 const DYNAMIC = ['fp16', 'fp16-tf32'];
 const WITHOUT_MASTER = ['fp16-pure', 'bf16-sr'];
 const HALVES = ['fp16', 'fp16-tf32', 'fp16-static', 'fp16-noscale', 'fp16-pure'];
+const INTEGERS = ['int8', 'int8-m', 'int8-q', 'int8-all'];
+const BLOCKS = ['fp8-block', 'mxfp8', 'mxfp4', 'nvfp4'];
+const GATED = ['swiglu', 'geglu'];
 
 /** Values of every option. The first is the default, which is left out of the command; true means the option without a value. */
 const OPTIONS = {
-  precision: ['fp32', 'tf32', ...HALVES, 'bf16', 'bf16-sr', 'bf16-split', ...FP8, ...SIMULATED],
-  optimizer: ['adamw', 'stable-adamw'],
-  'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm'],
+  precision: [
+    'fp32',
+    'tf32',
+    ...HALVES,
+    'bf16',
+    'bf16-sr',
+    'bf16-split',
+    ...FP8,
+    ...INTEGERS,
+    ...BLOCKS,
+    ...SIMULATED,
+  ],
+  optimizer: ['adamw', 'stable-adamw', 'lion', 'muon'],
+  'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm', 'fp8-e4m3-e5m2'],
+  master: ['f32', 'kahan', 'fx64'],
+  'update-rms': [false, true],
+  skip: ['step', 'tensor'],
+  'smooth-swiglu': ['off', 'token', 'channel'],
+  'scale-rule': ['own', 'rceil'],
+  'keep-bf16': ['own', 1],
+  dropout: [0, 0.25],
+  'ema-decay': [0, 0.9],
   recompute: ['none', 'gelu', 'gelu-ln', 'block'],
   norm: ['layernorm', 'rmsnorm'],
   mlp: ['gelu', 'relu2', 'swiglu', 'geglu'],
@@ -65,10 +87,24 @@ const TAKEN_BY = {
   'scale-margin': ['fp8-delayed'],
   'loss-scale': DYNAMIC,
   f16: HALVES,
+  'smooth-swiglu': FP8,
+  'scale-rule': ['mxfp8', 'mxfp4'],
+  'keep-bf16': ['nvfp4'],
 };
+
+const FP8_STATES = ['fp8', 'fp8-lm', 'fp8-e4m3-e5m2'];
+
+/** Values that go with some values of another option only, whatever the mode. */
+const PARTNERS = [
+  ...FP8_STATES.map((state) => ['optim-state', state, 'optimizer', ['adamw', 'stable-adamw']]),
+  ['master', 'fx64', 'optim-state', ['f32', 'bf16', 'fp8-lm', 'fp8-e4m3-e5m2']],
+  ...['token', 'channel'].map((scale) => ['smooth-swiglu', scale, 'mlp', GATED]),
+];
 
 /** Whether some precision mode accepts all values of `row`, which may be incomplete. */
 function isTaken(row) {
+  for (const [option, value, other, values] of PARTNERS)
+    if (row[option] === value && other in row && !values.includes(row[other])) return false;
   const modes = 'precision' in row ? [row.precision] : OPTIONS.precision;
   return modes.some((mode) => Object.entries(row).every(([option, value]) => takes(mode, option, value)));
 }
@@ -76,6 +112,8 @@ function isTaken(row) {
 function takes(mode, option, value) {
   if (value === OPTIONS[option][0]) return true;
   if (option === 'optim-state' && value !== 'bf16') return !WITHOUT_MASTER.includes(mode);
+  if (value === 'kahan') return mode === 'fp16-pure';
+  if (value === 'fx64') return ![...WITHOUT_MASTER, 'bf16-split'].includes(mode);
   return TAKEN_BY[option]?.includes(mode) ?? true;
 }
 

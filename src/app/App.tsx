@@ -1,4 +1,4 @@
-import { Activity } from 'react';
+import { Activity, useState } from 'react';
 import { useRun } from '../store/runStore.ts';
 import { useUi } from '../store/uiStore.ts';
 import { Announcer } from './Announcer.tsx';
@@ -7,7 +7,7 @@ import { useDocument } from './hooks/useDocument.ts';
 import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
 import { StorageNotice } from './runs/StorageNotice.tsx';
-import { TrainScreen } from './screens/TrainScreen.tsx';
+import { StoryScreen } from './story/StoryScreen.tsx';
 import { lazyPart } from './ui/lazyPart.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
@@ -16,6 +16,11 @@ import { ThemeSwitch } from './ui/ThemeSwitch.tsx';
 const UnsupportedScreen = lazyPart(
   'reason why training is not possible here',
   () => import('./screens/UnsupportedScreen.tsx'),
+);
+const TrainScreen = lazyPart(
+  'Lab',
+  () => import('./screens/TrainScreen.tsx'),
+  <p className={styles.waiting}>Loading the Lab…</p>,
 );
 const RunsScreen = lazyPart(
   'list of runs',
@@ -33,6 +38,8 @@ export function App() {
   const unsupported = useRun((state) => state.unsupported);
   const screen = useScreen();
   const help = useUi((state) => state.help);
+  const [opened, setOpened] = useState(false);
+  if (screen === 'train' && !opened) setOpened(true);
   useDocument();
   useShortcuts();
   return (
@@ -51,10 +58,13 @@ export function App() {
       <main>
         <StorageNotice />
         {help && <ShortcutsDialog />}
+        {screen === 'story' && <StoryScreen />}
         {/* Hidden, not unmounted: typed text and open sections stay, and nothing is redrawn meanwhile. */}
-        <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
-          {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
-        </Activity>
+        {opened && (
+          <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
+            {unsupported ? <UnsupportedScreen {...unsupported} /> : <TrainScreen />}
+          </Activity>
+        )}
         {screen === 'runs' && <RunsScreen />}
         {screen === 'sweep' && <SweepScreen />}
       </main>

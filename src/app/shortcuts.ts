@@ -1,7 +1,8 @@
 /** All keyboard shortcuts in one table, which the listener, the help and the switch read. */
 import { pause, resume, stop, train } from '../store/actions.ts';
 import { useRun } from '../store/runStore.ts';
-import { type Screen, useUi } from '../store/uiStore.ts';
+import type { Screen } from '../store/screens.ts';
+import { useUi } from '../store/uiStore.ts';
 import { showScreen } from './hooks/useScreen.ts';
 
 export interface Shortcut {
@@ -18,9 +19,10 @@ export interface Shortcut {
 export const SHORTCUTS: readonly Shortcut[] = [
   { key: ' ', label: 'Space', does: 'start, pause and resume training', on: 'train', run: trainOrPause },
   { key: 's', label: 'S', does: 'stop after this step', on: 'train', run: stop },
-  { key: '1', label: '1', does: 'show the training', run: () => showScreen('train') },
-  { key: '2', label: '2', does: 'show the runs', run: () => showScreen('runs') },
-  { key: '3', label: '3', does: 'show the sweeps', run: () => showScreen('sweep') },
+  { key: '1', label: '1', does: 'show the story', run: () => showScreen('story') },
+  { key: '2', label: '2', does: 'show the Lab', run: () => showScreen('train') },
+  { key: '3', label: '3', does: 'show the runs', run: () => showScreen('runs') },
+  { key: '4', label: '4', does: 'show the sweeps', run: () => showScreen('sweep') },
   { key: '?', label: '?', does: 'show these shortcuts', run: () => useUi.setState({ help: true }) },
 ];
 

@@ -7,6 +7,7 @@ import {
   type Trainer,
 } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
+import { sampleLine } from './jsonLines.ts';
 import type { TrainCommand } from './options.ts';
 import { type Screen, show } from './terminal.ts';
 
@@ -30,7 +31,8 @@ export async function endRun(
     exportTo,
     resume,
     finalWeights,
-  }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume' | 'finalWeights'>,
+    json,
+  }: Pick<TrainCommand, 'save' | 'exportTo' | 'resume' | 'finalWeights' | 'json'>,
   screen: Screen,
 ): Promise<void> {
   const failures: EngineError[] = [];
@@ -59,7 +61,7 @@ export async function endRun(
       places.push(`exported to "${folder}"`);
     });
   }
-  if (trainer.config.sampleLength > 0) await attempt(async () => show(await sampleText(trainer), screen));
+  if (trainer.config.sampleLength > 0) await attempt(() => showSample(trainer, json, screen));
   const [first, ...others] = error ? [stopped(error, places, resume?.path), ...failures] : failures;
   for (const { message, hint } of others) show(`note: ${message} ${hint}\n`, process.stderr);
   if (first) throw first;
@@ -84,8 +86,10 @@ function stopped(
   return new EngineError(code, message, `${where} ${hint}`);
 }
 
-async function sampleText(trainer: Trainer): Promise<string> {
+/** Writes a sample of the model as it is now. Samples have the same random numbers, so that only the model changes. */
+export async function showSample(trainer: Trainer, json: boolean, screen: Screen): Promise<void> {
   const { sampleLength: length, seed } = trainer.config;
   const sample = await trainer.sample({ prompt: '', length, temperature: 0.8, topK: 0, seed });
-  return `\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`;
+  show(`\nA sample of ${length} tokens, temperature 0.8:\n${sample.trim()}\n`, screen);
+  if (json) show(sampleLine(trainer.submittedSteps, sample));
 }

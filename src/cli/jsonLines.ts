@@ -1,12 +1,16 @@
 /** The lines of `--json`. Scripts rely on the fields and their order. */
 
-import type {
-  EvalMetrics,
-  NumericsFrame,
-  RunSummary,
-  RunWarning,
-  SharpnessMetrics,
-  StepMetrics,
+import {
+  type EvalMetrics,
+  EXPONENT_BIAS,
+  NON_FINITE_BIN,
+  type NumericsFrame,
+  type RunSummary,
+  type RunWarning,
+  rowCounts,
+  type SharpnessMetrics,
+  type StepMetrics,
+  ZERO_BIN,
 } from '../engine/index.ts';
 
 export function stepLine(metrics: StepMetrics): string {
@@ -28,17 +32,39 @@ export function sharpnessLine(metrics: SharpnessMetrics): string {
   return line('sharpness', { ...metrics });
 }
 
+/** A text that the model wrote after `step`. */
+export function sampleLine(step: number, text: string): string {
+  return line('sample', { step, text });
+}
+
 /**
  * Shares are of the nonzero values, and null when all values are zero. `sqnrDb` is null when nothing was lost and when
  * values are not finite.
  */
-export function numericsLine({ step, scale, noise, longRun }: NumericsFrame): string {
+export function numericsLine(frame: NumericsFrame): string {
+  const { step, scale, noise, longRun } = frame;
   const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax, kurtosis }) => ({
     ...{ name, kind, format, sqnrDb: sqnr },
     ...(amax === 0 ? { saturated: null, underflow: null } : { saturated, underflow }),
     ...{ amax, kurtosis },
   }));
-  return line('numerics', { step, lossScale: scale, tensors, ...longRun });
+  const exponents = frame.rows.map(({ name, kind, layer, format }, row) => ({
+    ...{ name, kind, block: layer, format },
+    ...exponentsOf(rowCounts(frame, row)),
+  }));
+  return line('numerics', { step, lossScale: scale, tensors, exponents, ...longRun });
+}
+
+/** Counts of values from 2^`lowest` on, one for each exponent, with the loss scale; `lowest` is null when there are none. */
+function exponentsOf(bins: Uint32Array): Record<string, unknown> {
+  const finite = [...bins.subarray(ZERO_BIN + 1, NON_FINITE_BIN)];
+  const first = finite.findIndex((count) => count > 0);
+  return {
+    zeros: bins[ZERO_BIN],
+    nonFinite: bins[NON_FINITE_BIN],
+    lowest: first < 0 ? null : first + ZERO_BIN + 1 - EXPONENT_BIAS,
+    counts: first < 0 ? [] : finite.slice(first, finite.findLastIndex((count) => count > 0) + 1),
+  };
 }
 
 export function warningLine({ kind, step, message, hint }: RunWarning): string {

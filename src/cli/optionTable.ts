@@ -92,6 +92,12 @@ const OUTPUT: readonly OptionSpec[] = [
     help: 'which weights are exported and sampled at the end; averaged needs --ema-decay. A saved run has both',
     standard: 'trained',
   },
+  {
+    kind: 'count',
+    name: 'samples',
+    help: 'samples spread over the run, the last at its end; --sample is their length',
+    standard: '1',
+  },
   { kind: 'file', name: 'save', help: 'write the run to this .safetensors file, to go on with it later' },
   {
     kind: 'count',
@@ -107,7 +113,7 @@ const OUTPUT: readonly OptionSpec[] = [
   {
     kind: 'count',
     name: 'numerics-every',
-    help: 'with --json: steps between lines on what narrow formats did to each tensor; 0 for none',
+    help: 'with --json: steps between lines on what narrow formats did to each tensor, and exponents of the gradients; 0 for none',
     standard: '0',
   },
   { kind: 'flag', name: 'json', help: 'JSON lines on standard output, messages on standard error' },

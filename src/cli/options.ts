@@ -61,6 +61,8 @@ export type Command =
       readonly json: boolean;
       /** Steps between lines on the error of narrow formats; 0 for none. */
       readonly numericsEvery: number;
+      /** Samples spread over the run, the last at its end. */
+      readonly samples: number;
       readonly save: SaveChoice | null;
       /** What is gone on with, and the options that were given beside it. */
       readonly resume: { readonly path: string; readonly given: ReadonlyMap<string, string> } | null;
@@ -99,6 +101,7 @@ export function parseCommand(args: readonly string[]): Command {
     text: resume === undefined || given.has('text') || given.has('data') ? textChoice(given) : null,
     json: given.has('json'),
     numericsEvery: numericsEvery(given),
+    samples: wholeNumber('samples', given.get('samples') ?? '1', 1),
     save: saveChoice(given),
     resume: resume === undefined ? null : { path: resume, given },
   };

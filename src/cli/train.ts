@@ -13,12 +13,13 @@ import {
   type ResumableRunEvents,
   RunControl,
   type RunSummary,
+  sampleSteps,
   type Trainer,
   trainToEnding,
 } from '../engine/index.ts';
 import { openAdapter } from './adapter.ts';
 import { beginRun } from './beginRun.ts';
-import { endRun } from './endRun.ts';
+import { endRun, showSample } from './endRun.ts';
 import { lockFile } from './fileLock.ts';
 import { helpText } from './help.ts';
 import { endBySignal, onInterrupt } from './interrupt.ts';
@@ -152,7 +153,7 @@ function adapterText(report: AdapterReport, resumed: boolean, preset: PresetName
 
 function runWithProgress(
   trainer: Trainer,
-  { json, numericsEvery }: TrainCommand,
+  { json, numericsEvery, samples }: TrainCommand,
   progress: ProgressLine,
   control: RunControl,
   { saver, kept }: { saver: RunSaver | null; kept: ResumableRun },
@@ -181,6 +182,13 @@ function runWithProgress(
     onSharpness(metrics) {
       if (json) show(sharpnessLine(metrics));
       progress.print(sharpnessText(metrics));
+    },
+    pauses: {
+      after: config.sampleLength > 0 ? sampleSteps(config.steps, samples) : new Set(),
+      take: async () => {
+        progress.finish();
+        await showSample(trainer, json, json ? process.stderr : process.stdout);
+      },
     },
     async afterStep(step) {
       if (numericsEvery > 0 && step % numericsEvery === 0) {

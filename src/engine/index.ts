@@ -183,6 +183,7 @@ export {
   type Bands,
   bandsOf,
   bestScale,
+  flushedGradients,
   flushedShare,
   frameLosses,
   isScaledOperand,
@@ -190,6 +191,7 @@ export {
   largestExponent,
   lossesAt,
   nonZero,
+  rowsWithoutGradient,
   subnormalShare,
   tensorsWithoutGradient,
   WHAT_IF_SCALES,
@@ -267,6 +269,7 @@ export {
 } from './train/sampler.ts';
 export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
+export { spikeHint } from './train/spikeHint.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
@@ -276,6 +279,7 @@ export { TrainingClock } from './train/trainingClock.ts';
 
 export type { ComparedRun } from './experiments/comparison.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
+export { DIVERGENCE_NATS, firstDivergence, type LossCurve, largestGap } from './experiments/divergence.ts';
 export { aboutLine, startSentence, toMarkdown } from './experiments/markdown.ts';
 export { comparedModes, comparedRuns, hasEnded, inMode, type PlannedRun } from './experiments/planned.ts';
 export {

@@ -32,6 +32,7 @@ const step = v.strictTuple([
   count, // skipped so far
   figure, // milliseconds on the GPU
   finite, // milliseconds of training
+  v.optional(figure), // mean of log Z, in runs that report it
 ]);
 
 const schema = v.object({
@@ -128,9 +129,9 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
-function pack(row: TimedStep): v.InferInput<typeof step> {
+function pack(row: TimedStep): readonly unknown[] {
   const { loss, lossScale, skipped, overflow, gradNorm, lr, appliedSteps, skippedSteps, gpuMs, time } = row;
-  return [
+  const figures = [
     row.step,
     loss,
     lossScale,
@@ -143,10 +144,24 @@ function pack(row: TimedStep): v.InferInput<typeof step> {
     gpuMs,
     time,
   ];
+  return row.logZ === undefined ? figures : [...figures, row.logZ];
 }
 
 function unpack(row: v.InferOutput<typeof step>): TimedStep {
-  const [at, loss, lossScale, skipped, overflow, gradNorm, lr, appliedSteps, skippedSteps, gpuMs, time] = row;
+  const [
+    at,
+    loss,
+    lossScale,
+    skipped,
+    overflow,
+    gradNorm,
+    lr,
+    appliedSteps,
+    skippedSteps,
+    gpuMs,
+    time,
+    logZ,
+  ] = row;
   return {
     step: at,
     loss,
@@ -159,6 +174,7 @@ function unpack(row: v.InferOutput<typeof step>): TimedStep {
     skippedSteps,
     gpuMs,
     time,
+    ...(logZ !== undefined && { logZ }),
   };
 }
 

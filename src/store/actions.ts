@@ -9,12 +9,14 @@ import type {
 } from '../session/protocol.ts';
 import { adaptToAdapter, adaptToSpeed, undoAdaptation } from './adapt.ts';
 import { readAddress } from './address.ts';
+import { followSettings } from './addressBar.ts';
 import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, type Saving, useSavedRun } from './savedRun.ts';
+import { type Screen, screenOf } from './screens.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { keepSettingsOnReload, withKeptSettings } from './tabSettings.ts';
@@ -22,8 +24,12 @@ import { withoutTracking } from './tracking.ts';
 import { useUi } from './uiStore.ts';
 
 let client: SessionClient | null = null;
+let opening: Promise<boolean> | null = null;
 
-/** Called once at start: reads the address, looks for a GPU and starts training if the address requests it. */
+/**
+ * Called once at start: reads the address and starts training if the address requests it. The GPU is opened with the
+ * first screen that uses it; the story does so only when it is asked to train.
+ */
 export function boot(): void {
   const address = readAddress(location.search, DEFAULT_SETTINGS);
   const query = withoutTracking(location.search);
@@ -32,8 +38,9 @@ export function boot(): void {
     history.replaceState(history.state, '', location.pathname + query + location.hash);
   useSettings.getState().choose(withKeptSettings(address));
   keepSettingsOnReload();
+  followSettings();
   useSettings.setState({ addressProblems: address.problems });
-  useUi.setState({ still: address.still });
+  useUi.setState({ still: address.still, screen: screenOf(location) });
   if (address.autosave !== undefined) useSavedRun.setState({ every: address.autosave });
 
   if (!navigator.gpu) {
@@ -41,24 +48,48 @@ export function boot(): void {
     useRun.setState({ unsupported: { reason, error: null } });
     return;
   }
-  try {
-    client = new SessionClient((event) => {
-      applyEvent(event);
-      if (event.type === 'metrics') leaveSlowPreset(event.run);
-      if (event.type !== 'opened') return;
-      adaptToAdapter(event.report.isFallback);
-      switchNumerics(numericsDefault(event.report.isFallback));
-      if (address.autostart) train();
-    });
-  } catch {
-    useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
-    return;
-  }
-  // The adapter's limits are planned with as soon as they are known.
-  const open = () => client?.send({ type: 'open' });
-  void loadPlanner().then(open, open);
+  if (address.autostart) void openGpu().then((open) => open && train());
+  const openUnlessStory = ({ screen }: { screen: Screen }) => {
+    if (screen !== 'story') void openGpu();
+  };
+  openUnlessStory(useUi.getState());
+  useUi.subscribe(openUnlessStory);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) client?.send({ type: 'save' });
+  });
+}
+
+/**
+ * Starts the worker and opens the GPU, once.
+ * @returns a promise of whether it is open, which resolves when `useRun` has the adapter or the reason why there is none
+ */
+export function openGpu(): Promise<boolean> {
+  opening ??= navigator.gpu ? startWorker() : Promise.resolve(false);
+  return opening;
+}
+
+function startWorker(): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      client = new SessionClient((event) => {
+        applyEvent(event);
+        if (event.type === 'metrics') leaveSlowPreset(event.run);
+        if (event.type === 'opened') {
+          adaptToAdapter(event.report.isFallback);
+          switchNumerics(numericsDefault(event.report.isFallback));
+        }
+        if (event.type === 'opened' || event.type === 'unsupported' || event.type === 'failed') {
+          resolve(event.type === 'opened');
+        }
+      });
+    } catch {
+      useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
+      resolve(false);
+      return;
+    }
+    // The adapter's limits are planned with as soon as they are known.
+    const open = () => client?.send({ type: 'open' });
+    void loadPlanner().then(open, open);
   });
 }
 
@@ -66,10 +97,13 @@ export function send(command: SessionCommand): void {
   client?.send(command);
 }
 
+type ChosenSettings = Pick<ReturnType<typeof useSettings.getState>, 'settings' | 'unread' | 'ownText'>;
+
 /** The reason why Train cannot start now; null when it can. */
 export function obstacle(
-  { settings, unread, ownText } = useSettings.getState(),
+  { settings, unread, ownText }: ChosenSettings = useSettings.getState(),
   adapter = useRun.getState().adapter,
+  saving: Saving = useSavedRun.getState(),
 ): string | null {
   if (Object.keys(unread).length > 0) return 'A number cannot be read. Correct it in the settings.';
   if (settings.text === 'own' && ownText.state !== 'ready') {
@@ -77,14 +111,31 @@ export function obstacle(
       ? 'Your text is still being read.'
       : 'Choose a file or paste a text first.';
   }
-  const problem = planProblem(settings, ownText, adapter);
+  const problem = planProblem({ settings, ownText, adapter, saving });
   return problem && `${problem.message} ${problem.hint}`;
 }
 
 export function train(): void {
-  if (obstacle() !== null) return;
-  const { settings } = useSettings.getState();
-  trainRuns(runsOf(settings), settings);
+  trainModes(null);
+}
+
+/** The modes that were trained last in place of the chosen ones; null for those. */
+let trained: Settings['modes'] | null = null;
+
+/** @param modes to train with the settings as they are; null for the chosen ones */
+function trainModes(modes: Settings['modes'] | null): void {
+  const state = useSettings.getState();
+  const settings = modes ? { ...state.settings, modes } : state.settings;
+  if (obstacle({ ...state, settings }) !== null) return;
+  trained = modes;
+  trainRuns(runsOf(settings), state.settings);
+}
+
+/** Trains what was trained last, with the settings as they are: other modes only where others were chosen since. */
+export function trainAgain(): void {
+  const { startedWith } = useRun.getState();
+  const chosen = useSettings.getState().settings.modes;
+  trainModes(startedWith?.modes.join() === chosen.join() ? trained : null);
 }
 
 /** Trains the given runs: those of the settings, or variations of them. Does nothing while a run is training. */
@@ -140,13 +191,12 @@ export function removeSavedRun({ place }: Pick<StoredRun, 'place'>): void {
   client?.send({ type: 'forgetSave', place });
 }
 
-/** The modes whose difference this project demonstrates; all other settings stay as chosen. */
+/** The modes whose difference this project demonstrates. */
 const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
+/** Trains them with all other settings, and leaves the chosen modes for the next press of Train. */
 export function compareShowcase(): void {
-  if (isBusy(useRun.getState().status)) return;
-  useSettings.getState().choose({ modes: SHOWCASE_MODES });
-  train();
+  if (!isBusy(useRun.getState().status)) trainModes(SHOWCASE_MODES);
 }
 
 export function pause(): void {
@@ -168,13 +218,13 @@ export function stop(): void {
 export function restart(): void {
   if (obstacle() !== null) return;
   if (!isBusy(useRun.getState().status)) {
-    train();
+    trainAgain();
     return;
   }
   const forget = useRun.subscribe(({ status }) => {
     if (isBusy(status)) return;
     forget();
-    if (status !== 'lost') train();
+    if (status !== 'lost') trainAgain();
   });
   useRun.setState({ status: 'stopping' });
   client?.send({ type: 'stop', abandon: true });

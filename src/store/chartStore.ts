@@ -13,6 +13,7 @@ const CHART_IDS = [
   'memory',
   'sharpness',
   'logit',
+  'logZ',
 ] as const;
 export type ChartId = (typeof CHART_IDS)[number];
 
@@ -30,6 +31,10 @@ const SETTINGS = v.object({
   smoothing: v.nullable(v.pipe(finite, v.minValue(0), v.maxValue(MAX_SMOOTHING))),
   /** The fixed range of the y axis; null follows the data. */
   lockedY: v.nullable(v.tuple([finite, finite])),
+  /** Whether the y axis leaves out the outermost values. */
+  ignoreOutliers: v.boolean(),
+  /** Whether each seed of a mode has a line, instead of their mean with a band. */
+  eachSeed: v.boolean(),
   expanded: v.boolean(),
   table: v.boolean(),
 });
@@ -42,6 +47,8 @@ const STANDARD: ChartSettings = {
   logY: false,
   smoothing: null,
   lockedY: null,
+  ignoreOutliers: false,
+  eachSeed: false,
   expanded: false,
   table: false,
 };
@@ -57,6 +64,7 @@ export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   memory: STANDARD,
   sharpness: STANDARD,
   logit: STANDARD,
+  logZ: STANDARD,
 };
 
 interface ChartState {

@@ -30,6 +30,7 @@ export function applyEvent(event: SessionEvent): void {
     case 'preparing': {
       const { compiled, total } = event;
       endWriting(); // a lost device may have interrupted a sample
+      updateRun(event.run, { compiling: { compiled, total } });
       useRun.setState({ active: leadingRun(useRun.getState(), event.run), compiling: { compiled, total } });
       changeStatus('preparing');
       break;

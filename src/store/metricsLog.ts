@@ -1,12 +1,7 @@
 import type { EvalMetrics, SharpnessMetrics } from '../engine/index.ts';
 import type { TimedStep } from '../session/protocol.ts';
-import { MovingAverage } from './smoothing.ts';
+import { smooth, smoothingOf } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';
-
-/** The smoothed loss averages over a fiftieth of the run: a longer window would lag behind a falling curve. */
-function smoothingWeight(steps: number): number {
-  return 1 - 1 / Math.min(50, Math.max(5, steps / 50));
-}
 
 const FIRST_CAPACITY = 1024;
 
@@ -14,10 +9,11 @@ interface Columns {
   step: Uint32Array;
   /** NaN where the loss was not finite. */
   loss: Float64Array;
-  smoothed: Float64Array;
   scaleLog2: Float32Array;
   skipped: Uint8Array;
   gradNorm: Float64Array;
+  /** NaN where it was not finite, and in runs that do not report it. */
+  logZ: Float64Array;
   lr: Float64Array;
   appliedSteps: Uint32Array;
   skippedSteps: Uint32Array;
@@ -35,10 +31,10 @@ function columns(capacity: number): Columns {
   return {
     step: new Uint32Array(capacity),
     loss: new Float64Array(capacity),
-    smoothed: new Float64Array(capacity),
     scaleLog2: new Float32Array(capacity),
     skipped: new Uint8Array(capacity),
     gradNorm: new Float64Array(capacity),
+    logZ: new Float64Array(capacity),
     lr: new Float64Array(capacity),
     appliedSteps: new Uint32Array(capacity),
     skippedSteps: new Uint32Array(capacity),
@@ -50,7 +46,7 @@ function columns(capacity: number): Columns {
 }
 
 /**
- * Every step of one run, in typed columns outside React and zustand: a step costs about 90 bytes and no render. The log
+ * Every step of one run, in typed columns outside React and zustand: a step costs about 100 bytes and no render. The log
  * is complete whatever is drawn: exports and the snapshot read from it. For a resumed run it starts with the steps that
  * were saved.
  */
@@ -60,22 +56,27 @@ export class MetricsLog {
   readonly sharpness: SharpnessMetrics[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
-  /** Weight of the past in `smoothed`, 0 to 1. */
+  /** Smoothing of {@link smoothedLoss}, 0 to 1. */
   readonly smoothing: number;
   #columns = columns(FIRST_CAPACITY);
-  readonly #average: MovingAverage;
+  #smoothed: Float64Array = new Float64Array(0);
+  #hasLogZ = false;
   readonly #duration = new StepDuration();
   readonly #gpuDuration = new GpuDuration();
 
   /** @param steps planned number of steps; the run may take fewer or more */
   constructor(steps: number) {
-    this.smoothing = smoothingWeight(steps);
-    this.#average = new MovingAverage(this.smoothing);
+    this.smoothing = smoothingOf(steps);
   }
 
   /** Only the first `length` entries of each column are filled. Replaced when the log grows: do not keep. */
   get columns(): Readonly<Columns> {
     return this.#columns;
+  }
+
+  /** Whether some step reported the mean of log Z, as in runs with `zLoss`. */
+  get hasLogZ(): boolean {
+    return this.#hasLogZ;
   }
 
   push(step: TimedStep): void {
@@ -84,10 +85,11 @@ export class MetricsLog {
     const c = this.#columns;
     c.step[i] = step.step;
     c.loss[i] = step.loss ?? Number.NaN;
-    c.smoothed[i] = this.#average.push(c.loss[i], i > 0 ? step.step - c.step[i - 1]! : 1);
     c.scaleLog2[i] = Math.log2(step.lossScale);
     c.skipped[i] = step.skipped ? 1 : 0;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
+    c.logZ[i] = step.logZ ?? Number.NaN;
+    if (step.logZ !== undefined) this.#hasLogZ = true;
     c.lr[i] = step.lr;
     c.appliedSteps[i] = step.appliedSteps;
     c.skippedSteps[i] = step.skippedSteps;
@@ -112,12 +114,27 @@ export class MetricsLog {
       skipped: c.skipped[i] === 1,
       overflow: this.#overflow.get(i) ?? null,
       gradNorm: finite(c.gradNorm[i]!),
+      ...(this.#hasLogZ && { logZ: finite(c.logZ[i]!) }),
       lr: c.lr[i]!,
       appliedSteps: c.appliedSteps[i]!,
       skippedSteps: c.skippedSteps[i]!,
       time: c.time[i]!,
       gpuMs: finite(c.gpuMs[i]!),
     };
+  }
+
+  /** The loss averaged with that of the steps around, for each entry. Computed again when the log has grown. */
+  smoothedLoss(): Float64Array {
+    if (this.#smoothed.length !== this.length) {
+      const { loss, step } = this.#columns;
+      this.#smoothed = smooth(loss, step, this.length, this.smoothing);
+    }
+    return this.#smoothed;
+  }
+
+  /** Sets {@link smoothedLoss} of a log that holds only some steps of its run. */
+  keepSmoothed(values: Float64Array): void {
+    this.#smoothed = values;
   }
 
   last(count: number): TimedStep[] {

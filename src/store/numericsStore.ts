@@ -29,7 +29,7 @@ export const useNumerics = create<NumericsState>()(() => ({
 /** Frames that arrived since the last redraw: they may come faster than the page is redrawn. */
 let arrived = new Map<number, NumericsFrame>();
 let histories: readonly UnderflowHistory[] = [];
-const pulse = new Pulse(show);
+const pulse = new Pulse(showFrames);
 
 /**
  * Underflow shares of a run over its steps. The object grows without changing identity, so components read it again at
@@ -45,6 +45,18 @@ export function clearNumerics(configs: readonly TrainConfig[]): void {
   useNumerics.setState({ frames: new Map(), inspecting: null, error: null });
 }
 
+/** Sets the frames of the shown runs aside, as `setRunsAside` does the runs. @returns shows them again */
+export function setNumericsAside(): () => void {
+  showFrames();
+  const { frames } = useNumerics.getState();
+  const kept = histories;
+  return () => {
+    arrived = new Map();
+    histories = kept;
+    useNumerics.setState({ frames, inspecting: null, error: null });
+  };
+}
+
 export function takeFrame(run: number, frame: NumericsFrame): void {
   histories[run]?.push(frame);
   arrived.set(run, frame);
@@ -58,7 +70,8 @@ export function takeInspection(run: number, what: InspectedKind, frame: Numerics
   }));
 }
 
-function show(): void {
+/** Shows the frames that have arrived now, instead of at the next redraw. */
+export function showFrames(): void {
   if (arrived.size === 0) return;
   useNumerics.setState((state) => {
     const frames = new Map(state.frames);

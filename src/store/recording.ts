@@ -1,30 +1,73 @@
-/** A recorded run for pages that cannot train. It fills the same stores and is drawn by the same charts. */
+/** Reads the recorded run that is served with the page. */
 import * as v from 'valibot';
-import { configure, PRESET_NAMES, PRESETS } from '../engine/index.ts';
-import type { RunSummary } from '../session/protocol.ts';
+import { configure, PRESET_NAMES, PRESETS, type TrainConfig } from '../engine/index.ts';
+import { count, figure, finite } from '../session/metricsSchema.ts';
 import { precisionMode } from './precisionSchema.ts';
-import { beginRuns, logOf, updateRun, useRun } from './runStore.ts';
+import { FRAMES, framesOf, TENSORS } from './story/recordedFrames.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const figure = v.nullable(v.number());
+const MAX_STEPS = 10_000;
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+const column = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(MAX_STEPS));
 
-const RECORDING = v.object({
-  date: v.pipe(v.string(), v.isoDate()),
-  preset: v.picklist(PRESET_NAMES),
+/** The figures of a summary that the page shows; others are kept. */
+const summary = v.looseObject({
+  adapter: text(1000),
+  precision: precisionMode,
+  storage: v.nullable(v.picklist(['native', 'packed'])),
+  params: count,
   steps: count,
-  runs: v.array(
-    v.object({
-      summary: v.looseObject({ adapter: v.string(), precision: precisionMode }),
-      loss: v.array(figure),
-      gradNorm: v.array(figure),
-      learningRate: v.array(v.number()),
-      lossScale: v.array(v.number()),
-      skipped: v.array(count),
-      evals: v.array(v.tuple([count, figure])),
-    }),
-  ),
+  appliedSteps: count,
+  skippedSteps: count,
+  lossScale: finite,
+  firstLoss: figure,
+  finalLoss: figure,
+  valLoss: figure,
+  tokensPerSec: figure,
+  msPerStep: figure,
+  gpuMsPerStep: v.optional(figure, null),
+  gradientsFlushed: v.optional(figure, null),
+  mfu: figure,
+  memory: v.objectWithRest({ total: count, activations: count, batch: count }, count),
+  kernels: v.record(text(100), text(2000)),
 });
-type Recording = v.InferOutput<typeof RECORDING>;
+
+const run = v.pipe(
+  v.object({
+    summary,
+    loss: v.pipe(column(figure), v.minLength(1)),
+    gradNorm: column(figure),
+    learningRate: column(finite),
+    lossScale: column(v.pipe(finite, v.minValue(2 ** -149))),
+    skipped: column(count),
+    evals: column(v.tuple([count, figure])),
+    samples: v.optional(column(v.object({ step: count, text: text(10_000) })), []),
+    numerics: v.optional(FRAMES, { formats: [], frames: [] }),
+  }),
+  v.check(
+    ({ loss, gradNorm, learningRate, lossScale }) =>
+      [gradNorm, learningRate, lossScale].every(({ length }) => length === loss.length),
+    'The columns of a run must be equally long',
+  ),
+);
+
+const RECORDING = v.pipe(
+  v.object({
+    date: v.pipe(v.string(), v.isoDate()),
+    preset: v.picklist(PRESET_NAMES),
+    steps: v.pipe(count, v.minValue(1), v.maxValue(MAX_STEPS)),
+    runs: v.pipe(v.array(run), v.minLength(1), v.maxLength(8)),
+    tensors: v.optional(TENSORS, []),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    try {
+      for (const { numerics } of dataset.value.runs) framesOf(dataset.value.tensors, numerics);
+    } catch (cause) {
+      addIssue({ message: (cause as RangeError).message });
+    }
+  }),
+);
+export type Recording = v.InferOutput<typeof RECORDING>;
 
 /** Where and when the recorded run was trained. */
 export interface RecordingFacts {
@@ -35,16 +78,13 @@ export interface RecordingFacts {
 }
 
 /**
- * Loads the recording that is served with the page and shows it.
+ * Loads the recording that is served with the page.
  * @throws Error when it is not served or not valid
  */
-export async function showRecording(): Promise<RecordingFacts> {
+export async function loadRecording(): Promise<Recording> {
   const response = await fetch(new URL('recorded-run.json', document.baseURI));
   if (!response.ok) throw new Error(`recorded-run.json: HTTP ${response.status}`);
-  const recording = readRecording(await response.json());
-  show(recording);
-  const { date, preset, steps, runs } = recording;
-  return { date, steps, preset: PRESETS[preset].title, adapter: runs[0]?.summary.adapter ?? '' };
+  return readRecording(await response.json());
 }
 
 /** @throws ValiError when `json` is not a recording */
@@ -52,40 +92,11 @@ export function readRecording(json: unknown): Recording {
   return v.parse(RECORDING, json);
 }
 
-export function show({ preset, steps, runs }: Recording): void {
-  beginRuns(
-    runs.map(({ summary: { precision } }) => configure(PRESETS[preset].config, { precision, steps })),
-    'sequential',
-  );
-  for (const [index, run] of runs.entries()) {
-    const summary = run.summary as unknown as RunSummary;
-    fillLog(index, run, summary.msPerStep ?? 0);
-    updateRun(index, { latest: logOf(index)?.at(-1) ?? null, summary });
-  }
-  // The status is idle, because nothing is training and the page's title must not say otherwise.
-  useRun.setState({ status: 'idle', frame: 1 });
+export function factsOf({ date, preset, steps, runs }: Recording): RecordingFacts {
+  return { date, steps, preset: PRESETS[preset].title, adapter: runs[0]!.summary.adapter };
 }
 
-function fillLog(index: number, run: Recording['runs'][number], msPerStep: number): void {
-  const log = logOf(index);
-  const skipped = new Set(run.skipped);
-  let skippedSteps = 0;
-  for (const [i, loss] of run.loss.entries()) {
-    const step = i + 1;
-    if (skipped.has(step)) skippedSteps += 1;
-    log?.push({
-      step,
-      loss,
-      lossScale: run.lossScale[i] ?? 1,
-      skipped: skipped.has(step),
-      overflow: null,
-      gradNorm: run.gradNorm[i] ?? null,
-      lr: run.learningRate[i] ?? 0,
-      appliedSteps: step - skippedSteps,
-      skippedSteps,
-      time: step * msPerStep,
-      gpuMs: null,
-    });
-  }
-  log?.evals.push(...run.evals.map(([step, valLoss]) => ({ step, valLoss })));
+/** The configurations of the recorded runs. */
+export function configsOf({ preset, steps, runs }: Recording): TrainConfig[] {
+  return runs.map(({ summary: { precision } }) => configure(PRESETS[preset].config, { precision, steps }));
 }

@@ -37,6 +37,8 @@ export interface RunView {
   /** Live figure during training; for comparisons use the one in `summary`. */
   readonly tokensPerSec: number | null;
   readonly secondsLeft: readonly [number, number] | null;
+  /** Kernels compiled for it, of `total`; null until its preparation begins. */
+  readonly compiling: { readonly compiled: number; readonly total: number } | null;
   readonly summary: RunSummary | null;
   /** Why this run failed. */
   readonly error: ErrorReport | null;
@@ -62,8 +64,11 @@ export interface RunState {
   readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
   readonly schedule: Schedule;
-  /** A cell of a sweep is shown like any run, but stored with its sweep instead of with the runs. */
-  readonly purpose: 'training' | 'sweep';
+  /**
+   * A cell of a sweep is shown like any run, but stored with its sweep instead of with the runs. A recording was trained
+   * elsewhere and is not stored.
+   */
+  readonly purpose: 'training' | 'sweep' | 'recording';
   /**
    * Index of the run that is prepared or trained or, at the end, was trained last; in lockstep the first of its seed.
    */
@@ -132,6 +137,16 @@ export function beginRuns(
   });
 }
 
+/** Sets the shown runs aside, so that others can be shown. Nothing may be training. @returns shows them again */
+export function setRunsAside(): () => void {
+  const { adapter: _a, unsupported: _u, frame: _f, ...shown } = useRun.getState();
+  const kept = logs;
+  return () => {
+    logs = kept;
+    useRun.setState(({ frame }) => ({ ...shown, frame: frame + 1 }));
+  };
+}
+
 export function addWarning(run: number, warning: RunWarning): void {
   updateRun(run, { warnings: [...otherWarnings(run, warning), warning] });
 }
@@ -189,6 +204,7 @@ function emptyRun(config: TrainConfig, mode: VariantId): RunView {
     valLoss: null,
     tokensPerSec: null,
     secondsLeft: null,
+    compiling: null,
     summary: null,
     error: null,
     warnings: [],

@@ -1,40 +1,50 @@
 /** A larger value would flatten the curve to a line. */
 export const MAX_SMOOTHING = 0.99;
 
-/**
- * Exponential moving average that gives the first values their full weight (no bias towards zero).
- * A gap (NaN) stays a gap and does not move the average.
- */
-export class MovingAverage {
-  readonly #keep: number;
-  #sum = 0;
-  #weight = 0;
-
-  /** @param keep weight of the past in each new value: 0 does not smooth, 0.99 averages over about 100 values */
-  constructor(keep: number) {
-    this.#keep = keep;
-  }
-
-  /** @param steps since the previous value: the history does not hold every step of a run */
-  push(value: number, steps = 1): number {
-    if (Number.isNaN(value)) return value;
-    const keep = this.#keep ** steps;
-    this.#sum = this.#sum * keep + value * (1 - keep);
-    this.#weight = this.#weight * keep + (1 - keep);
-    return this.#sum / this.#weight;
-  }
+/** Smoothing of a run of so many steps, while none is chosen: over about a hundredth of the run, to both sides. */
+export function smoothingOf(steps: number): number {
+  return 1 - 1 / Math.min(25, Math.max(2.5, steps / 100));
 }
 
-/** The first `count` values, smoothed. `steps` has the step of each. */
+/**
+ * The first `count` values, each averaged with those before and after it, so that the curve does not lag behind a
+ * falling loss. Only the newest values have none after them. A gap (NaN) stays a gap and does not move the average.
+ * @param steps the step of each value, which also weighs for the steps since the one before: the history does not hold
+ * every step of a run
+ * @param keep the share of its weight that a value keeps with each step of distance: 0 does not smooth
+ */
 export function smooth(
   values: ArrayLike<number>,
   steps: ArrayLike<number>,
   count: number,
   keep: number,
 ): Float64Array {
-  const average = new MovingAverage(keep);
-  const smoothed = new Float64Array(count);
-  for (let i = 0; i < count; i++)
-    smoothed[i] = average.push(values[i]!, i > 0 ? steps[i]! - steps[i - 1]! : 1);
-  return smoothed;
+  const sums = new Float64Array(count);
+  const weights = new Float64Array(count);
+  const add = (from: number, to: number, by: number) => {
+    let [sum, weight] = [0, 0];
+    for (let i = from; i !== to; i += by) {
+      const kept = i === from ? 0 : keep ** Math.abs(steps[i]! - steps[i - by]!);
+      [sum, weight] = [sum * kept, weight * kept];
+      // Values on one side so far; the value itself is added once, on the way back.
+      sums[i]! += sum;
+      weights[i]! += weight;
+      const own = widthOf(values, steps, i);
+      if (own === 0) continue;
+      sum += own * values[i]!;
+      weight += own;
+      if (by > 0) continue;
+      sums[i]! += own * values[i]!;
+      weights[i]! += own;
+    }
+  };
+  add(0, count, 1);
+  add(count - 1, -1, -1);
+  return sums.map((sum, i) => (Number.isNaN(values[i]!) ? Number.NaN : sum / weights[i]!));
+}
+
+/** The steps that a value stands for; 0 for a gap. */
+function widthOf(values: ArrayLike<number>, steps: ArrayLike<number>, i: number): number {
+  if (Number.isNaN(values[i]!)) return 0;
+  return i === 0 ? 1 : steps[i]! - steps[i - 1]!;
 }

@@ -1,12 +1,10 @@
 import { create } from 'zustand';
 import type { PresetName } from '../engine/index.ts';
 import { recall, remember } from './preferences.ts';
+import type { Screen } from './screens.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
-
-export const SCREENS = ['train', 'runs', 'sweep'] as const;
-export type Screen = (typeof SCREENS)[number];
 
 /** Why the page lowered the preset, and from which. */
 export type PresetAdapted =
@@ -14,7 +12,7 @@ export type PresetAdapted =
   | { readonly why: 'slow'; readonly from: PresetName; readonly stepMs: number };
 
 interface UiState {
-  /** Follows the fragment of the address, so that the browser's Back button works. */
+  /** Follows the address, so that the browser's Back button works. */
   readonly screen: Screen;
   readonly theme: Theme;
   /**
@@ -32,7 +30,7 @@ interface UiState {
 }
 
 export const useUi = create<UiState>()((set) => ({
-  screen: 'train',
+  screen: 'story',
   theme: THEMES.find((theme) => theme === recall('theme')) ?? 'system',
   shortcuts: recall('shortcuts') !== 'off',
   help: false,

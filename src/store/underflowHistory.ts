@@ -1,10 +1,13 @@
 import {
+  type Bands,
   bandsOf,
   type FormatId,
   flushedShare,
   frameLosses,
   isScaledOperand,
+  lossesAt,
   type NumericsFrame,
+  rowCounts,
 } from '../engine/index.ts';
 
 const FIRST_CAPACITY = 64;
@@ -18,6 +21,8 @@ export class UnderflowHistory {
   #steps = new Uint32Array(FIRST_CAPACITY);
   /** (length, layers); NaN where all gradients of the layer are zero. */
   #shares: Float32Array<ArrayBuffer>;
+  /** By probed step, the gradient of which most was flushed. */
+  readonly #worst: (string | null)[] = [];
 
   constructor(blocks: number, format: FormatId) {
     this.layers = blocks + 1;
@@ -38,6 +43,7 @@ export class UnderflowHistory {
       );
       this.#shares[this.length * this.layers + layer] = flushedShare(losses) ?? Number.NaN;
     }
+    this.#worst.push(mostFlushed(frame, bands));
     this.#steps[this.length] = frame.step;
     this.length += 1;
   }
@@ -52,6 +58,11 @@ export class UnderflowHistory {
     return Number.isNaN(share) ? null : share;
   }
 
+  /** Name of the gradient of which the largest share was flushed; null when nothing was. */
+  worst(index: number): string | null {
+    return this.#worst[index] ?? null;
+  }
+
   #grow(): void {
     const steps = new Uint32Array(this.#steps.length * 2);
     steps.set(this.#steps);
@@ -60,4 +71,15 @@ export class UnderflowHistory {
     this.#steps = steps;
     this.#shares = shares;
   }
+}
+
+/** Of equal shares that of the later layer, which backward passes first. */
+function mostFlushed(frame: NumericsFrame, bands: Bands): string | null {
+  let worst: { readonly name: string; readonly share: number } | null = null;
+  for (const [i, row] of frame.rows.entries()) {
+    if (!isScaledOperand(row)) continue;
+    const share = flushedShare(lossesAt(rowCounts(frame, i), 0, bands)) ?? 0;
+    if (share > 0 && share >= (worst?.share ?? 0)) worst = { name: row.name, share };
+  }
+  return worst?.name ?? null;
 }

@@ -39,6 +39,7 @@ test('without options: starter on Moby Dick', () => {
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
     numericsEvery: 0,
+    samples: 1,
     save: null,
     resume: null,
   });
@@ -57,7 +58,7 @@ test('every option reaches its field', () => {
     --data some/file.txt --tokenizer byte --order sequential --loss-scale 2^10 --eval-every 10 --eval-batches 3
     --sample 11 --f16 packed --untied --norm rmsnorm --mlp relu2 --vocab 300 --recompute gelu-ln --export out --export-dtype F16
     --optimizer stable-adamw --optim-state fp8-lm
-    --json --numerics-every 20 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
+    --json --numerics-every 20 --samples 3 --save run.safetensors --save-every 0`.replaceAll('\n', ' ');
   expect(parse('--precision fp8 --quantize-head')).toMatchObject({
     config: { precision: 'fp8', quantizeHead: true },
   });
@@ -108,6 +109,7 @@ test('every option reaches its field', () => {
     text: { kind: 'file', path: 'some/file.txt' },
     json: true,
     numericsEvery: 20,
+    samples: 3,
     save: { path: 'run.safetensors', every: 0 },
     resume: null,
   });
@@ -281,6 +283,7 @@ test('defaults in --help are those of a run', () => {
   expect(parse('--save run').save?.every).toBe(Number(shown.get('save-every')));
   expect(parse('--export out').exportTo?.dtype).toBe(shown.get('export-dtype'));
   expect(parse('--json').numericsEvery).toBe(Number(shown.get('numerics-every')));
+  expect(parse('').samples).toBe(Number(shown.get('samples')));
 });
 
 test('min-lr is lr / 10 in every preset and for every lr, and the rate comes down to it after the last step', () => {

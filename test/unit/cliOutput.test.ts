@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatLoss, formatScale } from '../../src/cli/format.ts';
 import { onInterrupt } from '../../src/cli/interrupt.ts';
-import { evalLine, numericsLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
+import { evalLine, numericsLine, sampleLine, stepLine, summaryLine } from '../../src/cli/jsonLines.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
 import { planText, progressText, readingNote, summaryText } from '../../src/cli/runText.ts';
 import { StepRate } from '../../src/cli/stepRate.ts';
@@ -82,8 +82,24 @@ test('JSON lines have exactly the documented fields', () => {
   } as const;
   const frame = { step: 20, scale: 1024, rows: [], counts: new Uint32Array(), cost: null };
   expect(numericsLine({ ...frame, noise: [{ ...tensor, sqnr: 73.5 }] })).toBe(
-    '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2,"kurtosis":3}]}\n',
+    '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2,"kurtosis":3}],"exponents":[]}\n',
   );
+  const counts = new Uint32Array(512);
+  counts.set([7], 0); // exact zeros
+  counts.set([3, 0, 5], 127 - 20);
+  counts.set([1], 255);
+  counts.set([64], 256);
+  const gradient = { kind: 'activationGradient', layer: 1, format: 'f16', afterNarrowing: false } as const;
+  const rows = [
+    { ...gradient, name: 'h.1.attn gradient' },
+    { ...gradient, name: 'logits gradient', layer: null },
+  ];
+  const known = { kind: 'activationGradient', format: 'f16' };
+  expect(JSON.parse(numericsLine({ ...frame, rows, counts, noise: [] })).exponents).toEqual([
+    { name: 'h.1.attn gradient', ...known, block: 1, zeros: 7, nonFinite: 1, lowest: -20, counts: [3, 0, 5] },
+    { name: 'logits gradient', ...known, block: null, zeros: 64, nonFinite: 0, lowest: null, counts: [] },
+  ]);
+  expect(sampleLine(75, 'a\n"b')).toBe('{"type":"sample","step":75,"text":"a\\n\\"b"}\n');
   const alignment = [{ name: 'h.0.mlp.c_fc.weight', largest: 0.3, mean: 0.1, aligned: 0 }];
   const longRun = { alignment, atFloor: 0.25 };
   expect(JSON.parse(numericsLine({ ...frame, noise: [], longRun }))).toMatchObject(longRun);

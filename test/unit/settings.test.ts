@@ -2,10 +2,10 @@
 import { createElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { afterEach, describe, expect, test } from 'vitest';
-import { NumberSettingField } from '../../src/app/panels/NumberSettings.tsx';
-import RoundingField from '../../src/app/panels/RoundingField.tsx';
-import SettingFields from '../../src/app/panels/SettingFields.tsx';
-import { GROUPS, helpOf, settingsIn, testIdOf } from '../../src/app/panels/settingWords.ts';
+import RoundingField from '../../src/app/features/modes/RoundingField.tsx';
+import { NumberSettingField } from '../../src/app/features/settings/NumberSettings.tsx';
+import SettingFields from '../../src/app/features/settings/SettingFields.tsx';
+import { GROUPS, helpOf, settingsIn, testIdOf } from '../../src/app/features/settings/settingWords.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';

@@ -163,7 +163,7 @@ describe('one table of settings', () => {
       .filter((file) => settingsListedIn(readFileSync(join(ROOT, file), 'utf8')).length > 0);
     expect(listing.sort()).toEqual([
       // What holds while the field is empty, where that follows from the mode or the batch.
-      'src/app/panels/NumberSettings.tsx',
+      'src/app/features/settings/NumberSettings.tsx',
       // What a preset that is given with --resume must have in common with the run.
       'src/cli/resumeRun.ts',
       // How files of other tools name the structure of a model.

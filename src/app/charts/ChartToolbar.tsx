@@ -1,9 +1,12 @@
 import { useId } from 'react';
 import { type ChartSettings, DEFAULT_CHARTS, useCharts, X_AXES } from '../../store/chartStore.ts';
+import type { MetricsLog } from '../../store/metricsLog.ts';
 import { MAX_SMOOTHING } from '../../store/smoothing.ts';
 import styles from './ChartToolbar.module.css';
 import type { ChartDefinition } from './chart.ts';
+import type { Plot } from './plot.ts';
 import { useDismiss } from './useDismiss.ts';
+import { rescaled, zoomChart } from './zoom.ts';
 
 interface ChartToolbarProps {
   chart: ChartDefinition;
@@ -13,6 +16,13 @@ interface ChartToolbarProps {
   /** Smoothing of the first run while the slider is untouched. */
   ownSmoothing: number;
   tokensKnown: boolean;
+  /** Whether a mode is plotted from several seeds. */
+  seeds: boolean;
+  /** Whether only a part of the x axis is shown. */
+  zoomed: boolean;
+  plot: Plot;
+  /** The first run, which a zoom belongs to. */
+  of: MetricsLog | undefined;
   onCsv: () => void;
   onPicture: (kind: 'png' | 'svg') => void;
 }
@@ -26,6 +36,17 @@ export function ChartToolbar(props: ChartToolbarProps) {
   const menu = useDismiss();
   return (
     <div className={styles.toolbar}>
+      {props.zoomed && (
+        <button
+          type="button"
+          className={styles.button}
+          aria-label={`${chart.title}: whole x axis`}
+          onClick={() => zoomChart(chart.id, props, null)}
+          data-testid={`zoom-reset-${chart.id}`}
+        >
+          Reset zoom
+        </button>
+      )}
       {chart.logY && (
         <button
           type="button"
@@ -102,6 +123,40 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         />
         Lock y axis
       </label>
+      <label className={styles.choice}>
+        <input
+          type="checkbox"
+          checked={settings.ignoreOutliers}
+          onChange={() => change({ ignoreOutliers: !settings.ignoreOutliers })}
+          data-testid={`outliers-${chart.id}`}
+        />
+        Ignore outliers
+      </label>
+      {props.seeds && (
+        <label className={styles.choice}>
+          <input
+            type="checkbox"
+            checked={settings.eachSeed}
+            onChange={() => change({ eachSeed: !settings.eachSeed })}
+            data-testid={`seeds-${chart.id}`}
+          />
+          A line for each seed
+        </label>
+      )}
+      <div className={styles.actions}>
+        {([0.5, 2] as const).map((factor) => (
+          <button
+            key={factor}
+            type="button"
+            className={styles.button}
+            disabled={yRange === null || (factor > 1 && !props.zoomed)}
+            onClick={() => zoomChart(chart.id, props, rescaled(props.plot.x, props.plot.wholeX, 0.5, factor))}
+            data-testid={`zoom-${factor < 1 ? 'in' : 'out'}-${chart.id}`}
+          >
+            {factor < 1 ? 'Zoom in' : 'Zoom out'}
+          </button>
+        ))}
+      </div>
       {chart.smooths && <Smoothing {...props} />}
       <div className={styles.actions}>
         <button
@@ -144,8 +199,9 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         </button>
       </div>
       <p className={styles.keys}>
-        In a focused chart: arrow keys read values, <kbd translate="no">X</kbd> <kbd translate="no">Y</kbd>{' '}
-        logarithmic axis
+        Drag across the chart to zoom. In a focused chart: arrow keys read values, <kbd translate="no">+</kbd>{' '}
+        <kbd translate="no">-</kbd> zoom, <kbd translate="no">X</kbd> <kbd translate="no">Y</kbd> logarithmic
+        axis
         {chart.smooths && (
           <>
             <span>{', '}</span>

@@ -1,14 +1,16 @@
 /** The lazy chunk of the charts: everything that imports recharts is behind this module. */
 import { useMemo } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { comparedModes, variantTitle } from '../../engine/index.ts';
 import { modePlace } from '../../store/comparison.ts';
-import { logOf, useRun } from '../../store/runStore.ts';
+import { isBusy, logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
 import {
   DIFFERENCE,
   GPU_SPEED,
   GRADIENT_NORM,
   LEARNING_RATE,
+  LOG_Z,
   MAX_LOGIT,
   MEMORY,
   SHARPNESS,
@@ -32,7 +34,9 @@ export default function Charts() {
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   const measured = runs.some(({ log }) => log.sharpness.length > 0);
-  const compared = runs.filter(({ log }) => log.length > 0).length >= 2;
+  const hasLogZ = runs.some(({ log }) => log.hasLogZ);
+  // From the start, so that the charts below it do not move when the second run begins.
+  const compared = runs.length > 1;
   return (
     <div className={styles.charts}>
       <LossChart runs={runs} frame={frame} />
@@ -41,7 +45,7 @@ export default function Charts() {
       {(!lockstep || timestamps) && (
         <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
       )}
-      {[...(measured ? SHARPNESS_CHARTS : []), ...SMALL_CHARTS].map((chart) => (
+      {[...(measured ? SHARPNESS_CHARTS : []), ...(hasLogZ ? [LOG_Z] : []), ...SMALL_CHARTS].map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}
     </div>
@@ -51,24 +55,29 @@ export default function Charts() {
 /** The runs on the page. The array keeps its identity while they train, except when one starts. */
 function usePlottedRuns(): readonly PlottedRun[] {
   const configs = useRun((state) => state.configs);
-  // Joined to a string, so that React sees an equal value: views are new objects at every redraw.
-  const memory = useRun((state) =>
-    state.runs.map(({ facts, summary }) => (facts ?? summary)?.memory.total ?? '').join(' '),
+  const memory = useRun(
+    useShallow((state) => state.runs.map(({ facts, summary }) => (facts ?? summary)?.memory.total)),
+  );
+  const ended = useRun(
+    useShallow((state) =>
+      state.runs.map(({ summary, error }) => !isBusy(state.status) || !!(summary ?? error)),
+    ),
   );
   return useMemo(() => {
-    const bytes = memory.split(' ');
     const { runs } = useRun.getState(); // has as many entries as `configs`
     const seeds = new Set(configs.map(({ seed }) => seed)).size;
     return configs.flatMap((config, index): PlottedRun[] => {
       const log = logOf(index);
       const mode = runs[index]?.mode ?? config.precision;
       if (!log) return [];
-      const known = bytes[index] ? { memoryBytes: Number(bytes[index]) } : {};
+      const bytes = memory[index];
+      const known = bytes === undefined ? {} : { memoryBytes: bytes };
+      const planned = ended[index] ? {} : { planned: config.steps };
       const title = `${variantTitle(mode)}${seeds > 1 ? `, seed ${config.seed}` : ''}`;
       // The seeds of a mode share its colour.
       const repeat = Math.floor(index / comparedModes(runs).length);
       const place = modePlace(runs, index) + repeat * COLORS;
-      return [{ title, mode, log, config, place, ...known }];
+      return [{ title, mode, log, config, place, ...known, ...planned }];
     });
-  }, [configs, memory]);
+  }, [configs, memory, ended]);
 }

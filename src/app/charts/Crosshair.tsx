@@ -1,5 +1,6 @@
-import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useState } from 'react';
 import { type ChartSettings, useCharts } from '../../store/chartStore.ts';
+import type { MetricsLog } from '../../store/metricsLog.ts';
 import { MAX_SMOOTHING } from '../../store/smoothing.ts';
 import styles from './Crosshair.module.css';
 import type { ChartDefinition, Series } from './chart.ts';
@@ -9,6 +10,7 @@ import { LegendLine } from './Legend.tsx';
 import { INSET } from './Plot.tsx';
 import type { Plot } from './plot.ts';
 import { placeLabel, readout } from './readout.ts';
+import { rangeBetween, rescaled, valueAt, type Zoom, zoomChart } from './zoom.ts';
 
 /** Marks within this share of the axis are included in the readout. */
 const MARK_REACH = 0.01;
@@ -17,6 +19,8 @@ interface CrosshairProps {
   chart: ChartDefinition;
   series: readonly Series[];
   plot: Plot;
+  /** The first run, which a zoom belongs to. */
+  of: MetricsLog | undefined;
   width: number;
   height: number;
   children: ReactNode;
@@ -24,9 +28,10 @@ interface CrosshairProps {
 
 /**
  * Overlays the crosshair on a chart. It is a slider along the x axis, so that pointer, arrow keys and screen readers
- * get exact values. Every other chart shows its values at the same place.
+ * get exact values. Every other chart shows its values at the same place. Dragging a mouse or a pen chooses the part
+ * of the axis to show; a finger only reads values.
  */
-export function Crosshair({ chart, series, plot, width, height, children }: CrosshairProps) {
+export function Crosshair({ chart, series, plot, of, width, height, children }: CrosshairProps) {
   const at = useCrosshair((state) => state.at);
   const { x: axis, xKind: kind } = plot;
   const x = at && (at.kind === kind ? at.x : crosshairX(at, kind, series));
@@ -39,18 +44,38 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
 
   const set = (value: number | null) =>
     useCrosshair.setState({ at: value === null ? null : { chart: chart.id, kind, x: value } });
-  const point = (event: PointerEvent<HTMLDivElement>) => {
+  const zoomTo = (part: Pick<Zoom, 'low' | 'high'> | null) => zoomChart(chart.id, { plot, of }, part);
+  /** Shares of the axis where a drag began and is. */
+  const [drag, setDrag] = useState<readonly [from: number, to: number] | null>(null);
+  const shareOf = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - box.left - INSET.left) / span));
-    const value = axis.low + share * (axis.high - axis.low);
-    set(snap(series, kind, axis.log ? 10 ** value : value));
+    return Math.min(1, Math.max(0, (event.clientX - box.left - INSET.left) / span));
+  };
+  const point = (event: PointerEvent<HTMLDivElement>) => {
+    const share = shareOf(event);
+    set(snap(series, kind, valueAt(axis, share)));
+    if (drag) setDrag([drag[0], share]);
+  };
+  const begin = (event: PointerEvent<HTMLDivElement>) => {
+    point(event);
+    if (event.pointerType === 'touch' || event.button !== 0) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    const share = shareOf(event);
+    setDrag([share, share]);
+  };
+  const release = () => {
+    const part = drag && rangeBetween(axis, ...drag);
+    setDrag(null);
+    if (part) zoomTo(part);
   };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = STEPS_BY_KEY[event.key]?.(longest?.length ?? 0);
+    const factor = ZOOM_BY_KEY[event.key];
     const change = CHANGES_BY_KEY[event.key.toLowerCase()];
     if (event.key === 'Escape') set(null);
     else if (by !== undefined) set(moved(series, kind, x ?? end, by));
+    else if (factor !== undefined) zoomTo(rescaled(axis, plot.wholeX, shown ? place : 0.5, factor));
     else if (change) changeSettings(chart, change, longest?.run.log.smoothing ?? 0);
     else return;
     event.preventDefault();
@@ -72,15 +97,28 @@ export function Crosshair({ chart, series, plot, width, height, children }: Cros
           ? `${placeLabel(kind, x)}: ${lines.map(({ title, values, notes }) => [`${title} ${values ?? ''}`, ...notes].join('. ')).join('; ')}`
           : 'Use the arrow keys to read values'
       }
-      aria-keyshortcuts="x y [ ]"
+      aria-keyshortcuts="x y [ ] + -"
       data-testid={`plot-${chart.id}`}
       onPointerMove={point}
-      onPointerDown={point}
+      onPointerDown={begin}
+      onPointerUp={release}
+      onPointerCancel={() => setDrag(null)}
+      onDoubleClick={() => zoomTo(null)}
       onPointerLeave={() => set(null)}
       onKeyDown={press}
       onBlur={() => set(null)}
     >
       {children}
+      {drag && (
+        <div
+          className={styles.selection}
+          style={{
+            left: INSET.left + Math.min(...drag) * span,
+            width: Math.abs(drag[1] - drag[0]) * span,
+            bottom: INSET.bottom,
+          }}
+        />
+      )}
       {shown && (
         <>
           <div className={styles.line} style={{ left: INSET.left + place * span, bottom: INSET.bottom }} />
@@ -127,6 +165,9 @@ const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
   Home: (length) => -length,
   End: (length) => length,
 };
+
+/** How wide the shown part becomes. */
+const ZOOM_BY_KEY: Readonly<Record<string, number>> = { '+': 0.5, '=': 0.5, '-': 2 };
 
 type Change = (settings: ChartSettings, ownSmoothing: number) => Partial<ChartSettings>;
 

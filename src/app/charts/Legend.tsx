@@ -45,6 +45,18 @@ export function LegendReference({ label, dash }: { label: string; dash: string }
   );
 }
 
+/** The band around the mean of several seeds, the same for every mode. */
+export function LegendBand({ label }: { label: string }) {
+  return (
+    <span className={styles.entry}>
+      <svg width="22" height="10" aria-hidden="true">
+        <rect width="22" height="10" fill="currentColor" opacity="0.2" />
+      </svg>
+      <span>{label}</span>
+    </span>
+  );
+}
+
 export function LegendDot({ label }: { label: string }) {
   return (
     <span className={styles.entry}>

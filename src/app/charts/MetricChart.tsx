@@ -10,13 +10,15 @@ import { Crosshair } from './Crosshair.tsx';
 import type { ChartDefinition, Series } from './chart.ts';
 import { chartCsv } from './exportCsv.ts';
 import { chartPng, chartSvg } from './exportPicture.ts';
-import { LegendDot, LegendLine, LegendReference } from './Legend.tsx';
+import { LegendBand, LegendDot, LegendLine, LegendReference } from './Legend.tsx';
 import styles from './MetricChart.module.css';
 import { Plot, REFERENCE_DASH } from './Plot.tsx';
 import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
 import type { ChartProps, PlottedRun } from './plottedRun.ts';
+import { hasSeeds, seedsTogether } from './seeds.ts';
 import { COLORS, runColor, runDash } from './series.ts';
 import { useRedraw } from './useRedraw.ts';
+import { useZoom, zoomFor } from './zoom.ts';
 
 interface MetricChartProps extends ChartProps {
   chart: ChartDefinition;
@@ -51,8 +53,19 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
         .filter(({ length }) => length > 0),
     [chart, runs, settings, drawn],
   );
-  const plot = useMemo(() => buildPlot(chart, series, settings, width), [chart, series, settings, width]);
-  const empty = emptyText(chart, runs, series, plot);
+  const xKind = xKindOf(runs, settings.x);
+  const seeds = chart.shape === 'line' && hasSeeds(series);
+  const shown = useMemo(
+    () => (seeds && !settings.eachSeed ? seedsTogether(series, xKind) : series),
+    [series, seeds, settings.eachSeed, xKind],
+  );
+  const zoomed = useZoom((state) => state[chart.id]);
+  const zoom = zoomFor(zoomed, xKind, runs[0]?.log);
+  const plot = useMemo(
+    () => buildPlot(chart, shown, settings, width, zoom),
+    [chart, shown, settings, width, zoom],
+  );
+  const empty = emptyText(chart, runs, shown, plot);
   const height = heightOf(chart, settings.expanded);
   const xName = `${X_NAMES[plot.xKind]}${plot.x.log ? ', logarithmic' : ''}`;
   const [problem, setProblem] = useState<string | null>(null);
@@ -61,7 +74,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
     const svg = body.current?.querySelector('svg');
     if (!svg) return;
     const legend = [
-      ...series.map(({ run, index }) => ({
+      ...shown.map(({ run, index }) => ({
         text: run.title,
         color: runColor(index),
         dash: runDash(index),
@@ -104,6 +117,10 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
           yRange={empty === null ? plot.yRange : null}
           ownSmoothing={runs[0]?.log.smoothing ?? 0}
           tokensKnown={xKindOf(runs, 'tokens') === 'tokens'}
+          seeds={seeds}
+          zoomed={zoom !== null}
+          plot={plot}
+          of={runs[0]?.log}
           onCsv={() =>
             download(
               `halfstep-${chart.id}.csv`,
@@ -112,7 +129,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
           }
           onPicture={savePicture}
         />
-        {empty === null && <Legend chart={chart} series={series} plot={plot} />}
+        {empty === null && <Legend chart={chart} series={shown} plot={plot} />}
       </figcaption>
       {problem && <p className={styles.problem}>{problem}</p>}
       <div ref={body} className={styles.body}>
@@ -123,9 +140,16 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
         )}
         {empty === null && (
           <>
-            <p className="visuallyHidden">{series.map(chart.summary).join(' ')}</p>
+            <p className="visuallyHidden">{shown.map(chart.summary).join(' ')}</p>
             {width > 0 && (
-              <Crosshair chart={chart} series={series} plot={plot} width={width} height={height}>
+              <Crosshair
+                chart={chart}
+                series={shown}
+                plot={plot}
+                of={runs[0]?.log}
+                width={width}
+                height={height}
+              >
                 <Plot
                   id={chart.id}
                   plot={plot}
@@ -158,14 +182,15 @@ function Legend({ chart, series, plot }: LegendProps) {
     <div className={styles.legend}>
       {series
         // Further seeds of a mode look like the first and need no entry.
-        .filter(({ lineless, run }) => !lineless && (run.place ?? 0) < COLORS)
-        .map(({ index, run }) => (
+        .filter(({ lineless, run, band }) => !lineless && (band || (run.place ?? 0) < COLORS))
+        .map(({ index, run, band }) => (
           <LegendLine
             key={index}
             run={index}
-            label={run.place === undefined ? run.title : variantTitle(run.mode)}
+            label={run.place === undefined || band ? run.title : variantTitle(run.mode)}
           />
         ))}
+      {plot.bands.length > 0 && <LegendBand label="least to greatest" />}
       {plot.lines.some(({ kind }) => kind === 'validation') && <LegendDot label="validation" />}
       {labelled(plot).map(({ label }) => (
         <LegendReference key={label} label={label} dash={REFERENCE_DASH} />

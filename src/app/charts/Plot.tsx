@@ -1,5 +1,6 @@
 import { memo, type RefObject, useEffect, useRef } from 'react';
 import {
+  Area,
   CartesianGrid,
   ComposedChart,
   Line,
@@ -77,6 +78,19 @@ export const Plot = memo(function Plot({ id, plot, steps, width, height, figure 
       />
       {plot.references.map(({ at, label }) => (
         <ReferenceLine key={label} y={at} stroke="var(--line-strong)" strokeDasharray={REFERENCE_DASH} />
+      ))}
+      {plot.bands.map(({ run, points }) => (
+        <Area
+          key={`band-${run}`}
+          data={[...points]}
+          dataKey="range"
+          type="linear"
+          stroke="none"
+          fill={runColor(run)}
+          fillOpacity={0.2}
+          activeDot={false}
+          isAnimationActive={false}
+        />
       ))}
       {plot.lines.map((line) => (
         <Line

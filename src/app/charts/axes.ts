@@ -69,6 +69,17 @@ export function rangeOf(values: Iterable<number>): readonly [low: number, high: 
   return low <= high ? [low, high] : null;
 }
 
+/** Fewer values have no outliers. */
+const FEWEST_FOR_OUTLIERS = 20;
+
+/** The range without the lowest and the highest hundredth of the values. */
+export function rangeWithoutOutliers(values: readonly number[]): readonly [low: number, high: number] | null {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length < FEWEST_FOR_OUTLIERS) return rangeOf(sorted);
+  const left = Math.ceil(sorted.length / 100);
+  return [sorted[left]!, sorted[sorted.length - 1 - left]!];
+}
+
 /** The range widened by a twentieth at both ends; a single value gets room too. */
 export function withRoom([low, high]: readonly [number, number], log: boolean): readonly [number, number] {
   if (log) {

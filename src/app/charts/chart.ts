@@ -23,6 +23,8 @@ export interface Series {
   readonly values: ArrayLike<number>;
   /** Drawn over the faint values. */
   readonly smoothed?: ArrayLike<number>;
+  /** The least and the greatest of several seeds, whose mean the values are. */
+  readonly band?: { readonly low: ArrayLike<number>; readonly high: ArrayLike<number> };
   /** The same quantity by the GPU's own clock, drawn dotted; NaN where it has none. */
   readonly gpu?: ArrayLike<number>;
   /** Measured only at some steps. */

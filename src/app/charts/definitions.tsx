@@ -30,9 +30,7 @@ export const LOSS: ChartDefinition = {
   large: true,
   series: (run, index, _runs, settings) => {
     const { log } = run;
-    const { loss } = log.columns;
-    const { length } = log;
-    const series = { index, run, length, values: loss, validation: [...log.evals] };
+    const series = { index, run, length: log.length, values: log.columns.loss, validation: [...log.evals] };
     return settings.smoothing === 0 ? series : { ...series, smoothed: smoothedLoss(run, settings) };
   },
   format: formatLoss,
@@ -257,6 +255,24 @@ export const MAX_LOGIT: ChartDefinition = {
     `${title}: mean largest |logit| ${inWords(MAX_LOGIT, lastOf(values, length))}.`,
 };
 
+export const LOG_Z: ChartDefinition = {
+  id: 'logZ',
+  title: 'log Z (mean)',
+  quantity: 'mean log Z',
+  column: 'log_z',
+  shape: 'line',
+  smooths: true,
+  logY: false,
+  series: (run, index, _runs, settings) =>
+    run.log.hasLogZ ? overRaw(run, index, run.log.columns.logZ, settings) : null,
+  format: (value) => String(Number(value.toPrecision(4))),
+  gap: 'not finite',
+  tick: plainNumber,
+  empty: () => 'The mean of log Z, Z the sum of exp(logit), will appear here.',
+  summary: ({ run: { title }, values, length }) =>
+    `${title}: mean log Z ${inWords(LOG_Z, lastOf(values, length))}.`,
+};
+
 const MIB = 2 ** 20;
 
 export const MEMORY: ChartDefinition = {
@@ -299,8 +315,8 @@ function overRaw(
 
 /** The log's own average unless another smoothing is chosen: for a run from the history it covers every step. */
 function smoothedLoss({ log }: PlottedRun, { smoothing }: ChartSettings): Float64Array {
-  const { loss, smoothed, step } = log.columns;
-  return smoothing === null ? smoothed : smooth(loss, step, log.length, smoothing);
+  const { loss, step } = log.columns;
+  return smoothing === null ? log.smoothedLoss() : smooth(loss, step, log.length, smoothing);
 }
 
 /** The first run or, in a comparison over seeds, the first run of the same seed. */
@@ -309,21 +325,27 @@ function referenceOf(run: PlottedRun, runs: readonly PlottedRun[]): PlottedRun {
   return (run.place === undefined ? undefined : sameSeed) ?? runs[0]!;
 }
 
-/** Smoothed loss minus that of `first` at the same x; a gap where `first` has no step. */
+/**
+ * Loss minus that of `first` at the same x, smoothed; a gap where `first` has no step. The difference is what is
+ * smoothed: at the end of the shorter run only one of the losses has steps to come.
+ */
 function differences(
   run: PlottedRun,
   first: PlottedRun,
   runs: readonly PlottedRun[],
-  settings: ChartSettings,
+  { x, smoothing }: ChartSettings,
 ): Float64Array {
-  const kind = xKindOf(runs, settings.x);
-  const [own, others] = [smoothedLoss(run, settings), smoothedLoss(first, settings)];
+  const kind = xKindOf(runs, x);
+  const { length, columns } = run.log;
+  const others = first.log.columns.loss;
   const end = xOf(first, kind, first.log.length - 1);
-  return own.subarray(0, run.log.length).map((value, i) => {
+  const raw = Float64Array.from({ length }, (_, i) => {
     const at = xOf(run, kind, i);
     const other = at > end ? -1 : entryAt(first, first.log.length, kind, at);
-    return other < 0 || (other === 0 && at < xOf(first, kind, 0)) ? Number.NaN : value - others[other]!;
+    if (other < 0 || (other === 0 && at < xOf(first, kind, 0))) return Number.NaN;
+    return columns.loss[i]! - others[other]!;
   });
+  return smooth(raw, columns.step, length, smoothing ?? run.log.smoothing);
 }
 
 function skipMarks({ log }: PlottedRun): Mark[] {

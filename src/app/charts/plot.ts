@@ -1,10 +1,21 @@
 /** Turns the values of all runs into what is drawn: at most 400 points per line, and two axes. */
 import type { ChartSettings, XAxisKind } from '../../store/chartStore.ts';
-import { changePoints, decimate, decimateLog, thin } from '../../store/decimate.ts';
+import { changePoints, decimate, decimateLog, MAX_POINTS, thin } from '../../store/decimate.ts';
 import { formatCompact, formatCount } from '../format.ts';
-import { type Axis, linearAxis, logAxis, place, rangeOf, timeAxis, timeLabel, withRoom } from './axes.ts';
-import { type ChartDefinition, entryOfStep, type Series, xOf } from './chart.ts';
+import {
+  type Axis,
+  linearAxis,
+  logAxis,
+  place,
+  rangeOf,
+  rangeWithoutOutliers,
+  timeAxis,
+  timeLabel,
+  withRoom,
+} from './axes.ts';
+import { type ChartDefinition, entryAt, entryOfStep, type Series, xOf } from './chart.ts';
 import type { PlottedRun } from './plottedRun.ts';
+import type { Zoom } from './zoom.ts';
 
 /** In axis units; `y` is null at a gap. */
 export interface Point {
@@ -18,6 +29,12 @@ export interface PlotLine {
   readonly points: readonly Point[];
 }
 
+/** Between the least and the greatest of several seeds. */
+export interface PlotBand {
+  readonly run: number;
+  readonly points: readonly { readonly x: number; readonly range: readonly [number, number] }[];
+}
+
 export interface PlotMark extends Point {
   readonly run: number;
   readonly sentence: string;
@@ -25,9 +42,12 @@ export interface PlotMark extends Point {
 
 export interface Plot {
   readonly x: Axis;
+  /** The x axis without a zoom. */
+  readonly wholeX: Axis;
   readonly y: Axis;
   readonly xKind: XAxisKind;
   readonly lines: readonly PlotLine[];
+  readonly bands: readonly PlotBand[];
   readonly marks: readonly PlotMark[];
   readonly references: readonly { readonly at: number; readonly label: string }[];
   /** Range of the values, for the lock of the y axis. */
@@ -44,30 +64,54 @@ export function buildPlot(
   series: readonly Series[],
   settings: ChartSettings,
   width: number,
+  zoom: Part = null,
 ): Plot {
   const runs = series.map(({ run }) => run);
   const xKind = xKindOf(runs, settings.x);
   const log = { x: settings.logX, y: settings.logY && chart.logY };
   const references = chart.references?.(runs) ?? [];
-  const drawn = series.flatMap((one) => linesOf(chart, one, xKind, log));
-  const marks = series.flatMap((one) => marksOf(one, xKind, log.x));
+  const drawn = series.flatMap((one) => linesOf(chart, one, xKind, log, zoom));
+  const bands = series.flatMap((one) => bandOf(one, xKind, zoom) ?? []);
+  const wholeX = xAxis(series, xKind, log.x, width);
+  const x = zoom ? partOf(wholeX, xKind, zoom, width) : wholeX;
+  const marks = series
+    .flatMap((one) => marksOf(one, xKind, log.x))
+    .filter((mark) => mark.x >= x.low && mark.x <= x.high);
+  const values = [...drawn.map(({ points }) => points), ...bands.map(({ points }) => points)]
+    .flat()
+    .filter((point) => isWithin(point.x, zoom))
+    .flatMap((point) => ('range' in point ? point.range : point.value))
+    .filter((value) => !log.y || value > 0);
+  const inner = settings.ignoreOutliers ? (rangeWithoutOutliers(values) ?? []) : values;
   const range = rangeOf([
     ...marks.flatMap(({ y }) => y ?? []),
-    ...drawn.flatMap(({ points }) => points.map(({ value }) => value)).filter((v) => !log.y || v > 0),
+    ...inner,
     ...references.map(({ value }) => value),
   ]);
   const y = yAxis(chart, range, settings.lockedY, log.y);
   return {
-    x: xAxis(series, xKind, log.x, width),
+    x,
+    wholeX,
     y,
     xKind,
+    bands: bands.map(({ run, points }) => ({
+      run,
+      points: points.flatMap(({ x: at, range: [low, high] }) => {
+        const placed = [place(at, log.x), place(low, log.y), place(high, log.y)];
+        const [left, bottom, top] = placed;
+        return left == null || bottom == null || top == null
+          ? []
+          : [{ x: left, range: [bottom, top] as const }];
+      }),
+    })),
     lines: drawn.map(({ run, kind, points }) => ({
       run,
       kind,
-      points: points.flatMap(({ x, value }): Point[] => {
-        const point = { x: place(x, log.x), y: place(value, log.y) };
-        if (!onAxis(point) || (kind === 'validation' && !inside(point, y))) return [];
-        return [point];
+      points: points.flatMap(({ x: at, value }): Point[] => {
+        const point = { x: place(at, log.x), y: place(value, log.y) };
+        if (!onAxis(point)) return [];
+        const hidden = kind === 'validation' && !(inside(point, y) && point.x >= x.low && point.x <= x.high);
+        return hidden ? [] : [point];
       }),
     })),
     marks: marks.filter((mark) => inside(mark, y)),
@@ -76,6 +120,56 @@ export function buildPlot(
       return at === null ? [] : [{ at, label }];
     }),
     yRange: log.y ? [10 ** y.low, 10 ** y.high] : [y.low, y.high],
+  };
+}
+
+/** The part of the x axis that is shown, in steps, tokens or seconds; null for all of it. */
+type Part = Pick<Zoom, 'low' | 'high'> | null;
+
+function isWithin(x: number, part: Part): boolean {
+  return part === null || (x >= part.low && x <= part.high);
+}
+
+/** The entries to draw, with one beyond each edge, so that lines reach the edges: from the first up to the end. */
+function entriesIn(
+  { run, length }: Series,
+  kind: XAxisKind,
+  part: Part,
+): readonly [from: number, to: number] {
+  if (!part) return [0, length];
+  return [
+    Math.max(0, entryAt(run, length, kind, part.low)),
+    Math.min(length, entryAt(run, length, kind, part.high) + 2),
+  ];
+}
+
+/** The indexes to draw of a column, as `pick` chooses them from the values of the part. */
+function picked(
+  column: ArrayLike<number>,
+  [from, to]: readonly [number, number],
+  pick: (values: ArrayLike<number>, count: number) => number[],
+): number[] {
+  const count = Math.max(0, to - from);
+  const values = from === 0 ? column : Float64Array.from({ length: count }, (_, i) => column[from + i]!);
+  return pick(values, count).map((i) => from + i);
+}
+
+/** Points of each edge of a band. */
+const BAND_POINTS = MAX_POINTS / 2;
+
+function bandOf(series: Series, kind: XAxisKind, part: Part) {
+  const { run, index, band } = series;
+  if (!band) return null;
+  const entries = entriesIn(series, kind, part);
+  const edge = (column: ArrayLike<number>) =>
+    picked(column, entries, (values, count) => decimate(values, count, BAND_POINTS));
+  const at = [...new Set([...edge(band.low), ...edge(band.high)])].sort((a, b) => a - b);
+  return {
+    run: index,
+    points: at.map((i) => ({
+      x: xOf(run, kind, i),
+      range: [band.low[i]!, band.high[i]!] as const,
+    })),
   };
 }
 
@@ -103,12 +197,15 @@ function linesOf(
   series: Series,
   xKind: XAxisKind,
   log: { readonly x: boolean },
+  zoom: Part,
 ): ValueLine[] {
-  const { run, length, values, smoothed, gpu, validation, index } = series;
-  const pick = (column: ArrayLike<number>): number[] => {
-    if (chart.shape === 'steps') return changePoints(column, length);
-    return log.x ? decimateLog(column, length) : decimate(column, length);
-  };
+  const { run, values, smoothed, gpu, validation, index } = series;
+  const entries = entriesIn(series, xKind, zoom);
+  const pick = (column: ArrayLike<number>): number[] =>
+    picked(column, entries, (part, count) => {
+      if (chart.shape === 'steps') return changePoints(part, count);
+      return log.x && !zoom ? decimateLog(part, count) : decimate(part, count);
+    });
   const line = (kind: PlotLine['kind'], column: ArrayLike<number>): ValueLine => ({
     run: index,
     kind,
@@ -138,13 +235,28 @@ function marksOf({ run, index, values, marks = [] }: Series, xKind: XAxisKind, l
   });
 }
 
+function xTicks(width: number): number {
+  return Math.max(2, Math.floor(width / PIXELS_A_TICK));
+}
+
+function xLabel(kind: XAxisKind, last: number): (value: number) => string {
+  return kind === 'time' ? timeLabel : last < 100_000 ? formatCount : formatCompact;
+}
+
+function partOf(whole: Axis, kind: XAxisKind, { low, high }: NonNullable<Part>, width: number): Axis {
+  const label = xLabel(kind, high);
+  if (!whole.log) return linearAxis(low, high, xTicks(width), label);
+  // A part that was chosen on a linear axis may begin at 0.
+  return logAxis(Math.max(low, 10 ** whole.low), high, xTicks(width), label);
+}
+
 function xAxis(series: readonly Series[], kind: XAxisKind, log: boolean, width: number): Axis {
   const ends = series
     .filter(({ length }) => length > 0)
-    .map(({ run, length }) => [firstAbove0(run, kind, length), xOf(run, kind, length - 1)] as const);
+    .map(({ run, length }) => [firstAbove0(run, kind, length), endOf(run, kind, length)] as const);
   const last = Math.max(...ends.map(([, end]) => end), 0);
-  const ticks = Math.max(2, Math.floor(width / PIXELS_A_TICK));
-  const label = kind === 'time' ? timeLabel : last < 100_000 ? formatCount : formatCompact;
+  const ticks = xTicks(width);
+  const label = xLabel(kind, last);
   if (log) {
     const first = Math.min(...ends.map(([start]) => start));
     // With fewer than two positions on the axis, it spans a factor of ten.
@@ -153,6 +265,13 @@ function xAxis(series: readonly Series[], kind: XAxisKind, log: boolean, width: 
   }
   if (kind === 'time') return timeAxis(Math.max(1, last), ticks);
   return linearAxis(0, Math.max(10, last), ticks, label);
+}
+
+/** Where a run will end, which is not known on an axis of time; so the axis stays as it is while the run goes. */
+function endOf(run: PlottedRun, kind: XAxisKind, length: number): number {
+  const last = xOf(run, kind, length - 1);
+  const step = run.log.columns.step[length - 1]!;
+  return kind === 'time' || run.planned === undefined ? last : Math.max(last, (last / step) * run.planned);
 }
 
 function firstAbove0(run: PlottedRun, kind: XAxisKind, length: number): number {

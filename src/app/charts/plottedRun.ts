@@ -11,6 +11,8 @@ export interface PlottedRun {
   readonly config?: Pick<TrainConfig, 'batch' | 'context' | 'accumulation' | 'seed' | 'clip'>;
   /** Overrides the index in `runs` for colour and dash. The seeds of a mode are equal modulo {@link COLORS}. */
   readonly place?: number;
+  /** Steps that it will have; left out once it has ended. */
+  readonly planned?: number;
   /** Bytes of all buffers of the run. Without it there is no memory line. */
   readonly memoryBytes?: number;
 }

@@ -38,13 +38,14 @@ export function readout(
 /** Every value of the series at entry `at`, as text. */
 function valuesAt(
   chart: ChartDefinition,
-  { run, values, smoothed, gpu, validation }: Series,
+  { run, values, smoothed, band, gpu, validation }: Series,
   at: number,
 ): string {
   const step = run.log.columns.step[at]!;
   const evaluated = validation?.find((result) => result.step === step);
   return [
     inWords(chart, values[at]!),
+    band && `from ${chart.format(band.low[at]!)} to ${chart.format(band.high[at]!)}`,
     smoothed && Number.isFinite(smoothed[at]) && `smoothed ${chart.format(smoothed[at]!)}`,
     gpu && `GPU alone ${inWords(chart, gpu[at]!)}`,
     evaluated && `validation ${inWords(chart, evaluated.valLoss)}`,

@@ -31,7 +31,7 @@ export function useFileDrop(
       // Entries exist only during the event; those of made-up events are null.
       const entries = [...(event.dataTransfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
       if (entries.some(({ isDirectory }) => isDirectory)) {
-        void import('../droppedFolder.ts').then(({ filesIn }) => filesIn(entries)).then(taken);
+        void import('../features/files/droppedFolder.ts').then(({ filesIn }) => filesIn(entries)).then(taken);
       } else taken([...(event.dataTransfer?.files ?? [])]);
     };
     document.addEventListener('dragover', hover);

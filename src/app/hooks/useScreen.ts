@@ -1,13 +1,11 @@
 import { useEffect } from 'react';
-import { SCREENS, type Screen, useUi } from '../../store/uiStore.ts';
+import { type Screen, screenOf } from '../../store/screens.ts';
+import { useUi } from '../../store/uiStore.ts';
 
-/** The screen named in the address; Train if it names none. */
+/** The screen that the address opens. */
 export function useScreen(): Screen {
   useEffect(() => {
-    const follow = () => {
-      const name = location.hash.slice(1);
-      useUi.setState({ screen: SCREENS.find((screen) => screen === name) ?? 'train' });
-    };
+    const follow = () => useUi.setState({ screen: screenOf(location) });
     follow();
     addEventListener('hashchange', follow);
     return () => removeEventListener('hashchange', follow);

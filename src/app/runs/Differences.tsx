@@ -1,6 +1,8 @@
 import type { RunRecord } from '../../store/history/record.ts';
 import { runColor } from '../charts/series.ts';
 import figures from '../ui/FiguresTable.module.css';
+import { Panel } from '../ui/Panel.tsx';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import styles from './Differences.module.css';
 import { type DifferenceRow, differencesOf } from './differences.ts';
 
@@ -9,10 +11,8 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
   if (runs.length < 2) return <p className={styles.hint}>Choose a second run to see the differences.</p>;
   const { settings, results } = differencesOf(runs);
   return (
-    <div className={figures.panel}>
-      <h2>Differences</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard */}
-      <section className={figures.scroll} aria-label="Differences" tabIndex={0}>
+    <Panel title="Differences">
+      <ScrollTable label="Differences">
         <table className={`${figures.table} ${styles.differs}`} data-testid="differences">
           <thead>
             <tr>
@@ -33,8 +33,8 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
             columns={runs.length}
           />
         </table>
-      </section>
-    </div>
+      </ScrollTable>
+    </Panel>
   );
 }
 

@@ -6,7 +6,7 @@ import { figuresOf, modeOfRecord } from '../../store/history/figures.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import type { ChartDefinition } from '../charts/chart.ts';
-import { GRADIENT_NORM, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.tsx';
+import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.tsx';
 import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 import { titleOf } from '../messages.ts';
@@ -19,17 +19,25 @@ const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly 
   scale: { label: 'Loss scale', chart: LOSS_SCALE },
   speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
   norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
+  logZ: { label: 'log Z', chart: LOG_Z },
 };
+
+/** Whether a run has values of a metric that not all have. */
+const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>> = {
+  scale: (run) => scalesLoss(run.config.precision) || figuresOf(run).skipped > 0,
+  logZ: ({ curve }) => curve.logZ !== undefined,
+};
+const always = () => true;
 
 /** Draws ended runs in one chart per metric. They no longer grow, so there is a single frame. */
 export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   const metrics = useRunsView((state) => state.metrics);
   const plotted = useMemo(() => runs.map(plottedRun), [runs]);
-  // Without a loss scale, the chart would only say that there is nothing to draw.
-  const drawn = metrics.filter((metric) => metric !== 'scale' || runs.some(hasScale));
+  // A chart without values would only say that there is nothing to draw.
+  const drawn = metrics.filter((metric) => runs.some(HAS[metric] ?? always));
   return (
     <>
-      <MetricChoice scaled={runs.some(hasScale)} />
+      <MetricChoice runs={runs} />
       {drawn.map((metric) => (
         <MetricChart key={metric} chart={CHARTS[metric].chart} runs={plotted} frame={0} wide />
       ))}
@@ -37,14 +45,16 @@ export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   );
 }
 
-function MetricChoice({ scaled }: { scaled: boolean }) {
+function MetricChoice({ runs }: { runs: readonly RunRecord[] }) {
   const metrics = useRunsView((state) => state.metrics);
   const draw = useRunsView((state) => state.draw);
   return (
     <fieldset className={`${screen.checks} ${styles.metrics}`}>
       <legend>Draw</legend>
       {OVERLAY_METRICS.map((metric) => {
-        const empty = metric === 'scale' && !scaled;
+        const empty = !runs.some(HAS[metric] ?? always);
+        // Few runs have it, and the others need not name it.
+        if (empty && metric === 'logZ') return null;
         return (
           <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>
             <input
@@ -71,8 +81,4 @@ function plottedRun(run: RunRecord): PlottedRun {
     log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
     config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },
   };
-}
-
-function hasScale(run: RunRecord): boolean {
-  return scalesLoss(run.config.precision) || figuresOf(run).skipped > 0;
 }

@@ -2,6 +2,9 @@ import { useId } from 'react';
 import { changesEffect, changesText, otherKinds } from '../../engine/index.ts';
 import { changeRun, removeRuns } from '../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
+import { settingsOf } from '../../store/history/settingsOf.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
 import { formatCount } from '../format.ts';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
@@ -35,6 +38,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
             data-testid="run-note"
           />
         </div>
+        <UseSettings run={run} />
         <Button onClick={() => void removeRuns([run.id])} data-testid="delete-run">
           Delete this run
         </Button>
@@ -58,6 +62,27 @@ export function RunDetails({ run }: { run: RunRecord }) {
           </figure>
         )}
       </div>
+    </div>
+  );
+}
+
+/** Chooses the settings of the run on the Lab's screen, and shows it. A training that continues keeps its own. */
+function UseSettings({ run }: { run: RunRecord }) {
+  const busy = useRun(({ status }) => isBusy(status));
+  const { settings, ownText } = settingsOf(run);
+  return (
+    <div className={styles.use}>
+      <Button
+        disabled={busy}
+        onClick={() => {
+          useSettings.getState().choose(settings);
+          location.hash = 'train';
+        }}
+        data-testid="use-settings"
+      >
+        Use these settings
+      </Button>
+      {ownText !== null && <p>{`Choose your text "${ownText}" again before you train.`}</p>}
     </div>
   );
 }

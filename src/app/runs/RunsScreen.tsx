@@ -1,4 +1,5 @@
 /** A lazy chunk, because the page opens without needing the ended runs. */
+
 import { useEffect, useRef } from 'react';
 import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
@@ -7,8 +8,10 @@ import type { RunRecord } from '../../store/history/record.ts';
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { statusLine } from '../messages.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
+import { TextField } from '../ui/Field.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import screen from '../ui/Screen.module.css';
@@ -43,6 +46,7 @@ export default function RunsScreen() {
       <RunsToolbar chosen={chosen} />
       <ImportResult />
       <Removed />
+      {runs.length > 1 && <RunsFilter />}
       {runs.length > 0 && <RunsTable />}
       {runs.length === 0 && (
         <p className={styles.empty} data-testid="no-runs">
@@ -60,6 +64,32 @@ export default function RunsScreen() {
       <UnreadableRuns />
       {fileOver && <DropHint text="Drop a bundle of runs to import it." />}
     </div>
+  );
+}
+
+function RunsFilter() {
+  const filter = useRunsView((state) => state.filter);
+  const starredOnly = useRunsView((state) => state.starredOnly);
+  return (
+    <search className={styles.filter}>
+      <TextField
+        label="Filter"
+        type="search"
+        placeholder="name, mode, preset, text or note"
+        value={filter}
+        onChange={({ target }) => useRunsView.setState({ filter: target.value })}
+        data-testid="filter-runs"
+      />
+      <label>
+        <input
+          type="checkbox"
+          checked={starredOnly}
+          onChange={({ target }) => useRunsView.setState({ starredOnly: target.checked })}
+          data-testid="filter-starred"
+        />
+        <span>Starred only</span>
+      </label>
+    </search>
   );
 }
 
@@ -115,12 +145,12 @@ function Removed() {
     <div className={styles.removed}>
       <Note testId="removed">
         <p role="status">{removedSentence(removed.length, typeof only === 'string' ? only : null)}</p>
-        <div className={screen.actions}>
+        <Actions>
           <Button ref={undo} onClick={() => void undoRemove()} data-testid="undo-delete">
             Undo
           </Button>
           <Button onClick={forgetRemoved}>Dismiss</Button>
-        </div>
+        </Actions>
       </Note>
     </div>
   );

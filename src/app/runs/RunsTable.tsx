@@ -2,7 +2,9 @@ import { Fragment } from 'react';
 import { changeRun } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
+import { filteredRuns } from './filter.ts';
 import { groupsOf } from './groups.ts';
 import { changeSentence, countRuns, presetTitle, storageMark } from './messages.ts';
 import { RunDetails } from './RunDetails.tsx';
@@ -18,12 +20,13 @@ export function RunsTable() {
   const runs = useHistory((state) => state.runs);
   const sort = useRunsView((state) => state.sort);
   const open = useRunsView((state) => state.open);
-  const sorted = sortRuns(runs, sort);
+  const filter = useRunsView((state) => state.filter);
+  const starredOnly = useRunsView((state) => state.starredOnly);
+  const sorted = sortRuns(filteredRuns(runs, { filter, starredOnly }), sort);
   // In another order, runs of one press of Train may stand far apart.
   const groups = sort.column === 'time' ? groupsOf(sorted) : null;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
-    <section className={styles.scroll} aria-label="Table of runs" tabIndex={0}>
+    <ScrollTable label="Table of runs" className={styles.scroll}>
       <table className={styles.table} data-testid="runs">
         <thead>
           <tr>
@@ -36,6 +39,13 @@ export function RunsTable() {
           </tr>
         </thead>
         <tbody translate="no">
+          {sorted.length === 0 && (
+            <tr>
+              <td colSpan={COLUMN_COUNT} data-testid="none-match">
+                No run matches the filter.
+              </td>
+            </tr>
+          )}
           {sorted.map((run) => (
             <Fragment key={run.id}>
               {groups?.has(run.id) && <GroupRow runs={groups.get(run.id)!} />}
@@ -51,7 +61,7 @@ export function RunsTable() {
           ))}
         </tbody>
       </table>
-    </section>
+    </ScrollTable>
   );
 }
 

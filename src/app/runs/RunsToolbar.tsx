@@ -5,11 +5,12 @@ import { useHistory } from '../../store/history/historyStore.ts';
 import type { RunRecord } from '../../store/history/record.ts';
 import { bytesOf } from '../../store/history/size.ts';
 import { download } from '../download.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
-import screen from '../ui/Screen.module.css';
 import { sortRuns } from './columns.ts';
 import { tableAsCsv, tableAsMarkdown } from './exportTable.ts';
+import { filteredRuns } from './filter.ts';
 import { importBundle } from './importBundle.ts';
 import { countRuns, formatSize } from './messages.ts';
 import styles from './RunsScreen.module.css';
@@ -21,12 +22,15 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
   const unreadable = useHistory((state) => state.unreadable);
   const sort = useRunsView((state) => state.sort);
   const file = useRef<HTMLInputElement>(null);
-  const meant = sortRuns(chosen.length > 0 ? chosen : runs, sort);
-  const which = chosen.length > 0 ? countRuns(chosen.length) : 'all';
+  const filter = useRunsView((state) => state.filter);
+  const starredOnly = useRunsView((state) => state.starredOnly);
+  const filtered = filteredRuns(runs, { filter, starredOnly });
+  const meant = sortRuns(chosen.length > 0 ? chosen : filtered, sort);
+  const which = meant.length < runs.length ? countRuns(meant.length) : 'all';
   const size = bytesOf([...runs, ...unreadable.map(({ value }) => value)]);
-  const none = runs.length === 0;
+  const none = meant.length === 0;
   return (
-    <div className={`${screen.actions} ${styles.toolbar}`}>
+    <Actions className={styles.toolbar}>
       <input
         ref={file}
         type="file"
@@ -67,13 +71,13 @@ export function RunsToolbar({ chosen }: { chosen: readonly RunRecord[] }) {
         testId="copy-markdown"
       />
       <Button
-        disabled={none && unreadable.length === 0}
+        disabled={runs.length === 0 && unreadable.length === 0}
         onClick={() => void removeRuns([...runs, ...unreadable].map(({ id }) => id))}
         data-testid="clear-runs"
       >
         {`Clear all${size > 0 ? `, ${formatSize(size)}` : ''}`}
       </Button>
-    </div>
+    </Actions>
   );
 }
 

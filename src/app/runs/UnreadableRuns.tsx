@@ -1,9 +1,9 @@
 import { removeRuns } from '../../store/history/history.ts';
 import { useHistory } from '../../store/history/historyStore.ts';
 import { download } from '../download.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Note } from '../ui/Note.tsx';
-import screen from '../ui/Screen.module.css';
 import { countRuns } from './messages.ts';
 import styles from './RunsScreen.module.css';
 
@@ -21,7 +21,7 @@ export function UnreadableRuns() {
           <li key={id}>
             <code translate="no">{id.slice(0, 40)}</code>
             <span>{` ${why}`}</span>
-            <div className={screen.actions}>
+            <Actions>
               <Button
                 onClick={() =>
                   download(
@@ -33,7 +33,7 @@ export function UnreadableRuns() {
                 Download
               </Button>
               <Button onClick={() => void removeRuns([id])}>Delete</Button>
-            </div>
+            </Actions>
           </li>
         ))}
       </ul>

@@ -6,11 +6,14 @@ import type { ColumnId } from './columns.ts';
 export const MAX_OVERLAID = 6;
 
 /** Metrics of the chosen runs that can be drawn. */
-export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm'] as const;
+export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', 'logZ'] as const;
 export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
   readonly sort: { readonly column: ColumnId; readonly descending: boolean };
+  /** Words that a shown run has, in any order. */
+  readonly filter: string;
+  readonly starredOnly: boolean;
   /** Ids in the order of choosing, which decides the colours. */
   readonly chosen: readonly string[];
   /** The metrics to draw, one chart for each. */
@@ -27,6 +30,8 @@ interface RunsView {
 /** The view of the runs screen. It is kept while other screens are shown, but not stored. */
 export const useRunsView = create<RunsView>()((set) => ({
   sort: { column: 'time', descending: true },
+  filter: '',
+  starredOnly: false,
   chosen: [],
   metrics: ['loss', 'scale'],
   open: null,

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'react';
-import { type RecordingFacts, showRecording } from '../../store/recording.ts';
+import type { RecordingFacts } from '../../store/recording.ts';
+import { showRecording } from '../../store/story/replay.ts';
+import ResultsPanel from '../features/run/ResultsPanel.tsx';
 import { formatCount } from '../format.ts';
-import ResultsPanel from '../panels/ResultsPanel.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import styles from './UnsupportedScreen.module.css';
 

@@ -1,9 +1,9 @@
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
+import { ControlsPanel } from '../features/run/ControlsPanel.tsx';
+import { TilesPanel } from '../features/run/TilesPanel.tsx';
+import { SettingsPanel } from '../features/settings/SettingsPanel.tsx';
 import { useFileDrop } from '../hooks/useFileDrop.ts';
-import { ControlsPanel } from '../panels/ControlsPanel.tsx';
-import { SettingsPanel } from '../panels/SettingsPanel.tsx';
-import { TilesPanel } from '../panels/TilesPanel.tsx';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
@@ -17,27 +17,25 @@ const Charts = lazyPart(
   <p className={styles.waiting}>Loading the charts…</p>,
 );
 // Results are needed only after a run.
-const ResultsPanel = lazyPart('results', () => import('../panels/ResultsPanel.tsx'));
+const ResultsPanel = lazyPart('results', () => import('../features/run/ResultsPanel.tsx'));
 // Needed only when an earlier visit left a run.
-const SavedRunNote = lazyPart('note of saved runs', () => import('../panels/SavedRunNote.tsx'));
-const RunNotes = lazyPart('notes about the runs', () => import('../panels/RunNotes.tsx'));
-const FileNote = lazyPart('note of opened files', () => import('../panels/FileNote.tsx'));
-const ExportPanel = lazyPart('export', () => import('../panels/ExportPanel.tsx'));
-const NumericsPanel = lazyPart('numerics', () => import('../panels/numerics/NumericsPanel.tsx'));
-const SamplePanel = lazyPart('samples', () => import('../panels/SamplePanel.tsx'));
+const SavedRunNote = lazyPart('note of saved runs', () => import('../features/saved/SavedRunNote.tsx'));
+const RunNotes = lazyPart('errors of the runs', () => import('../features/run/RunNotes.tsx'));
+const FileNote = lazyPart('note of opened files', () => import('../features/files/FileNote.tsx'));
+const ExportPanel = lazyPart('export', () => import('../features/export/ExportPanel.tsx'));
+const NumericsPanel = lazyPart('numerics', () => import('../features/numerics/NumericsPanel.tsx'));
+const SamplePanel = lazyPart('samples', () => import('../features/samples/SamplePanel.tsx'));
 const ComparePanel = lazyPart(
   'comparison',
-  () => import('../compare/ComparePanel.tsx'),
+  () => import('../features/compare/ComparePanel.tsx'),
   <p className={styles.waiting}>Loading the comparison…</p>,
 );
 
-export function TrainScreen() {
+export default function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
   const busy = useRun((state) => isBusy(state.status));
   const several = useRun((state) => state.configs.length > 1);
-  const noted = useRun(
-    ({ error, runs }) => error !== null || runs.some((run) => run.error || run.warnings.length > 0),
-  );
+  const failed = useRun(({ error, runs }) => error !== null || runs.some((run) => run.error));
   return (
     <>
       <div className={styles.intro}>
@@ -55,7 +53,7 @@ export function TrainScreen() {
           <SavedRunNote />
           <FileNote />
           <SweepLine />
-          {noted && <RunNotes />}
+          {failed && <RunNotes />}
           <TilesPanel />
           <Charts />
           <NumericsPanel />
@@ -74,7 +72,7 @@ const DROP_HINT =
 const BUSY_HINT = 'Files can be dropped here when the training has ended.';
 
 async function takeDropped(file: File, all: readonly File[]): Promise<void> {
-  const { takeDropped: take } = await import('../takeDropped.ts');
+  const { takeDropped: take } = await import('../features/files/takeDropped.ts');
   await take(file, all);
 }
 

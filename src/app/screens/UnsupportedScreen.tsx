@@ -4,9 +4,9 @@ import { type AdapterOffer, adapterOffer } from '../../store/diagnostics.ts';
 import { browserName } from '../browser.ts';
 import { Button } from '../ui/Button.tsx';
 import { Diagnostics } from '../ui/Diagnostics.tsx';
-import { SUPPORT, UNSUPPORTED } from '../unsupportedMessages.ts';
 import { RecordedRun } from './RecordedRun.tsx';
 import styles from './UnsupportedScreen.module.css';
+import { SUPPORT, UNSUPPORTED } from './unsupportedMessages.ts';
 
 interface UnsupportedScreenProps {
   reason: UnsupportedReason;

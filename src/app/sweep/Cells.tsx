@@ -8,7 +8,7 @@ import {
   variantTitle,
 } from '../../engine/index.ts';
 import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
-import screen from '../ui/Screen.module.css';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import styles from './SweepScreen.module.css';
 
 /** Every finished cell as a row. Rows are rendered only while it is open. */
@@ -20,8 +20,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
     <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="sweep-cells">
       <summary>{`All ${formatCount(cells.length)} finished cells`}</summary>
       {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
-        <section className={screen.scroll} aria-label="Finished cells" tabIndex={0}>
+        <ScrollTable label="Finished cells">
           <table className={styles.cells}>
             <thead>
               <tr>
@@ -48,7 +47,7 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </ScrollTable>
       )}
     </details>
   );

@@ -3,7 +3,7 @@ import { type RateResult, rateName, rateText, sweepRows, variantTitle } from '..
 import { useRun } from '../../store/runStore.ts';
 import type { KeptSweep } from '../../store/sweep/records.ts';
 import { useSweeps } from '../../store/sweep/sweepStore.ts';
-import screen from '../ui/Screen.module.css';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import styles from './Heatmap.module.css';
 
 /** Modes by learning rates, as a table: every figure stands in its cell, and the colour only repeats it. */
@@ -12,8 +12,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
   const training = useTraining(sweep.id);
   const share = shares(rows.flatMap(({ results }) => results));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
-    <section className={screen.scroll} aria-label="Losses by mode and learning rate" tabIndex={0}>
+    <ScrollTable label="Losses by mode and learning rate">
       <table className={styles.table} data-testid="sweep-heatmap">
         <thead>
           <tr>
@@ -41,7 +40,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </ScrollTable>
   );
 }
 

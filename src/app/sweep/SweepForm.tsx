@@ -3,14 +3,17 @@ import { PRECISION_MODES, PRESETS, type PrecisionMode } from '../../engine/index
 import { isBusy, useRun } from '../../store/runStore.ts';
 import { firstConfig } from '../../store/settings.ts';
 import { useSettings } from '../../store/settingsStore.ts';
-import { DEFAULT_FORM, planSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
+import { DEFAULT_FORM, planSweep, runsOfSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
 import { startSweep, sweepObstacle } from '../../store/sweep/sweepRun.ts';
-import { formatCount } from '../format.ts';
-import { ModeBoxes } from '../panels/ModeBoxes.tsx';
-import { textTitle } from '../panels/TextSettings.tsx';
+import { useSweeps } from '../../store/sweep/sweepStore.ts';
+import { secondsOf, similarCells } from '../../store/sweep/sweepTime.ts';
+import { ModeBoxes } from '../features/modes/ModeBoxes.tsx';
+import { textTitle } from '../features/text/TextSettings.tsx';
+import { formatCount, formatDuration } from '../format.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { TextField } from '../ui/Field.tsx';
-import screen from '../ui/Screen.module.css';
+import { Panel } from '../ui/Panel.tsx';
 import styles from './SweepScreen.module.css';
 
 /** Typed text stays while other screens are shown. */
@@ -19,15 +22,17 @@ const useForm = create<SweepForm>()(() => DEFAULT_FORM);
 export function SweepFormPanel() {
   const form = useForm();
   const settings = useSettings((state) => state.settings);
-  const ready = useSettings(() => sweepObstacle(settings));
+  const ready = useSettings(({ ownText }) => sweepObstacle(settings, ownText));
   const busy = useRun(({ status }) => isBusy(status));
   const noGpu = useRun(({ adapter }) => adapter === null);
   const planned = planSweep(form, settings);
   const problem = 'problem' in planned ? planned.problem : null;
   const cells = 'plan' in planned ? planned.cells : 0;
+  const seconds = useSweeps(({ sweeps }) =>
+    'plan' in planned ? secondsOf(runsOfSweep(planned.plan), similarCells(planned.plan, sweeps)) : null,
+  );
   return (
-    <section className={styles.panel} aria-label="New sweep">
-      <h2>New sweep</h2>
+    <Panel title="New sweep" aria-label="New sweep">
       <ModeBoxes
         offered={PRECISION_MODES}
         chosen={form.modes}
@@ -70,13 +75,13 @@ export function SweepFormPanel() {
         />
       </div>
       <p className={styles.muted}>
-        Everything else as on the <a href="#train">Train screen</a>
+        Everything else as in the <a href="#train">Lab</a>
         <span>{`: ${PRESETS[settings.preset].title}, ${textTitle(settings.text)}.`}</span>
       </p>
       <p className={styles.error} role="status" data-testid="sweep-problem">
         {problem ? `${problem.message} ${problem.hint}` : ready}
       </p>
-      <div className={screen.actions}>
+      <Actions>
         <Button
           kind="primary"
           disabled={busy || noGpu || !('plan' in planned) || ready !== null}
@@ -85,7 +90,12 @@ export function SweepFormPanel() {
         >
           {`Train ${cells > 0 ? `${formatCount(cells)} ` : ''}${cells === 1 ? 'cell' : 'cells'}`}
         </Button>
-      </div>
-    </section>
+        {seconds !== null && (
+          <span className={styles.muted} data-testid="sweep-estimate">
+            {`about ${formatDuration(seconds)}, by earlier sweeps of these settings`}
+          </span>
+        )}
+      </Actions>
+    </Panel>
   );
 }

@@ -14,16 +14,22 @@ import type { KeptSweep } from '../../store/sweep/records.ts';
 import { runsOfSweep } from '../../store/sweep/sweepPlan.ts';
 import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../store/sweep/sweepRun.ts';
 import { removeSweep, useSweeps } from '../../store/sweep/sweepStore.ts';
+import { secondsOf } from '../../store/sweep/sweepTime.ts';
 import { download } from '../download.ts';
+import { formatDuration } from '../format.ts';
 import { runLabel, statusLine } from '../messages.ts';
+import { Actions } from '../ui/Actions.tsx';
 import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { SelectField } from '../ui/Field.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
-import screen from '../ui/Screen.module.css';
+import { Panel } from '../ui/Panel.tsx';
 import { Cells } from './Cells.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import styles from './SweepScreen.module.css';
+
+const RateCurves = lazyPart('curves of this sweep', () => import('./RateCurves.tsx'));
 
 /** Shows the chosen sweep, or else the newest. */
 export function SweepPanel() {
@@ -32,8 +38,7 @@ export function SweepPanel() {
   const sweep = sweeps.find(({ id }) => id === shown) ?? sweeps[0];
   if (!sweep) return null;
   return (
-    <section className={styles.panel} aria-label="Results" data-testid="sweep-results">
-      <h2>Results</h2>
+    <Panel title="Results" aria-label="Results" data-testid="sweep-results">
       {sweeps.length > 1 && (
         <SelectField
           label="Sweep"
@@ -53,10 +58,11 @@ export function SweepPanel() {
       </p>
       <Running sweep={sweep} />
       <Heatmap sweep={sweep} />
+      <RateCurves sweep={sweep} />
       <p className={styles.legend}>{SWEEP_LEGEND}</p>
       <Cells cells={sweep.cells} />
       <Exports sweep={sweep} whole={wholeSweep(sweep)} />
-    </section>
+    </Panel>
   );
 }
 
@@ -71,8 +77,10 @@ function Running({ sweep }: { sweep: KeptSweep }) {
   const running = useSweeps((state) => state.running === sweep.id);
   const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
   const busy = useRun(({ status }) => isBusy(status));
-  const waitsForText = useSettings(() => sweepObstacle(sweep));
-  const missing = missingRuns(runsOfSweep(sweep), sweep.cells).length;
+  const waitsForText = useSettings(({ ownText }) => sweepObstacle(sweep, ownText));
+  const left = missingRuns(runsOfSweep(sweep), sweep.cells);
+  const missing = left.length;
+  const seconds = secondsOf(left, sweep.cells);
   return (
     <>
       {ended && (
@@ -81,8 +89,15 @@ function Running({ sweep }: { sweep: KeptSweep }) {
         </Note>
       )}
       {running && <LiveLine />}
+      {missing > 0 && (
+        <p className={styles.muted} data-testid="sweep-time">
+          {seconds === null
+            ? 'The time that it takes is estimated once a cell has ended.'
+            : `About ${formatDuration(seconds)} left, by the time that the finished cells took.`}
+        </p>
+      )}
       {!running && missing > 0 && waitsForText && <p className={styles.muted}>{waitsForText}</p>}
-      <div className={screen.actions}>
+      <Actions>
         {running && (
           <Button onClick={stopSweep} data-testid="sweep-stop">
             Stop
@@ -99,12 +114,12 @@ function Running({ sweep }: { sweep: KeptSweep }) {
         <Button disabled={running} onClick={() => void removeSweep(sweep.id)} data-testid="sweep-delete">
           Delete
         </Button>
-      </div>
+      </Actions>
     </>
   );
 }
 
-/** Progress of the current cell; its curves are on the Train screen. */
+/** Progress of the current cell; its curves are in the Lab. */
 function LiveLine() {
   const line = useRun(statusLine);
   const cell = useRun(({ runs: [run] }) => (run ? `${runLabel(run)}, seed ${run.config.seed}` : ''));
@@ -124,7 +139,7 @@ function Exports({ sweep, whole }: { sweep: KeptSweep; whole: Sweep | null }) {
     );
   if (!whole || whole.cells.length === 0) return null;
   return (
-    <div className={screen.actions}>
+    <Actions>
       <CopyButton label="Copy as Markdown" text={() => sweepMarkdown(whole)} testId="sweep-markdown" />
       <Button onClick={() => give('csv', 'text/csv', sweepCsv(whole))} data-testid="sweep-csv">
         CSV
@@ -136,6 +151,6 @@ function Exports({ sweep, whole }: { sweep: KeptSweep; whole: Sweep | null }) {
       >
         JSON
       </Button>
-    </div>
+    </Actions>
   );
 }

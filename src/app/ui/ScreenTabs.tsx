@@ -1,7 +1,8 @@
-import { SCREENS, useUi } from '../../store/uiStore.ts';
+import { SCREENS } from '../../store/screens.ts';
+import { useUi } from '../../store/uiStore.ts';
 import styles from './ScreenTabs.module.css';
 
-const TITLES = { train: 'Train', runs: 'Runs', sweep: 'Sweep' } as const;
+const TITLES = { story: 'Story', train: 'Lab', runs: 'Runs', sweep: 'Sweep' } as const;
 
 /** Tabs are links, so that they can be opened in a new tab and copied, and Back works. */
 export function ScreenTabs() {

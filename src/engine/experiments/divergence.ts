@@ -6,21 +6,35 @@ export interface LossCurve {
   readonly losses: ArrayLike<number>;
 }
 
-const DIVERGENCE_NATS = 0.02;
+/** A larger gap between smoothed losses that stays is a divergence. */
+export const DIVERGENCE_NATS = 0.02;
 /** A gap must last for this many steps to count as a divergence. */
 const MIN_GAP_STEPS = 5;
 
 /**
- * Finds the first step after which the gap between two runs' smoothed losses stays above {@link DIVERGENCE_NATS}; null
- * when there is none. Both runs see the same batches, so the noise of the batches cancels. A step at which only one of
+ * Finds the first step after which the gap between two runs' smoothed losses stays above `bound` nats; null when there is
+ * none. Both runs see the same batches, so the noise of the batches cancels. A step at which only one of
  * the losses is finite counts as a gap.
  */
-export function firstDivergence(reference: LossCurve, other: LossCurve): number | null {
+export function firstDivergence(
+  reference: LossCurve,
+  other: LossCurve,
+  bound = DIVERGENCE_NATS,
+): number | null {
   const length = Math.min(reference.steps.length, other.steps.length);
   const gaps = smoothedGaps(reference.losses, other.losses, length);
   let first = length;
-  while (first > 0 && Math.abs(gaps[first - 1]!) > DIVERGENCE_NATS) first -= 1;
+  while (first > 0 && Math.abs(gaps[first - 1]!) > bound) first -= 1;
   return length - first >= MIN_GAP_STEPS ? other.steps[first]! : null;
+}
+
+/** The largest gap in nats between two runs' smoothed losses; infinite when only one loss of a step is finite. */
+export function largestGap(reference: LossCurve, other: LossCurve): number {
+  const length = Math.min(reference.steps.length, other.steps.length);
+  return smoothedGaps(reference.losses, other.losses, length).reduce(
+    (largest, gap) => Math.max(largest, Math.abs(gap)),
+    0,
+  );
 }
 
 /** Mean gap over a window of 2 % of the run, from 5 to 50 steps; infinite when only one loss is finite. */

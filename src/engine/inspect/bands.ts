@@ -116,10 +116,13 @@ export function tensorsWithoutGradient(frame: NumericsFrame): {
   readonly without: number;
   readonly of: number;
 } {
-  const zero = frame.rows.flatMap(({ kind }, i) =>
-    kind === 'parameterGradient' ? [isAllZero(rowCounts(frame, i))] : [],
-  );
-  return { without: zero.filter(Boolean).length, of: zero.length };
+  const of = frame.rows.filter(({ kind }) => kind === 'parameterGradient').length;
+  return { without: rowsWithoutGradient(frame).length, of };
+}
+
+/** The parameter tensors of a frame whose gradient is exactly zero everywhere. */
+export function rowsWithoutGradient(frame: NumericsFrame): NumericsRow[] {
+  return frame.rows.filter(({ kind }, i) => kind === 'parameterGradient' && isAllZero(rowCounts(frame, i)));
 }
 
 /** Sums the losses of the `wanted` rows at loss scale 2^`scaleLog2`. */

@@ -23,6 +23,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     ...new Set([
       ...decimate(c.loss, length),
       ...decimate(c.gradNorm, length),
+      ...(log.hasLogZ ? decimate(c.logZ, length) : []),
       ...decimate(speed, length),
       ...changePoints(c.scaleLog2, length),
       ...skipped.flatMap((i) => (i + 1 < length ? [i, i + 1] : [i])),
@@ -33,9 +34,10 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
   return {
     step: finite(c.step),
     loss: take(c.loss),
-    smoothed: take(c.smoothed),
+    smoothed: take(log.smoothedLoss()),
     scaleLog2: finite(c.scaleLog2),
     gradNorm: take(c.gradNorm),
+    ...(log.hasLogZ && { logZ: take(c.logZ) }),
     lr: finite(c.lr),
     skippedSteps: finite(c.skippedSteps),
     time: finite(c.time),
@@ -62,17 +64,18 @@ export function logOfCurve(
       skipped: overflows.has(step),
       overflow: overflows.get(step) ?? null,
       gradNorm: curve.gradNorm[i]!,
+      ...(curve.logZ && { logZ: curve.logZ[i]! }),
       lr: curve.lr[i]!,
       appliedSteps: step - skippedSteps,
       skippedSteps,
       time: curve.time[i]!,
       gpuMs: null,
     });
-    // Averages and medians over the stored rows would differ from those over all rows, so the stored values are used.
-    log.columns.smoothed[i] = curve.smoothed[i] ?? Number.NaN;
+    // Medians and averages over the stored rows would differ from those over all rows, so the stored values are used.
     const speed = curve.tokensPerSec[i];
     log.columns.stepMs[i] = speed ? (1000 * tokensPerStep) / speed : Number.NaN;
   }
+  log.keepSmoothed(Float64Array.from(curve.smoothed, (value) => value ?? Number.NaN));
   log.evals.push(...evals);
   return log;
 }

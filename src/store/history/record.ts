@@ -103,6 +103,8 @@ const curve = v.pipe(
     smoothed: column(figure),
     scaleLog2: column(finite),
     gradNorm: column(figure),
+    /** Only of runs that report it. */
+    logZ: v.exactOptional(column(figure)),
     lr: column(finite),
     skippedSteps: column(count),
     /** Milliseconds of training. */

@@ -17,9 +17,15 @@ interface Start {
 
 /** Called once at start. Runs that started before are recorded too. */
 export function recordRuns(): void {
-  let start = startOf(useRun.getState());
+  // Runs that were set aside and are shown again have the same configurations and are not recorded twice.
+  const starts = new WeakMap<RunState['configs'], Start | null>();
+  const startFor = (state: RunState): Start | null => {
+    if (!starts.has(state.configs)) starts.set(state.configs, startOf(state));
+    return starts.get(state.configs)!;
+  };
+  let start = startFor(useRun.getState());
   useRun.subscribe((state, before) => {
-    if (state.configs !== before.configs) start = startOf(state);
+    if (state.configs !== before.configs) start = startFor(state);
     const changed = state.runs !== before.runs || state.status !== before.status;
     if (!start || !changed) return;
     for (const [index, run] of state.runs.entries()) {
@@ -30,9 +36,9 @@ export function recordRuns(): void {
   });
 }
 
-function startOf({ configs, purpose }: RunState): Start | null {
-  if (configs.length === 0 || purpose === 'sweep') return null;
-  const { preset } = useSettings.getState().settings;
+function startOf({ configs, purpose, startedWith }: RunState): Start | null {
+  if (configs.length === 0 || purpose !== 'training') return null;
+  const { preset } = startedWith ?? useSettings.getState().settings;
   return { id: crypto.randomUUID(), preset, saved: new Map() };
 }
 

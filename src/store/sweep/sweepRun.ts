@@ -14,7 +14,7 @@ import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
 import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';
 import type { Problem } from '../settings.ts';
-import { useSettings } from '../settingsStore.ts';
+import type { OwnText } from '../settingsStore.ts';
 import type { KeptSweep } from './records.ts';
 import { type PlannedSweep, runsOfSweep } from './sweepPlan.ts';
 import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
@@ -43,8 +43,8 @@ export function stopSweep(): void {
 }
 
 /** The reason why a sweep cannot continue now; null when it can. */
-export function sweepObstacle({ text }: Pick<KeptSweep, 'text'>): string | null {
-  if (text !== 'own' || useSettings.getState().ownText.state === 'ready') return null;
+export function sweepObstacle({ text }: Pick<KeptSweep, 'text'>, ownText: OwnText): string | null {
+  if (text !== 'own' || ownText.state === 'ready') return null;
   return 'It trains on your own text. Choose that text on the Train screen first.';
 }
 

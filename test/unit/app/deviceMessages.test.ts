@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { kernelSentence } from '../../../src/app/messages.ts';
-import { batchOutcome } from '../../../src/app/panels/batchMessages.ts';
 import {
   formatRate,
   kernelWords,
   modeSupport,
   subgroupWords,
-} from '../../../src/app/panels/deviceMessages.ts';
-import { rangeWords } from '../../../src/app/panels/settingWords.ts';
+} from '../../../src/app/features/device/deviceMessages.ts';
+import { batchOutcome } from '../../../src/app/features/memory/batchMessages.ts';
+import { rangeWords } from '../../../src/app/features/settings/settingWords.ts';
+import { kernelSentence } from '../../../src/app/messages.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { BatchSearch } from '../../../src/store/measurementStore.ts';
 

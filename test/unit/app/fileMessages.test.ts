@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { loadingLine, loadingShare, scoreLine, stoppedLine } from '../../../src/app/fileMessages.ts';
+import {
+  loadingLine,
+  loadingShare,
+  scoreLine,
+  stoppedLine,
+} from '../../../src/app/features/files/fileMessages.ts';
 
 const progress = { name: 'a-1.safetensors', bytes: 12e6, size: 40e6, part: 1, parts: 2, resumable: true };
 

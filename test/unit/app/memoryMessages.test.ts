@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { savingSentence } from '../../../src/app/panels/memoryMessages.ts';
-import { totalWords } from '../../../src/app/panels/memoryTotal.ts';
+import { savingSentence } from '../../../src/app/features/memory/memoryMessages.ts';
+import { totalWords } from '../../../src/app/features/memory/memoryTotal.ts';
 import { presetOf } from '../../../src/engine/config/presets.ts';
 import { memoryPlan } from '../../../src/engine/model/memoryPlan.ts';
 import { PRECISION_MODES, type PrecisionMode } from '../../../src/engine/precision/recipes.ts';

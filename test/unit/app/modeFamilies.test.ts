@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { familiesOf } from '../../../src/app/panels/modeFamilies.ts';
+import { familiesOf } from '../../../src/app/features/modes/modeFamilies.ts';
 import { MODE_FAMILIES, PRECISION_MODES } from '../../../src/engine/index.ts';
 
 test('every mode is listed once, in its family, and each family has one line', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ratioWords } from '../../../src/app/panels/numerics/messages.ts';
+import { ratioWords } from '../../../src/app/features/numerics/messages.ts';
 import type { QuantizationNoise } from '../../../src/engine/inspect/frame.ts';
 
 test('a ratio that was not measured is replaced by the reason', () => {

@@ -5,8 +5,8 @@ import {
   shareWords,
   stripSentence,
   whatIfSentence,
-} from '../../../src/app/panels/numerics/messages.ts';
-import { heatRows } from '../../../src/app/panels/numerics/model.ts';
+} from '../../../src/app/features/numerics/messages.ts';
+import { heatRows } from '../../../src/app/features/numerics/model.ts';
 import { bandsOf, flushedShare, tensorsWithoutGradient } from '../../../src/engine/inspect/bands.ts';
 import type { NumericsFrame } from '../../../src/engine/inspect/frame.ts';
 import { BINS } from '../../../src/engine/kernels/numerics.ts';

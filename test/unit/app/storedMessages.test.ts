@@ -4,7 +4,7 @@ import {
   keepingSentence,
   scheduleSentence,
   unfinishedSentence,
-} from '../../../src/app/panels/storedMessages.ts';
+} from '../../../src/app/features/saved/storedMessages.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { learningRateAt } from '../../../src/engine/train/lrSchedule.ts';
 import type { StoredRun } from '../../../src/session/protocol.ts';

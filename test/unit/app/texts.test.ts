@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
+import { sampleCaption, tokenName } from '../../../src/app/features/samples/sampleMessages.ts';
+import {
+  readingLine,
+  textFactsLine,
+  textProgressLine,
+  textShare,
+} from '../../../src/app/features/text/textMessages.ts';
 import { progressIcon } from '../../../src/app/progressIcon.ts';
-import { sampleCaption, tokenName } from '../../../src/app/sampleMessages.ts';
-import { readingLine, textFactsLine, textProgressLine, textShare } from '../../../src/app/textMessages.ts';
 
 test('the progress of a text is given in megabytes, and of the total if it is known', () => {
   const half = { stage: 'reading', bytes: 100e6, size: 200e6 } as const;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
 import {
   GPU_SPEED,
+  LOG_Z,
   LOSS,
   LOSS_SCALE,
   MAX_LOGIT,
@@ -54,6 +55,17 @@ test('sharpness holds from one measurement to the next, and a run without any ha
     [...(MAX_LOGIT.series(run, 0, [run], DEFAULT_CHARTS.logit)!.values as Float64Array)].slice(1),
   ).toEqual([3, 3, 3, 3]);
   expect(SHARPNESS.series(plottedRun(5), 0, [run], DEFAULT_CHARTS.sharpness)).toBeNull();
+});
+
+test('only runs that report the mean of log Z have a line of it', () => {
+  const run = plottedRun(3, (step) => ({ logZ: step === 2 ? null : 4 + step }));
+  const series = LOG_Z.series(run, 0, [run], { ...DEFAULT_CHARTS.logZ, smoothing: 0 })!;
+  const column = chartCsv(LOG_Z, [series])
+    .split('\r\n')
+    .map((line) => line.split(',')[4]);
+  expect(column).toEqual(['log_z', '5', '', '7', undefined]);
+  expect(LOG_Z.summary(series)).toBe('Mixed f16: mean log Z 7.');
+  expect(LOG_Z.series(plottedRun(3), 0, [run], DEFAULT_CHARTS.logZ)).toBeNull();
 });
 
 test('leaves out non-finite values and never writes a formula', () => {

@@ -167,3 +167,37 @@ test('the clip line is at the clip threshold; memory is flat and starts at 0', (
   expect(lines[0]!.points.map((point) => point.y)).toEqual([4, 4]);
   expect(y.low).toBe(0);
 });
+
+describe('the x axis', () => {
+  test('goes to the planned steps while a run trains, and to its last step once it has ended', () => {
+    const end = (about: Partial<PlottedRun>, change: Partial<ChartSettings> = {}) =>
+      plotOf(LOSS, [plottedRun(20, undefined, about)], change).x.high;
+    expect(end({ planned: 300 })).toBe(300);
+    expect(end({ planned: 300 }, { x: 'tokens' })).toBe(300 * 8 * 64);
+    expect(end({})).toBe(20);
+    expect(end({ planned: 300 }, { x: 'time' })).toBeLessThan(2);
+  });
+
+  test('shows a part, with more points there and a y axis that fits them', () => {
+    const run = plottedRun(3000, (step) => ({ loss: step < 1000 ? 9 : 2 + Math.sin(step) }));
+    const settings = { ...DEFAULT_CHARTS.loss, smoothing: 0 };
+    const series = [LOSS.series(run, 0, [run], settings)!];
+    const whole = buildPlot(LOSS, series, settings, 800);
+    const part = buildPlot(LOSS, series, settings, 800, { low: 1500, high: 1600 });
+    const within = ({ lines }: typeof whole) =>
+      lines[0]!.points.filter(({ x }) => x >= 1500 && x <= 1600).length;
+    expect(within(part)).toBe(101);
+    expect(within(whole)).toBeLessThan(40);
+    expect([part.x.low, part.x.high]).toEqual([1500, 1600]);
+    expect(part.y.high).toBeLessThan(3.5);
+    expect(whole.y.high).toBeGreaterThan(9);
+    expect([part.wholeX.low, part.wholeX.high]).toEqual([0, 3000]);
+  });
+});
+
+test('outliers can be left out of the y axis', () => {
+  const run = plottedRun(200, (step) => ({ loss: step === 100 ? 50 : 2 + (step % 2) }));
+  const high = (ignoreOutliers: boolean) => plotOf(LOSS, [run], { smoothing: 0, ignoreOutliers }).y.high;
+  expect(high(false)).toBeGreaterThan(50);
+  expect(high(true)).toBeLessThan(3.2);
+});

@@ -42,6 +42,13 @@ test('a short run is restored exactly up to the saved step, including steps that
   expect([at(60), at(91)].map(({ reported }) => reported.evaluation)).toEqual([50, 90]);
 });
 
+test('the mean of log Z is saved with the steps that report it', () => {
+  const curve = new RunCurve();
+  const steps = [row(1), { ...row(2), logZ: 4.5 }, { ...row(3), logZ: null }];
+  for (const step of steps) curve.addStep(step);
+  expect(RunCurve.parse(curve.text(3, []), 3).steps).toEqual(steps);
+});
+
 test('an evaluation before the first step is kept, and a run without evaluations is recognised', () => {
   const evaluated = new RunCurve();
   evaluated.addEval({ step: 0, valLoss: 4.5 });

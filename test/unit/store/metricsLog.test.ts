@@ -54,6 +54,17 @@ describe('MetricsLog', () => {
     expect(log.skippedIndexes()).toEqual([0]);
   });
 
+  test('keeps the mean of log Z of runs that report it, and adds none to others', () => {
+    const log = new MetricsLog(10);
+    log.push(timedStep(1, { logZ: 4.5 }));
+    log.push(timedStep(2, { logZ: null }));
+    expect(log.hasLogZ).toBe(true);
+    expect(log.last(2)).toEqual([timedStep(1, { logZ: 4.5 }), timedStep(2, { logZ: null })]);
+    const other = filled(2);
+    expect(other.hasLogZ).toBe(false);
+    expect(other.at(1)).not.toHaveProperty('logZ');
+  });
+
   test('finds the entry of a step', () => {
     const log = new MetricsLog(10);
     for (const step of [1, 2, 3, 7, 8]) log.push(timedStep(step));
@@ -64,7 +75,7 @@ describe('MetricsLog', () => {
   test('smooths without a bias towards zero, with gaps where the loss is not finite', () => {
     const log = new MetricsLog(1000);
     for (let step = 1; step <= 30; step++) log.push(timedStep(step, { loss: step === 5 ? null : 2.5 }));
-    const smoothed = [...log.columns.smoothed.subarray(0, 30)];
+    const smoothed = [...log.smoothedLoss()];
     expect(smoothed[4]).toBeNaN();
     smoothed.splice(4, 1);
     for (const value of smoothed) expect(value).toBeCloseTo(2.5, 12);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { titlesOf } from '../../../src/app/panels/settingWords.ts';
+import { titlesOf } from '../../../src/app/features/settings/settingWords.ts';
 import { isModelKind } from '../../../src/engine/config/gptConfig.ts';
 import { PRESET_NAMES } from '../../../src/engine/config/presets.ts';
 import { FIELDS, rowOf } from '../../../src/engine/config/settings/table.ts';

@@ -6,8 +6,9 @@ import {
   readBundle,
   writeBundle,
 } from '../../../../src/store/history/bundle.ts';
+import { curveOf } from '../../../../src/store/history/curve.ts';
 import { runRecord } from '../../../../src/store/history/record.ts';
-import { record } from './fixtures.ts';
+import { logOfSteps, record, step } from './fixtures.ts';
 
 type Parsed = ReturnType<typeof JSON.parse>;
 
@@ -42,6 +43,14 @@ test('a run whose adapter said at length why it does not use its matrix units is
   const { facts } = record();
   const told = [record({ facts: { ...facts, kernels } })];
   expect(parseBundle(writeBundle(told))).toEqual({ runs: told });
+});
+
+test('the mean of log Z of a run that reports it is read back', () => {
+  const curve = curveOf(logOfSteps([step(1, { logZ: 4.5 }), step(2, { logZ: null })]), 512);
+  const kept = [record({ curve })];
+  expect(parseBundle(writeBundle(kept))).toEqual({ runs: kept });
+  const damaged = writeBundle(kept).replace('"logZ":[4.5,', '"logZ":[');
+  expect(refusal(damaged)).toMatch(/equally long/);
 });
 
 test('figures that older versions did not measure are read as not measured', () => {

@@ -43,16 +43,30 @@ test('a long run is stored in few rows, with its spikes, its end and its counts'
 test('the stored rows are drawn like all rows', () => {
   const log = longLog();
   const restored = logOfCurve(JSON.parse(JSON.stringify(curveOf(log, 512))), COUNT, [], 512);
-  const valueAt = (step: number) => log.columns.smoothed[log.indexAt(step)]!;
+  const valueAt = (step: number) => log.smoothedLoss()[log.indexAt(step)]!;
   for (let i = 0; i < restored.length; i++) {
     const at = restored.columns.step[i]!;
-    expect(restored.columns.smoothed[i]).toBeCloseTo(valueAt(at), 5);
+    expect(restored.smoothedLoss()[i]).toBeCloseTo(valueAt(at), 5);
     const [kept, whole] = [restored.at(i)!, log.at(log.indexAt(at))!];
     expect(kept.lossScale).toBe(whole.lossScale);
     expect(kept.appliedSteps).toBe(whole.appliedSteps);
     expect(kept.time).toBe(whole.time);
     if (kept.skipped) expect(whole.skipped).toBe(true);
   }
+});
+
+test('the mean of log Z is stored for runs that report it, with its spikes', () => {
+  const steps = Array.from({ length: 5000 }, (_, i) =>
+    step(i + 1, { logZ: i === 3333 ? 40 : i === 10 ? null : 5 + Math.sin(i) }),
+  );
+  const curve = curveOf(logOfSteps(steps), 512);
+  expect(Math.max(...curve.logZ!.map((value) => value ?? 0))).toBe(40);
+  const restored = logOfCurve(JSON.parse(JSON.stringify(curve)), 5000, [], 512);
+  expect(restored.hasLogZ).toBe(true);
+  expect(restored.at(restored.indexAt(3334))!.logZ).toBe(40);
+  const without = curveOf(longLog(), 512);
+  expect(without).not.toHaveProperty('logZ');
+  expect(logOfCurve(without, COUNT, [], 512).hasLogZ).toBe(false);
 });
 
 test('every skipped step of a run with few has its tensor and the next scale', () => {

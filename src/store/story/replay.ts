@@ -1,0 +1,127 @@
+/** Fills the stores of the runs from a recording, up to any moment of it, as training fills them. */
+import { type NumericsFrame, tokensPerStep } from '../../engine/index.ts';
+import type { RunSummary, SampleText, TimedStep } from '../../session/protocol.ts';
+import { clearNumerics, showFrames, takeFrame } from '../numericsStore.ts';
+import { configsOf, factsOf, loadRecording, type Recording, type RecordingFacts } from '../recording.ts';
+import { beginRuns, logOf, updateRun, useRun } from '../runStore.ts';
+import { tokensPerSecond } from '../speed.ts';
+import { framesOf } from './recordedFrames.ts';
+
+/** What a run still has to show, each list in ascending order of steps. */
+interface Waiting {
+  readonly steps: TimedStep[];
+  readonly evals: [number, number | null][];
+  readonly frames: NumericsFrame[];
+  readonly samples: SampleText[];
+  readonly summary: RunSummary;
+}
+
+export class Replay {
+  readonly #steps: number;
+  readonly #waiting: readonly Waiting[];
+
+  /** Replaces the shown runs by those of the recording, before their first step. */
+  constructor(recording: Recording) {
+    const configs = configsOf(recording);
+    this.#steps = recording.steps;
+    this.#waiting = recording.runs.map((run) => waitingOf(run, recording));
+    beginRuns(configs, 'sequential', null, 'recording');
+    clearNumerics(configs);
+    // Nothing is training, and the title of the page must not say otherwise.
+    useRun.setState({ status: 'idle' });
+  }
+
+  /** Whether the recorded runs are still those that are shown. */
+  get isShown(): boolean {
+    return useRun.getState().purpose === 'recording';
+  }
+
+  /** Shows the runs up to `share` of their steps; 1 for their end. */
+  advance(share: number): void {
+    const last = share >= 1 ? Number.POSITIVE_INFINITY : share * this.#steps;
+    for (const [index, waiting] of this.#waiting.entries()) {
+      const log = logOf(index)!;
+      for (const step of until(waiting.steps, last)) log.push(step);
+      log.evals.push(
+        ...until(waiting.evals, last, ([step]) => step).map(([step, valLoss]) => ({ step, valLoss })),
+      );
+      for (const frame of until(waiting.frames, last)) takeFrame(index, frame);
+      const run = useRun.getState().runs[index]!;
+      const lastEval = log.evals.at(-1);
+      updateRun(index, {
+        latest: log.at(-1),
+        valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
+        tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
+        samples: [...run.samples, ...until(waiting.samples, last)],
+        summary: share >= 1 ? waiting.summary : null,
+      });
+    }
+    showFrames();
+    useRun.setState(({ frame }) => ({ frame: frame + 1 }));
+  }
+}
+
+/** Removes and returns the items up to step `last`. */
+function until<T>(
+  items: T[],
+  last: number,
+  stepOf: (item: T) => number = (item) => (item as { step: number }).step,
+): T[] {
+  const after = items.findIndex((item) => stepOf(item) > last);
+  return items.splice(0, after < 0 ? items.length : after);
+}
+
+function waitingOf(run: Recording['runs'][number], { tensors }: Recording): Waiting {
+  // The recorded figures are a part of a summary; the page shows no others.
+  const summary = run.summary as unknown as RunSummary;
+  return {
+    steps: stepsOf(run, summary.msPerStep ?? 0),
+    evals: run.evals.toSorted(([a], [b]) => a - b),
+    frames: framesOf(tensors, run.numerics).toSorted((a, b) => a.step - b.step),
+    samples: run.samples.map((sample) => sampleOf(sample, run)).toSorted((a, b) => a.step - b.step),
+    summary,
+  };
+}
+
+function stepsOf(run: Recording['runs'][number], msPerStep: number): TimedStep[] {
+  const skipped = new Set(run.skipped);
+  let skippedSteps = 0;
+  return run.loss.map((loss, i) => {
+    const step = i + 1;
+    if (skipped.has(step)) skippedSteps += 1;
+    return {
+      step,
+      loss,
+      lossScale: run.lossScale[i]!,
+      skipped: skipped.has(step),
+      overflow: null,
+      gradNorm: run.gradNorm[i]!,
+      lr: run.learningRate[i]!,
+      appliedSteps: step - skippedSteps,
+      skippedSteps,
+      time: step * msPerStep,
+      gpuMs: null,
+    };
+  });
+}
+
+function sampleOf(
+  { step, text }: { readonly step: number; readonly text: string },
+  run: Recording['runs'][number],
+): SampleText {
+  return {
+    ...{ kind: 'live', step, text, loss: run.loss[step - 1] ?? null },
+    ...{ prompt: '', length: text.length, temperature: 0.8, topK: 40, seed: 0 },
+    ...{ ids: [], tokens: [], tokensPerSec: null },
+  };
+}
+
+/**
+ * Loads the recording that is served with the page and shows it.
+ * @throws Error when it is not served or not valid
+ */
+export async function showRecording(): Promise<RecordingFacts> {
+  const recording = await loadRecording();
+  new Replay(recording).advance(1);
+  return factsOf(recording);
+}
