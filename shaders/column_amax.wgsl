@@ -1,7 +1,7 @@
 // column_amax: the largest magnitude of each column within blocks of rows.
 // shapes:  inp (rows, C); partials (blocks, C) f32 bits
 // numerics: the larger of two magnitudes by their bits, so that infinity is above all numbers and NaN above infinity
-// dispatch: x over C / 4 / LANES, y over blocks of rows; quantize_columns finishes
+// dispatch: x over C / 4 / LANES, y over blocks of rows; kernels with lib/column_partials finish
 // source:  axiswise scaling of torchao; reference/tensorScale.ts (oracle)
 import package::lib::round::magnitudeBits;
 import constants::LANES;

@@ -3,6 +3,7 @@
 // numerics: magnitudes are compared by their bits, so that a column with infinity or NaN is an outlier; values are copied
 // dispatch: x over C / 4 / LANES, y over blocks of rows
 // source:  mixed-precision decomposition of LLM.int8() (arXiv 2208.07339)
+import package::lib::column_partials::largestOfColumns;
 import constants::LANES;
 
 struct Params {
@@ -13,7 +14,6 @@ struct Params {
   threshold: f32,
 }
 
-@group(0) @binding(1) var<storage, read> partials: array<vec4u>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 @compute @workgroup_size(LANES)
@@ -22,10 +22,7 @@ fn outlier_columns(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   if (column >= p.c4) {
     return;
   }
-  var largest = vec4u();
-  for (var block = 0u; block < p.blocks; block++) {
-    largest = max(largest, partials[block * p.c4 + column]);
-  }
+  let largest = largestOfColumns(column, p.c4, p.blocks);
   let isOutlier = largest >= vec4u(bitcast<u32>(p.threshold));
   let first = group.y * p.rowsPerBlock;
   let end = min(first + p.rowsPerBlock, p.rows);

@@ -3,6 +3,7 @@
 // numerics: a column's scale is the largest of its kind that keeps its largest magnitude in the format, 1 where that is zero, infinity or NaN; the product is rounded once, saturating
 // dispatch: x over C / 4 / LANES, y over blocks of rows, of which the first stores the scales
 // source:  axiswise scaling of torchao; reference/tensorScale.ts (oracle)
+import package::lib::column_partials::largestOfColumns;
 import package::lib::scale_kinds::inverseFor;
 import package::lib::tensor_scale::{isUsable, powerOfTwo, scaleExponent};
 import constants::LANES;
@@ -15,7 +16,6 @@ struct Params {
   largest: u32,  // f32 bits of the largest value of the format of out
 }
 
-@group(0) @binding(1) var<storage, read> partials: array<vec4u>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 fn inverseOf(amax: u32) -> f32 {
@@ -31,10 +31,7 @@ fn quantize_columns(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   if (column >= p.c4) {
     return;
   }
-  var largest = vec4u();
-  for (var block = 0u; block < p.blocks; block++) {
-    largest = max(largest, partials[block * p.c4 + column]);
-  }
+  let largest = largestOfColumns(column, p.c4, p.blocks);
   let inverses = vec4f(inverseOf(largest.x), inverseOf(largest.y), inverseOf(largest.z), inverseOf(largest.w));
   let scales = out::scaleOf(inverses);
   let first = group.y * p.rowsPerBlock;

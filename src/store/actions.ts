@@ -15,7 +15,7 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, type Saving, useSavedRun } from './savedRun.ts';
 import { type Screen, screenOf } from './screens.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
@@ -97,10 +97,13 @@ export function send(command: SessionCommand): void {
   client?.send(command);
 }
 
+type ChosenSettings = Pick<ReturnType<typeof useSettings.getState>, 'settings' | 'unread' | 'ownText'>;
+
 /** The reason why Train cannot start now; null when it can. */
 export function obstacle(
-  { settings, unread, ownText } = useSettings.getState(),
+  { settings, unread, ownText }: ChosenSettings = useSettings.getState(),
   adapter = useRun.getState().adapter,
+  saving: Saving = useSavedRun.getState(),
 ): string | null {
   if (Object.keys(unread).length > 0) return 'A number cannot be read. Correct it in the settings.';
   if (settings.text === 'own' && ownText.state !== 'ready') {
@@ -108,14 +111,31 @@ export function obstacle(
       ? 'Your text is still being read.'
       : 'Choose a file or paste a text first.';
   }
-  const problem = planProblem(settings, ownText, adapter);
+  const problem = planProblem({ settings, ownText, adapter, saving });
   return problem && `${problem.message} ${problem.hint}`;
 }
 
 export function train(): void {
-  if (obstacle() !== null) return;
-  const { settings } = useSettings.getState();
-  trainRuns(runsOf(settings), settings);
+  trainModes(null);
+}
+
+/** The modes that were trained last in place of the chosen ones; null for those. */
+let trained: Settings['modes'] | null = null;
+
+/** @param modes to train with the settings as they are; null for the chosen ones */
+function trainModes(modes: Settings['modes'] | null): void {
+  const state = useSettings.getState();
+  const settings = modes ? { ...state.settings, modes } : state.settings;
+  if (obstacle({ ...state, settings }) !== null) return;
+  trained = modes;
+  trainRuns(runsOf(settings), state.settings);
+}
+
+/** Trains what was trained last, with the settings as they are: other modes only where others were chosen since. */
+export function trainAgain(): void {
+  const { startedWith } = useRun.getState();
+  const chosen = useSettings.getState().settings.modes;
+  trainModes(startedWith?.modes.join() === chosen.join() ? trained : null);
 }
 
 /** Trains the given runs: those of the settings, or variations of them. Does nothing while a run is training. */
@@ -171,13 +191,12 @@ export function removeSavedRun({ place }: Pick<StoredRun, 'place'>): void {
   client?.send({ type: 'forgetSave', place });
 }
 
-/** The modes whose difference this project demonstrates; all other settings stay as chosen. */
+/** The modes whose difference this project demonstrates. */
 const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
+/** Trains them with all other settings, and leaves the chosen modes for the next press of Train. */
 export function compareShowcase(): void {
-  if (isBusy(useRun.getState().status)) return;
-  useSettings.getState().choose({ modes: SHOWCASE_MODES });
-  train();
+  if (!isBusy(useRun.getState().status)) trainModes(SHOWCASE_MODES);
 }
 
 export function pause(): void {
@@ -199,13 +218,13 @@ export function stop(): void {
 export function restart(): void {
   if (obstacle() !== null) return;
   if (!isBusy(useRun.getState().status)) {
-    train();
+    trainAgain();
     return;
   }
   const forget = useRun.subscribe(({ status }) => {
     if (isBusy(status)) return;
     forget();
-    if (status !== 'lost') train();
+    if (status !== 'lost') trainAgain();
   });
   useRun.setState({ status: 'stopping' });
   client?.send({ type: 'stop', abandon: true });
@@ -245,9 +264,10 @@ export function undoPreset(): void {
   if (isBusy(useRun.getState().status)) restart();
 }
 
-export function sample(request: SampleRequest): void {
+/** @param run the one that writes; undefined for all that are on the GPU */
+export function sample(request: SampleRequest, run?: number): void {
   useRun.setState({ sampling: true, sampleError: null });
-  client?.send({ type: 'sample', request });
+  client?.send({ type: 'sample', request, ...(run !== undefined && { run }) });
 }
 
 /** Stops the sample; the text so far is kept. */

@@ -4,6 +4,7 @@ import { send } from './actions.ts';
 import { type BatchSearch, useMeasurements } from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';
 import { useRun } from './runStore.ts';
+import { useSavedRun } from './savedRun.ts';
 import { firstConfig } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 
@@ -29,7 +30,8 @@ export function searchBatches(modes: readonly VariantId[], budgetBytes: number):
   const { settings, ownText } = useSettings.getState();
   const { adapter } = useRun.getState();
   if (!adapter) return;
-  const searches = batchesWithin(settings, ownText, adapter, modes, budgetBytes).map(
+  const inputs = { settings, ownText, adapter, saving: useSavedRun.getState() };
+  const searches = batchesWithin(inputs, modes, budgetBytes).map(
     (row): BatchSearch => ({
       ...row,
       id: ids++,
@@ -40,7 +42,7 @@ export function searchBatches(modes: readonly VariantId[], budgetBytes: number):
     }),
   );
   useMeasurements.setState({ searches });
-  const vocabulary = plannedVocabulary(settings, ownText);
+  const vocabulary = plannedVocabulary(inputs);
   for (const { id, mode, found } of searches) {
     if (found.batch === 0) continue;
     const config = inMode(firstConfig(settings), mode);

@@ -11,7 +11,7 @@ import {
   VOCABULARY_PADDING,
 } from '../engine/index.ts';
 import type { AdapterReport } from '../session/protocol.ts';
-import { isSaved } from './savedRun.ts';
+import { isSaved, type Saving } from './savedRun.ts';
 import {
   configsOf,
   firstConfig,
@@ -22,6 +22,14 @@ import {
   settingsProblem,
 } from './settings.ts';
 import type { OwnText } from './settingsStore.ts';
+
+/** All that a plan depends on. */
+export interface PlanInputs {
+  readonly settings: Settings;
+  readonly ownText: OwnText;
+  readonly adapter: AdapterReport;
+  readonly saving: Saving;
+}
 
 type Planner = typeof import('./planner.ts');
 
@@ -37,7 +45,7 @@ export async function loadPlanner(): Promise<void> {
  * The vocabulary to plan with. The plan pads it, so that any below 128 characters, as of all built-in texts, needs the
  * same memory.
  */
-export function plannedVocabulary(settings: Settings, ownText: OwnText): number {
+export function plannedVocabulary({ settings, ownText }: Pick<PlanInputs, 'settings' | 'ownText'>): number {
   const { tokenizer } = firstConfig(settings);
   const tokens = mostTokens(tokenizer);
   if (tokens !== null) return tokens;
@@ -46,20 +54,20 @@ export function plannedVocabulary(settings: Settings, ownText: OwnText): number 
 }
 
 /** The adapter's limits, and whether the run would be saved: a saved run has a copy of its state on the GPU. */
-function limitsOf({ planLimits }: Planner, settings: Settings, adapter: AdapterReport): PlanLimits {
-  return { ...planLimits(adapter.limits), saved: isSaved(settings.modes.length * settings.seeds) };
+function limitsOf({ planLimits }: Planner, { settings, adapter, saving }: PlanInputs): PlanLimits {
+  return { ...planLimits(adapter.limits), saved: isSaved(saving, settings.modes.length * settings.seeds) };
 }
 
 /**
  * The memory that each mode's run will allocate, by the engine's own plan, before anything is allocated.
  * @throws EngineError when the settings are invalid or a tensor exceeds the adapter's limit
  */
-export function plannedMemory(settings: Settings, ownText: OwnText, adapter: AdapterReport): MemoryBytes[] {
+export function plannedMemory(inputs: PlanInputs): MemoryBytes[] {
   if (!planner) return [];
   const { memoryPlan } = planner;
-  const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(planner, settings, adapter);
-  return configsOf(settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
+  const vocabulary = plannedVocabulary(inputs);
+  const limits = limitsOf(planner, inputs);
+  return configsOf(inputs.settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
 }
 
 /** Bytes of the largest buffer that the adapter binds; null while that is not known. */
@@ -78,17 +86,13 @@ export interface ModeEstimate {
 /**
  * The memory that each mode's run would take, even if the adapter does not allow it; empty when no plan can be made.
  */
-export function memoryEstimates(
-  settings: Settings,
-  ownText: OwnText,
-  adapter: AdapterReport,
-): readonly ModeEstimate[] {
+export function memoryEstimates(inputs: PlanInputs): readonly ModeEstimate[] {
   if (!planner) return [];
   const { byteLength, memoryEstimate } = planner;
-  const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(planner, settings, adapter);
+  const vocabulary = plannedVocabulary(inputs);
+  const limits = limitsOf(planner, inputs);
   try {
-    return runsOf({ ...settings, seeds: 1 }).map(({ mode, config }) => {
+    return runsOf({ ...inputs.settings, seeds: 1 }).map(({ mode, config }) => {
       const { bytes, largest } = memoryEstimate(config, vocabulary, limits);
       const fp32 = memoryEstimate(inMode(config, REFERENCE_MODE), vocabulary, limits).bytes;
       return { mode, bytes, fp32, largest: { name: largest.name, bytes: byteLength(largest) } };
@@ -102,15 +106,12 @@ export function memoryEstimates(
 /**
  * The largest micro-batch that every mode can have on the adapter, when the chosen one is too large; otherwise null.
  */
-export function microBatchThatFits(
-  settings: Settings,
-  ownText: OwnText,
-  adapter: AdapterReport,
-): number | null {
-  if (!planner || settingsProblem(settings) || !planProblem(settings, ownText, adapter)) return null;
+export function microBatchThatFits(inputs: PlanInputs): number | null {
+  const { settings } = inputs;
+  if (!planner || settingsProblem(settings) || !planProblem(inputs)) return null;
   const { fittingMicroBatch } = planner;
-  const limits = limitsOf(planner, settings, adapter);
-  const vocabulary = plannedVocabulary(settings, ownText);
+  const limits = limitsOf(planner, inputs);
+  const vocabulary = plannedVocabulary(inputs);
   try {
     const fits = configsOf({ ...settings, seeds: 1 }).map((config) =>
       fittingMicroBatch(config, vocabulary, limits),
@@ -129,18 +130,16 @@ export function microBatchThatFits(
  * @throws EngineError LIMIT_EXCEEDED when the model itself does not fit the adapter
  */
 export function batchesWithin(
-  settings: Settings,
-  ownText: OwnText,
-  adapter: AdapterReport,
+  inputs: PlanInputs,
   modes: readonly VariantId[],
   budgetBytes: number,
 ): { mode: VariantId; found: LargestBatch; deeper: DeeperLevel | null }[] {
   if (!planner) return [];
   const { deeperLevelFor, largestBatch } = planner;
-  const vocabulary = plannedVocabulary(settings, ownText);
-  const limits = limitsOf(planner, settings, adapter);
+  const vocabulary = plannedVocabulary(inputs);
+  const limits = limitsOf(planner, inputs);
   return modes.map((mode) => {
-    const config = inMode(firstConfig(settings), mode);
+    const config = inMode(firstConfig(inputs.settings), mode);
     const found = largestBatch(config, vocabulary, limits, budgetBytes);
     const limited = found.limitedBy === 'budget';
     const deeper = limited ? deeperLevelFor(found.batch, config, vocabulary, limits, budgetBytes) : null;
@@ -149,10 +148,11 @@ export function batchesWithin(
 }
 
 /** The reason why the settings cannot be trained here; null when they can be tried. */
-export function planProblem(
-  settings: Settings,
-  ownText: OwnText,
-  adapter: AdapterReport | null,
-): Problem | null {
-  return settingsProblem(settings) ?? (adapter && problemOf(() => plannedMemory(settings, ownText, adapter)));
+export function planProblem({
+  adapter,
+  ...inputs
+}: Omit<PlanInputs, 'adapter'> & { readonly adapter: AdapterReport | null }): Problem | null {
+  return (
+    settingsProblem(inputs.settings) ?? (adapter && problemOf(() => plannedMemory({ ...inputs, adapter })))
+  );
 }

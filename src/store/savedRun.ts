@@ -69,14 +69,17 @@ export function replacedBy(state: Stored, from: Place): StoredRun | null {
   return state.stored.find((run) => run.place === place) ?? null;
 }
 
-/** Whether runs that start now would be saved: only a single run is, and only if it replaces no unfinished run. */
-export function isSaved(runs: number): boolean {
-  const state = useSavedRun.getState();
-  return runs === 1 && state.every > 0 && placeForNext(placesTaken(state)) !== null;
+/** What decides whether a run is saved. */
+export type Saving = Stored & Pick<SavedRunState, 'every'>;
+
+/** Whether so many runs would be saved if they started now: only a single run is, and only if it replaces no unfinished run. */
+export function isSaved(saving: Saving, runs: number): boolean {
+  return runs === 1 && saving.every > 0 && placeForNext(placesTaken(saving)) !== null;
 }
 
 /** Called before runs start. @returns milliseconds between saves; undefined for none */
 export function autosaveMs(runs: number): number | undefined {
   useSavedRun.setState({ shown: null, newest: null, error: null });
-  return isSaved(runs) ? useSavedRun.getState().every * 1000 : undefined;
+  const saving = useSavedRun.getState();
+  return isSaved(saving, runs) ? saving.every * 1000 : undefined;
 }

@@ -1,6 +1,7 @@
 import type { XAxisKind } from '../../store/chartStore.ts';
 import { thin } from '../../store/decimate.ts';
 import { formatCount } from '../format.ts';
+import { ScrollTable } from '../ui/ScrollTable.tsx';
 import { timeLabel } from './axes.ts';
 import styles from './ChartTable.module.css';
 import { type ChartDefinition, entryOfStep, inWords, nearestEntry, type Series, xOf } from './chart.ts';
@@ -23,8 +24,7 @@ export function ChartTable({ chart, series, kind }: ChartTableProps) {
   const rows = rowsOf(series, kind);
   const total = Math.max(0, ...series.map(({ length }) => length));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard
-    <section className={styles.scroll} aria-label={`${chart.title}, table`} tabIndex={0}>
+    <ScrollTable label={`${chart.title}, table`} className={styles.scroll}>
       <table className={styles.table} data-testid={`table-${chart.id}`}>
         <caption>
           {`${chart.title}: ${rows.length} of ${formatCount(total)} steps. The CSV file has all of them.`}
@@ -55,7 +55,7 @@ export function ChartTable({ chart, series, kind }: ChartTableProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </ScrollTable>
   );
 }
 

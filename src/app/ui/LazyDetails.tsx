@@ -1,4 +1,5 @@
 import { type ComponentProps, type ReactNode, useState } from 'react';
+import styles from './LazyDetails.module.css';
 
 interface LazyDetailsProps extends ComponentProps<'details'> {
   summary: ReactNode;
@@ -10,7 +11,9 @@ export function LazyDetails({ summary, testId, children, ...rest }: LazyDetailsP
   const [opened, setOpened] = useState(false);
   return (
     <details onToggle={(event) => setOpened((before) => before || event.currentTarget.open)} {...rest}>
-      <summary data-testid={testId}>{summary}</summary>
+      <summary className={styles.summary} data-testid={testId}>
+        {summary}
+      </summary>
       {opened && children}
     </details>
   );

@@ -64,7 +64,7 @@ export interface TableRun extends PlannedRun {
     readonly text: { readonly vocabulary: number };
   } | null;
   readonly latest: Pick<StepMetrics, 'step' | 'loss' | 'lossScale' | 'appliedSteps' | 'skippedSteps'> | null;
-  readonly summary: Pick<RunSummary, 'lossScale' | 'gradientsFlushed'> | null;
+  readonly summary: Pick<RunSummary, 'lossScale' | 'gradientsFlushed' | 'simulatedCost'> | null;
   /** Why its mode ended the run early; null when it did not. */
   readonly error: object | null;
 }
@@ -102,7 +102,12 @@ export function comparisonTable(
       runs: runs.filter((run) => run.mode === result.mode && hasEnded(run)),
     }),
   );
-  const sources = [...rowSources(comparison), ...(budget ? [largestBatchRow(budget)] : [])];
+  const isSimulated = columns.some(({ runs }) => costOf(runs) !== null);
+  const sources = [
+    ...rowSources(comparison),
+    ...(isSimulated ? [COST_ROW] : []),
+    ...(budget ? [largestBatchRow(budget)] : []),
+  ];
   const rows = sources.map((source) => toRow(source, columns));
   return { modes, comparison, rows };
 }
@@ -214,6 +219,18 @@ function rowSources({ modes, step, seconds, seeds, clock }: Comparison): RowSour
   ];
 }
 
+/** Shown where a mode has simulated levels, of which nothing is faster: no cell is the best. */
+const COST_ROW: RowSource = {
+  name: 'simulated-cost',
+  label: "Simulated cost of the blocks' products, 32 bits = 100 %",
+  text: ({ runs }) => spreadText(costOf(runs), formatPercent, NO_RESULT),
+};
+
+/** Null where no run has one. */
+function costOf(runs: readonly TableRun[]): Spread | null {
+  return spreadOf(runs.map(({ summary }) => summary?.simulatedCost ?? null));
+}
+
 function largestBatchRow({ bytes, limits }: BatchBudget): RowSource {
   const largest = ({ runs: [run] }: Column): LargestBatch | null =>
     run?.facts ? largestBatch(run.config, run.facts.text.vocabulary, limits, bytes) : null;
@@ -261,7 +278,7 @@ function spreadText(spread: Spread | null, format: (value: number) => string, no
 /** The reason to doubt a speed-up, if there is one. */
 function doubtOf({ speedFinding }: ModeResult): string {
   if (speedFinding === 'tooShort') return ', too short to tell';
-  return speedFinding === 'withinNoise' ? ', within noise' : '';
+  return speedFinding === 'withinNoise' ? ', within its own variation' : '';
 }
 
 function formatTimes(value: number): string {

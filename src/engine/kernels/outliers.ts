@@ -2,16 +2,11 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
-import { rowBlocks } from './rows.ts';
-
-/** Elements of the scratch that {@link splitOutliers} needs. */
-export function outlierScratch(rows: number, columns: number): number {
-  return rowBlocks(rows) * columns;
-}
+import { columnAmax, type columnPartials } from './columnAmax.ts';
 
 /**
  * regular + outliers = inp (rows, columns): a column goes to `outliers` if one of its magnitudes reaches the threshold.
- * @param args `partials`: ({@link outlierScratch}) f32
+ * @param args `partials`: ({@link columnPartials}) f32
  */
 export function splitOutliers(
   target: Target,
@@ -27,27 +22,15 @@ export function splitOutliers(
   },
 ): Dispatch[] {
   const { label, inp, regular, outliers, partials, rows, columns, threshold } = args;
-  const blocks = rowBlocks(rows);
-  const shape = { rows, c4: columns / 4, rowsPerBlock: Math.ceil(rows / blocks) };
-  const constants = { LANES: target.lanes };
-  const grid = [Math.ceil(shape.c4 / target.lanes), blocks, 1] as const;
+  const { amax, reader } = columnAmax(target, { label, inp, partials, rows, columns });
   return [
-    dispatch(target, 'column_amax', {
-      operands: { inp },
-      tensors: { partials },
-      writes: ['partials'],
-      uniforms: shape,
-      constants,
-      grid,
-      label: `${label} amax`,
-    }),
+    amax,
     dispatch(target, 'outlier_columns', {
+      ...reader,
       operands: { inp, regular, outliers },
       tensors: { partials },
       writes: ['regular', 'outliers'],
-      uniforms: { ...shape, blocks, threshold },
-      constants,
-      grid,
+      uniforms: { ...reader.uniforms, threshold },
       label: `${label} outliers`,
     }),
   ];

@@ -13,7 +13,7 @@ import {
 } from '../gpu/tensor.ts';
 import { largestBits } from '../precision/quantization.ts';
 import type { DelayedScaling } from '../precision/storage.ts';
-import { rowBlocks } from './rows.ts';
+import { columnAmax, columnPartials } from './columnAmax.ts';
 
 /** Lanes of tensor_amax.wgsl and quantize.wgsl. */
 const WIDTH = 256;
@@ -87,7 +87,7 @@ function quantize(target: Target, args: QuantizeArgs, current: boolean): Dispatc
 /** Elements of the scratch that {@link quantizeColumns} needs for `out`; 0 where its columns have no scales. */
 export function columnScratch(out: Operand, elements: number): number {
   const columns = isSmoothed(out) ? undefined : blockScalesOf(out)?.columns;
-  return columns === undefined ? 0 : rowBlocks(elements / columns) * columns;
+  return columns === undefined ? 0 : columnPartials(elements / columns, columns);
 }
 
 /**
@@ -105,27 +105,15 @@ export function quantizeColumns(
   if (!Number.isInteger(rows)) {
     throw new RangeError(`${tensorOf(out).name}: ${elements} elements are no whole rows of ${columns}`);
   }
-  const blocks = rowBlocks(rows);
-  const shape = { rows, c4: columns / 4, rowsPerBlock: Math.ceil(rows / blocks) };
-  const constants = { LANES: target.lanes };
-  const grid = [Math.ceil(shape.c4 / target.lanes), blocks, 1] as const;
+  const { amax, reader } = columnAmax(target, { label, inp, partials, rows, columns });
   return [
-    dispatch(target, 'column_amax', {
-      operands: { inp },
-      tensors: { partials },
-      writes: ['partials'],
-      uniforms: shape,
-      constants,
-      grid,
-      label: `${label} amax`,
-    }),
+    amax,
     dispatch(target, 'quantize_columns', {
+      ...reader,
       operands: { inp, out },
       tensors: { partials },
       writes: ['out'],
-      uniforms: { ...shape, blocks, largest: largestBits(formatOf(out)) },
-      constants,
-      grid,
+      uniforms: { ...reader.uniforms, largest: largestBits(formatOf(out)) },
       label,
     }),
   ];

@@ -20,10 +20,18 @@ export function settingsOf(run: RunRecord): { settings: Settings; ownText: strin
   const { name } = run.facts.text;
   const builtin = TEXT_IDS.find((id) => BUILTIN_TEXTS[id].title === name);
   const text: TextChoice = builtin ?? 'own';
-  const bare: Settings = { ...DEFAULT_SETTINGS, preset, modes: [modeOfRecord(run)], text };
-  const standard = firstConfig(bare);
-  const changed = PRESET_SETTINGS.filter(
-    (key) => settingIn(run.config, key) !== settingIn(standard, key),
-  ).map((key) => [key, settingIn(run.config, key)]);
-  return { settings: { ...bare, ...Object.fromEntries(changed) }, ownText: builtin ? null : name };
+  let settings: Settings = { ...DEFAULT_SETTINGS, preset, modes: [modeOfRecord(run)], text };
+  // Again, since some settings follow others: the warm-up the steps, the least learning rate the greatest.
+  for (let again = true; again; ) {
+    const config = firstConfig(settings);
+    const changed = PRESET_SETTINGS.filter(
+      (key) => settings[key] === null && settingIn(run.config, key) !== settingIn(config, key),
+    ).flatMap((key) => {
+      const value = settingIn(run.config, key);
+      return value === null ? [] : [[key, value]];
+    });
+    settings = { ...settings, ...Object.fromEntries(changed) };
+    again = changed.length > 0;
+  }
+  return { settings, ownText: builtin ? null : name };
 }

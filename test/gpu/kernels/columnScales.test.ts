@@ -1,14 +1,7 @@
 /** Scales of columns, scales that are no powers of two, and scales that matmuls apply to their sums. */
 import { expect, test } from 'vitest';
 import { randomBits } from '../../../src/engine/core/rng.ts';
-import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
-import {
-  type BlockScales,
-  byteLength,
-  byteRange,
-  slice,
-  type Tensor,
-} from '../../../src/engine/gpu/tensor.ts';
+import { byteRange, slice } from '../../../src/engine/gpu/tensor.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { columnScratch, quantizeColumns } from '../../../src/engine/kernels/quantize.ts';
@@ -18,7 +11,8 @@ import type { ScaleKind } from '../../../src/engine/precision/storage.ts';
 import { decodeBits, encodeBits, f32Bits, roundTo } from '../../../src/engine/reference/rounding.ts';
 import { amaxBits, currentScale, inverseFor } from '../../../src/engine/reference/tensorScale.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { inversesOf, putInverse, scaledInput } from './scaledInputs.ts';
+import { inversesOf, scaledInput } from './scaledInputs.ts';
+import { EMULATED, expectExactProducts, KERNELS, scaledMatrix } from './scaledProducts.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
 /** A reciprocal within 2.5 units in the last place, as WGSL allows, and a rounded product. */
@@ -129,94 +123,34 @@ test.each(['f32', 'e4m3'] as const)(
 );
 
 /** Small whole numbers times scales of 2^-30 to 2^30, so that sums are exact wherever scales are applied, and none fits f16. */
-function operand(
-  run: KernelRun,
-  name: string,
-  rows: number,
-  columns: number,
-  per: 'row' | 'column',
-): {
-  readonly tensor: Tensor;
-  readonly values: Float64Array;
-} {
-  const blockScales: BlockScales = per === 'row' ? { block: columns, as: 'e8m0' } : { columns, as: 'pow2' };
-  const tensor: Tensor = { name, type: 'e4m3fn', elements: rows * columns, blockScales };
-  const bytes = new Uint8Array(byteLength(tensor));
-  const words = new Uint32Array(bytes.buffer);
-  const exponentOf = (k: number) => (randomBits(k, 7) % 2 ? 30 : -30) + (randomBits(k, 8) % 3);
-  const count = per === 'row' ? rows : columns;
-  for (let k = 0; k < count; k++) {
-    putInverse(words, blockScales.as, k, exponentOf(k));
-  }
-  const values = Float64Array.from({ length: rows * columns }, (_, at) => {
-    const x = (randomBits(at, rows + columns) % 9) - 4;
-    bytes[at] = encodeBits('e4m3fn', f32Bits(x));
-    const k = per === 'row' ? Math.floor(at / columns) : at % columns;
-    return x * 2 ** exponentOf(k);
+function operand(run: KernelRun, name: string, rows: number, columns: number, per: 'row' | 'column') {
+  return scaledMatrix(run, {
+    ...{ name, format: 'e4m3fn', rows, columns },
+    blockScales: per === 'row' ? { block: columns, as: 'e8m0' } : { columns, as: 'pow2' },
+    numberAt: (at) => (randomBits(at, rows + columns) % 9) - 4,
+    scaleAt: (row, column) => (per === 'row' ? row : column),
+    exponentOf: (k) => (randomBits(k, 7) % 2 ? 30 : -30) + (randomBits(k, 8) % 3),
   });
-  run.stored(tensor, bytes);
-  return { tensor, values };
 }
 
 const [M, N, K] = [68, 36, 96];
-const EMULATED = { component: 'f16', m: 8, n: 16, k: 4, emulated: true } as const;
 
-test.each<[MatmulKernel | 'matrix', boolean]>([
-  ['register32', true],
-  ['register8', false],
-  ['tiled', false],
-  ['matrix', true],
-])('%s, subgroups %s: scales that are constant along the sum multiply it, to the bit', (kernel, subgroups) =>
-  withKernelFixture(async (fixture) => {
-    const run = new KernelRun(fixture);
-    const plain = targetOf(fixture, 'packed', subgroups, kernel === 'matrix' ? undefined : kernel);
-    const target = { ...plain, matrixShapes: kernel === 'matrix' ? [EMULATED] : [] };
-    const found = run.found();
-    const a = operand(run, 'a', M, K, 'row');
-    const aT = operand(run, 'aT', K, M, 'column');
-    const b = operand(run, 'b', K, N, 'column');
-    const bT = operand(run, 'bT', N, K, 'row');
-    const layouts = [
-      { a, b },
-      { a, b: bT, bTransposed: true },
-      { a: aT, b, aTransposed: true },
-    ] as const;
-    const outs = layouts.map((_, i) => run.output(`out ${i}`, 'f32', M * N));
-    const dispatches = layouts.map(({ a, b, ...layout }, i) =>
-      matmul(target, {
-        label: `${i}`,
-        a: a.tensor,
-        b: b.tensor,
-        out: outs[i]!,
-        m: M,
-        n: N,
-        k: K,
-        found,
-        ...layout,
-      }),
-    );
-    for (const { variant } of dispatches) {
-      // The matrices are of f16, which no scaled value fits: they get codes.
-      expect(variant.kernel === 'matmul_matrix').toBe(kernel === 'matrix');
-      expect([variant.slots.a, variant.slots.b].join()).toMatch(/^e4m3fn\/outer:\w+,e4m3fn\/outer:\w+$/);
-    }
-    await run.run(dispatches);
-    for (const [i, { a, b, ...layout }] of layouts.entries()) {
-      const { aTransposed, bTransposed } = layout as { aTransposed?: boolean; bTransposed?: boolean };
-      const read = run.read(outs[i]!);
-      for (let at = 0; at < M * N; at++) {
-        const [m, n] = [Math.floor(at / N), at % N];
-        let sum = 0;
-        for (let k = 0; k < K; k++) {
-          sum +=
-            a.values[aTransposed ? k * M + m : m * K + k]! * b.values[bTransposed ? n * K + k : k * N + n]!;
-        }
-        // Whole sums below 2^24 times a power of two.
-        expect(read[at], `layout ${i}, ${m} ${n}`).toBe(sum);
+test.each(KERNELS)(
+  '%s, subgroups %s: scales that are constant along the sum multiply it, to the bit',
+  (kernel, subgroups) =>
+    withKernelFixture(async (fixture) => {
+      const dispatches = await expectExactProducts(fixture, [kernel, subgroups], [M, N, K], (run) => ({
+        a: operand(run, 'a', M, K, 'row'),
+        aT: operand(run, 'aT', K, M, 'column'),
+        b: operand(run, 'b', K, N, 'column'),
+        bT: operand(run, 'bT', N, K, 'row'),
+      }));
+      for (const { variant } of dispatches) {
+        // The matrices are of f16, which no scaled value fits: they get codes.
+        expect(variant.kernel === 'matmul_matrix').toBe(kernel === 'matrix');
+        expect([variant.slots.a, variant.slots.b].join()).toMatch(/^e4m3fn\/outer:\w+,e4m3fn\/outer:\w+$/);
       }
-    }
-    expect(run.overflow()).toBeNull();
-  }),
+    }),
 );
 
 test('matrix units for f16 get no operand whose scales vary along the sum', () =>

@@ -1,10 +1,8 @@
 /** Scales of blocks along rows or columns and of squares, with their rules and both levels, against the scalar reference; and matmuls that read them. */
 import { expect, test } from 'vitest';
 import { normalAt, randomBits, streamOf } from '../../../src/engine/core/rng.ts';
-import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
-import { type BlockScales, byteLength, slice, type Tensor } from '../../../src/engine/gpu/tensor.ts';
+import { slice, type Tensor } from '../../../src/engine/gpu/tensor.ts';
 import { windowElements, windowWords } from '../../../src/engine/kernels/attentionOptions.ts';
-import { matmul } from '../../../src/engine/kernels/matmul.ts';
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import { quantizeBlocks } from '../../../src/engine/kernels/quantizeBlocks.ts';
 import { type FormatId, largestFinite } from '../../../src/engine/precision/formats.ts';
@@ -15,9 +13,9 @@ import {
   transformedRows,
   windowBits,
 } from '../../../src/engine/reference/blockScales.ts';
-import { encodeBits, f32Bits } from '../../../src/engine/reference/rounding.ts';
+import { f32Bits } from '../../../src/engine/reference/rounding.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
-import { putInverse } from './scaledInputs.ts';
+import { expectExactProducts, KERNELS, scaledMatrix } from './scaledProducts.ts';
 import { withKernelFixture } from './withKernelFixture.ts';
 
 /** Blocks of many sizes of values, all zeros, tiny ones, and in a matrix without a tensor scale infinity and NaN. */
@@ -189,71 +187,27 @@ function operand(
   columns: number,
   tile: { rows: number; columns: number },
 ) {
-  const format = 'e2m1fn';
-  const blockScales: BlockScales = { tile: { ...tile, width: columns }, as: 'e8m0' };
-  const tensor: Tensor = { name, type: format, elements: rows * columns, blockScales };
-  const bytes = new Uint8Array(byteLength(tensor));
-  const words = new Uint32Array(bytes.buffer);
   const tilesInRow = Math.ceil(columns / tile.columns);
-  const exponentOf = (k: number) => (randomBits(k, rows) % 5) - 2;
-  for (let k = 0; k < Math.ceil(rows / tile.rows) * tilesInRow; k++)
-    putInverse(words, 'e8m0', k, exponentOf(k));
-  const values = Float64Array.from({ length: rows * columns }, (_, at) => {
-    const x = [-2, -1, 0, 1, 2, 3][randomBits(at, columns) % 6]!;
-    bytes[at >> 1]! |= encodeBits(format, f32Bits(x)) << (4 * (at & 1));
-    const [row, column] = [Math.floor(at / columns), at % columns];
-    return x * 2 ** exponentOf(Math.floor(row / tile.rows) * tilesInRow + Math.floor(column / tile.columns));
+  return scaledMatrix(run, {
+    ...{ name, format: 'e2m1fn', rows, columns },
+    blockScales: { tile: { ...tile, width: columns }, as: 'e8m0' },
+    numberAt: (at) => [-2, -1, 0, 1, 2, 3][randomBits(at, columns) % 6]!,
+    scaleAt: (row, column) => Math.floor(row / tile.rows) * tilesInRow + Math.floor(column / tile.columns),
+    exponentOf: (k) => (randomBits(k, rows) % 5) - 2,
   });
-  run.stored(tensor, bytes);
-  return { tensor, values };
 }
 
 const [M, N, K] = [72, 40, 72];
-const EMULATED = { component: 'f16', m: 8, n: 16, k: 4, emulated: true } as const;
 
-test.each<[MatmulKernel | 'matrix', boolean]>([
-  ['register32', true],
-  ['register8', false],
-  ['tiled', false],
-  ['matrix', true],
-])(
+test.each(KERNELS)(
   '%s, subgroups %s: matmuls read blocks along their sums and squares in all layouts, to the bit',
   (kernel, subgroups) =>
     withKernelFixture(async (fixture) => {
-      const run = new KernelRun(fixture);
-      const plain = targetOf(fixture, 'packed', subgroups, kernel === 'matrix' ? undefined : kernel);
-      const target = { ...plain, matrixShapes: kernel === 'matrix' ? [EMULATED] : [] };
-      const found = run.found();
-      const a = operand(run, 'a', M, K, { rows: 1, columns: 32 });
-      const aT = operand(run, 'aT', K, M, { rows: 32, columns: 1 });
-      const b = operand(run, 'b', K, N, { rows: 32, columns: 1 });
-      const bT = operand(run, 'bT', N, K, { rows: 16, columns: 16 });
-      const layouts = [
-        { a, b },
-        { a, b: bT, bTransposed: true },
-        { a: aT, b, aTransposed: true },
-      ] as const;
-      const outs = layouts.map((_, i) => run.output(`out ${i}`, 'f32', M * N));
-      await run.run(
-        layouts.map(({ a, b, ...layout }, i) =>
-          matmul(target, {
-            ...{ label: `${i}`, a: a.tensor, b: b.tensor, out: outs[i]!, m: M, n: N, k: K, found },
-            ...layout,
-          }),
-        ),
-      );
-      for (const [i, { a, b, ...layout }] of layouts.entries()) {
-        const { aTransposed, bTransposed } = layout as { aTransposed?: boolean; bTransposed?: boolean };
-        const expected = Float64Array.from({ length: M * N }, (_, at) => {
-          const [m, n] = [Math.floor(at / N), at % N];
-          let sum = 0;
-          for (let k = 0; k < K; k++)
-            sum +=
-              a.values[aTransposed ? k * M + m : m * K + k]! * b.values[bTransposed ? n * K + k : k * N + n]!;
-          return sum;
-        });
-        expect(run.read(outs[i]!), `layout ${i}`).toEqual(expected);
-      }
-      expect(run.overflow()).toBeNull();
+      await expectExactProducts(fixture, [kernel, subgroups], [M, N, K], (run) => ({
+        a: operand(run, 'a', M, K, { rows: 1, columns: 32 }),
+        aT: operand(run, 'aT', K, M, { rows: 32, columns: 1 }),
+        b: operand(run, 'b', K, N, { rows: 32, columns: 1 }),
+        bT: operand(run, 'bT', N, K, { rows: 16, columns: 16 }),
+      }));
     }),
 );

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
-import { COLUMNS, sortRuns } from '../../../src/app/runs/columns.ts';
-import { differencesOf } from '../../../src/app/runs/differences.ts';
-import { tableAsCsv, tableAsMarkdown } from '../../../src/app/runs/exportTable.ts';
-import { groupsOf } from '../../../src/app/runs/groups.ts';
-import { changeSentence, importSentence } from '../../../src/app/runs/messages.ts';
-import { useRunsView } from '../../../src/app/runs/view.ts';
+import { COLUMNS, sortRuns } from '../../../src/app/features/runs/columns.ts';
+import { differencesOf } from '../../../src/app/features/runs/differences.ts';
+import { tableAsCsv, tableAsMarkdown } from '../../../src/app/features/runs/exportTable.ts';
+import { filteredRuns } from '../../../src/app/features/runs/filter.ts';
+import { groupsOf } from '../../../src/app/features/runs/groups.ts';
+import { changeSentence, importSentence } from '../../../src/app/features/runs/messages.ts';
+import { useRunsView } from '../../../src/app/features/runs/view.ts';
+import { settingsOf } from '../../../src/store/history/settingsOf.ts';
+import { firstConfig } from '../../../src/store/settings.ts';
 import { record } from '../store/history/fixtures.ts';
 
 const { config, summary } = record();
@@ -106,3 +109,47 @@ test.each([
 ])('an import of %i of %i runs is reported', (added, inFile, sentence) =>
   expect(importSentence(added, inFile)).toBe(sentence),
 );
+
+test('the filter keeps the runs that have every word, in whatever order and case', () => {
+  const named = (filter: string, starredOnly = false) =>
+    filteredRuns([...runs, record({ id: 'star', name: 'star', starred: true, note: 'a keeper' })], {
+      filter,
+      starredOnly,
+    }).map(({ name }) => name);
+  expect(named('')).toEqual(['failed', 'other', 'second', 'first', 'star']);
+  expect(named('FP32')).toEqual(['second']);
+  expect(named('starter moby')).toEqual(['other']);
+  expect(named('moby  FAILED')).toEqual(['failed']);
+  expect(named('keep')).toEqual(['star']);
+  expect(named('', true)).toEqual(['star']);
+  expect(named('first', true)).toEqual([]);
+});
+
+test('the settings of a run train it again: what differs from its preset and mode, and no more', () => {
+  const changed = record({ config: { ...config, steps: 77, learningRate: 0.01, lossScale: 4096, seed: 7 } });
+  const { settings, ownText } = settingsOf(changed);
+  expect(ownText).toBeNull();
+  expect(firstConfig(settings)).toEqual(changed.config);
+  const given = Object.entries(settings).filter(([, value]) => value !== null);
+  expect(Object.fromEntries(given)).toEqual({
+    preset: 'smoke',
+    modes: ['fp16'],
+    schedule: 'sequential',
+    seeds: 1,
+    text: 'moby-dick',
+    steps: 77,
+    lr: 0.01,
+    seed: 7,
+    'loss-scale': 4096,
+    'min-lr': 0.0001,
+    warmup: 20,
+  });
+
+  const variant = record({ variant: 'fp16+optim-state=fp8', config: { ...config, optimState: 'fp8' } });
+  expect(settingsOf(variant).settings).toMatchObject({
+    modes: ['fp16+optim-state=fp8'],
+    'optim-state': null,
+  });
+  const own = record({ facts: { ...variant.facts, text: { ...variant.facts.text, name: 'mine.txt' } } });
+  expect(settingsOf(own)).toMatchObject({ settings: { text: 'own' }, ownText: 'mine.txt' });
+});

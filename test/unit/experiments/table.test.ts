@@ -117,6 +117,13 @@ describe('the comparison table', () => {
     });
   });
 
+  test('has the simulated cost where a run has one, and calls none the best', () => {
+    end(0, 3, 100);
+    end(1, 3, 100, { summary: { lossScale: 1, simulatedCost: 0.0352 } as RunSummary });
+    expect(cells()['simulated-cost']).toEqual(['–', '3.5 %']);
+    expect(labels()['simulated-cost']).toContain('Simulated');
+  });
+
   test('a comparison of the start has its losses, and says that there was no step', () => {
     begin(PLANNED.slice(0, 2), 'sequential', 0);
     for (const run of [0, 1]) {

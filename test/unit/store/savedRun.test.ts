@@ -36,14 +36,14 @@ test('stored runs are offered, newest first, except for the shown run', () => {
 test('the run to be replaced is known before the next one starts: the one that ended first, never an unfinished one', () => {
   const next = (...stored: StoredRun[]) => {
     useSavedRun.setState({ stored });
-    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(1)];
+    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(useSavedRun.getState(), 1)];
   };
   expect(next()).toEqual([null, true]);
   expect(next(run(0, 60, 1))).toEqual([null, true]);
   expect(next(run(0, 60, 5), run(1, 60, 2))).toEqual([1, true]);
   expect(next(run(0, 30, 1, false), run(1, 60, 2))).toEqual([1, true]);
   expect(next(run(0, 30, 1, false), run(1, 40, 2, false))).toEqual([null, false]);
-  expect(isSaved(2)).toBe(false);
+  expect(isSaved(useSavedRun.getState(), 2)).toBe(false);
 });
 
 test('a run that this version cannot read keeps its place, and other runs are replaced first', () => {
@@ -51,7 +51,7 @@ test('a run that this version cannot read keeps its place, and other runs are re
   const unreadable = (place: 0 | 1) => ({ place, writer: '9.0.0', error, exported: true });
   const next = (places: (0 | 1)[], ...stored: StoredRun[]) => {
     applySaveEvent({ type: 'savedRuns', stored, unreadable: places.map(unreadable) });
-    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(1)];
+    return [nextReplaced(useSavedRun.getState())?.place ?? null, isSaved(useSavedRun.getState(), 1)];
   };
   expect(next([0])).toEqual([null, true]);
   expect(next([0], run(1, 60, 2))).toEqual([1, true]);

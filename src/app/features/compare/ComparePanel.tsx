@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import {
   aboutLine,
   type ComparisonTable,
@@ -17,6 +18,8 @@ import { titleOf } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import figures from '../../ui/FiguresTable.module.css';
 import { Note } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import styles from './ComparePanel.module.css';
 
 /** The comparison of the modes: the proof of an equal start, a table that fills as runs end, and the verdict. */
@@ -24,8 +27,7 @@ export default function ComparePanel() {
   const table = useTable();
   const sentence = table && verdict(table.comparison);
   return (
-    <section className={styles.panel} aria-label="Comparison">
-      <h2>Comparison</h2>
+    <Panel title="Comparison" aria-label="Comparison">
       <StartLine />
       {!table && <p className={styles.start}>The table fills as each run ends.</p>}
       {table && (
@@ -39,14 +41,14 @@ export default function ComparePanel() {
           <CopyMarkdown table={table} sentence={sentence} />
         </>
       )}
-    </section>
+    </Panel>
   );
 }
 
 /** Recomputed when a run ends, not at every redraw; null before the first run has ended. */
 function useTable(): ComparisonTable | null {
-  const ended = useRun(({ runs }) =>
-    runs.map(({ summary, error }) => (summary || error ? '1' : '0')).join(''),
+  const ended = useRun(
+    useShallow(({ runs }) => runs.map(({ summary, error }) => summary !== null || error !== null)),
   );
   const configs = useRun((state) => state.configs);
   const adapter = useRun((state) => state.adapter);
@@ -55,7 +57,7 @@ function useTable(): ComparisonTable | null {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others have started
   return useMemo(() => {
     const { runs, schedule } = useRun.getState();
-    if (!ended.includes('1')) return null;
+    if (!ended.includes(true)) return null;
     const budget = adapter && bytes !== null ? { bytes, limits: planLimits(adapter.limits) } : null;
     return comparisonTable(runs, endedRuns(runs, schedule), clockOf(schedule), budget);
   }, [ended, configs, adapter, bytes]);
@@ -88,8 +90,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
   return (
     <>
       {note && <p className={styles.start}>{note}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroll box must be reachable by keyboard */}
-      <section className={figures.scroll} aria-label="Comparison table" tabIndex={0}>
+      <ScrollTable label="Comparison table">
         <table className={`${figures.table} ${styles.compared}`} data-testid="results">
           <thead>
             <tr>
@@ -118,7 +119,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
             ))}
           </tbody>
         </table>
-      </section>
+      </ScrollTable>
     </>
   );
 }

@@ -2,9 +2,8 @@ import { MODE_FAMILIES, recipeOf } from '../../../engine/index.ts';
 import type { AdapterReport, BenchmarkResult } from '../../../session/protocol.ts';
 import { useMeasurements } from '../../../store/measurementStore.ts';
 import { startBenchmark } from '../../../store/measurements.ts';
-import { memoryEstimates } from '../../../store/plan.ts';
 import { useRun } from '../../../store/runStore.ts';
-import { useSettings } from '../../../store/settingsStore.ts';
+import { usePlan } from '../../hooks/usePlan.ts';
 import { Diagnostics } from '../../ui/Diagnostics.tsx';
 import panel from '../../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../../ui/MeasureButtons.tsx';
@@ -84,12 +83,8 @@ function Features({ adapter }: AdapterProps) {
 }
 
 function Limits({ adapter }: AdapterProps) {
-  const settings = useSettings((state) => state.settings);
-  const ownText = useSettings((state) => state.ownText);
-  const largest = Math.max(
-    0,
-    ...memoryEstimates(settings, ownText, adapter).map((plan) => plan.largest.bytes),
-  );
+  const { estimates } = usePlan();
+  const largest = Math.max(0, ...estimates.map((plan) => plan.largest.bytes));
   const buffer = largest > 0 ? exactBytes(largest) : '–';
   const { limits } = adapter;
   // Kernels stay within the limits that WebGPU guarantees on every adapter.

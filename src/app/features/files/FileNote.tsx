@@ -173,7 +173,7 @@ function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: 
         <p key={note}>{note}</p>
       ))}
       {tokenizer !== null && (
-        <LazyDetails summary="Loss of a text" testId="score" className={styles.score}>
+        <LazyDetails summary="Loss of a text" testId="score">
           <ScoreForm />
         </LazyDetails>
       )}

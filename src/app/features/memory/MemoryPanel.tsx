@@ -1,7 +1,5 @@
-import { bindingLimit, memoryEstimates } from '../../../store/plan.ts';
-import { useRun } from '../../../store/runStore.ts';
-import { useSavedRun } from '../../../store/savedRun.ts';
-import { useSettings } from '../../../store/settingsStore.ts';
+import { bindingLimit } from '../../../store/plan.ts';
+import { usePlan } from '../../hooks/usePlan.ts';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
 import styles from './MemoryPanel.module.css';
@@ -15,12 +13,8 @@ const MemoryEstimates = lazyPart(
 
 /** Shows what the run will allocate, from the plan that the allocator follows. */
 export function MemoryPanel() {
-  const adapter = useRun((state) => state.adapter);
-  const settings = useSettings((state) => state.settings);
-  const ownText = useSettings((state) => state.ownText);
-  useSavedRun(({ stored }) => stored); // the estimates depend on the stored runs
+  const { adapter, estimates, chosen } = usePlan();
   if (!adapter) return null;
-  const estimates = memoryEstimates(settings, ownText, adapter);
   const limit = bindingLimit(adapter);
   if (estimates.length === 0 || limit === null) return null;
   return (
@@ -31,7 +25,7 @@ export function MemoryPanel() {
           <span className={styles.total}>
             {totalWords(
               estimates.map(({ bytes }) => bytes.total),
-              settings.schedule === 'lockstep',
+              chosen.settings.schedule === 'lockstep',
             )}
           </span>
         </>

@@ -1,9 +1,8 @@
 import { SCHEDULES, type Schedule } from '../../../session/protocol.ts';
-import { plannedMemory, planProblem } from '../../../store/plan.ts';
-import { useRun } from '../../../store/runStore.ts';
 import { MAX_SEEDS } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { formatMiB } from '../../format.ts';
+import { usePlan } from '../../hooks/usePlan.ts';
 import { SelectField } from '../../ui/Field.tsx';
 
 /** A lazy chunk: what only several runs have. */
@@ -30,14 +29,16 @@ const SCHEDULE_WORDS: Readonly<Record<Schedule, { readonly title: string; readon
 function ScheduleField() {
   const schedule = useSettings((state) => state.settings.schedule);
   const choose = useSettings((state) => state.choose);
-  const together = useTogetherBytes();
+  const { memory, chosen } = usePlan();
+  // Of one seed, since its modes are on the GPU together.
+  const together = memory.slice(0, chosen.settings.modes.length).reduce((sum, { total }) => sum + total, 0);
   const { help } = SCHEDULE_WORDS[schedule];
   return (
     <SelectField
       label="Schedule"
       value={schedule}
       onChange={(event) => choose({ schedule: event.target.value as Schedule })}
-      help={schedule === 'lockstep' ? `${help}${together === null ? '' : `: ${formatMiB(together)}`}.` : help}
+      help={schedule === 'lockstep' ? `${help}${together === 0 ? '' : `: ${formatMiB(together)}`}.` : help}
       data-testid="schedule"
     >
       {SCHEDULES.map((name) => (
@@ -46,18 +47,6 @@ function ScheduleField() {
         </option>
       ))}
     </SelectField>
-  );
-}
-
-/** Memory that the modes of a seed need together; null without a GPU and for invalid settings. */
-function useTogetherBytes(): number | null {
-  const adapter = useRun((state) => state.adapter);
-  const settings = useSettings((state) => state.settings);
-  const ownText = useSettings((state) => state.ownText);
-  if (!adapter || planProblem(settings, ownText, adapter)) return null;
-  return plannedMemory({ ...settings, seeds: 1 }, ownText, adapter).reduce(
-    (sum, { total }) => sum + total,
-    0,
   );
 }
 

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { QuantizationNoise } from '../../../engine/index.ts';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import { formatWords, NOISE_SENTENCE, ratioWords, shareWords } from './messages.ts';
 import styles from './NumericsPanel.module.css';
 
@@ -8,10 +9,9 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
   const [open, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="numerics-noise">
-      <summary className={styles.summary}>Signal to quantisation noise</summary>
+      <summary>Signal to quantisation noise</summary>
       {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
-        <section className={styles.tableBox} tabIndex={0} aria-label="Table of quantisation noise">
+        <ScrollTable label="Table of quantisation noise" className={styles.tableBox}>
           <table className={styles.table}>
             <thead>
               <tr>
@@ -21,6 +21,7 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                 <th scope="col">Saturated</th>
                 <th scope="col">Underflow</th>
                 <th scope="col">Largest</th>
+                <th scope="col">Kurtosis</th>
               </tr>
             </thead>
             <tbody translate="no">
@@ -32,12 +33,13 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                   <td>{shareWords(row.amax === 0 ? null : row.saturated)}</td>
                   <td>{shareWords(row.amax === 0 ? null : row.underflow)}</td>
                   <td>{Number.isFinite(row.amax) ? row.amax.toPrecision(3) : 'not finite'}</td>
+                  <td>{row.kurtosis?.toPrecision(3) ?? '–'}</td>
                 </tr>
               ))}
             </tbody>
           </table>
           <p>{NOISE_SENTENCE}</p>
-        </section>
+        </ScrollTable>
       )}
     </details>
   );

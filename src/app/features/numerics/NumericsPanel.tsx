@@ -5,6 +5,7 @@ import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
 import type { Order } from './model.ts';
 import { NumericsControls } from './NumericsControls.tsx';
 import styles from './NumericsPanel.module.css';
@@ -33,8 +34,7 @@ export default function NumericsPanel() {
     return run ? [{ key, title: `${runLabel(run)}, seed ${run.config.seed}` }] : [];
   });
   return (
-    <section className={styles.panel} aria-labelledby="numerics-title" data-testid="numerics">
-      <h2 id="numerics-title">Numerics</h2>
+    <Panel title="Numerics" aria-label="Numerics" data-testid="numerics">
       <p className={styles.lead}>
         The distribution of each tensor's values by power of two, and which of them the format loses.
       </p>
@@ -88,6 +88,6 @@ export default function NumericsPanel() {
           );
         })}
       </div>
-    </section>
+    </Panel>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { flushedShare, subnormalShare } from '../../../engine/index.ts';
 import { formatCount, formatPercent, formatPowerOfTwo } from '../../format.ts';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import { formatWords, shareWords } from './messages.ts';
 import type { HeatRow } from './model.ts';
 import styles from './NumericsPanel.module.css';
@@ -10,10 +11,9 @@ export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
   const [open, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)} data-testid="numerics-table">
-      <summary className={styles.summary}>Show as a table</summary>
+      <summary>Show as a table</summary>
       {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
-        <section className={styles.tableBox} tabIndex={0} aria-label="Table of exponents">
+        <ScrollTable label="Table of exponents" className={styles.tableBox}>
           <table className={styles.table}>
             <thead>
               <tr>
@@ -40,7 +40,7 @@ export function NumericsTable({ rows }: { rows: readonly HeatRow[] }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </ScrollTable>
       )}
     </details>
   );

@@ -1,8 +1,8 @@
-import { compareShowcase, obstacle, pause, restart, resume, stop, train } from '../../../store/actions.ts';
+import { compareShowcase, pause, restart, resume, stop, train } from '../../../store/actions.ts';
 import { pendingChanges } from '../../../store/changes.ts';
-import { microBatchThatFits } from '../../../store/plan.ts';
 import { isBusy, overallProgress, type RunStatus, useRun } from '../../../store/runStore.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
+import { usePlan } from '../../hooks/usePlan.ts';
 import { statusLine } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { countChanges } from '../settings/settingWords.ts';
@@ -19,8 +19,7 @@ function primaryAction(status: RunStatus): { label: string; testId: string; run:
 
 export function ControlsPanel() {
   const status = useRun((state) => state.status);
-  const adapter = useRun((state) => state.adapter);
-  const blocked = useSettings((state) => obstacle(state, adapter));
+  const { obstacle: blocked } = usePlan();
   const busy = isBusy(status);
   const waiting = status === 'preparing' || status === 'stopping';
   const primary = primaryAction(status);
@@ -71,10 +70,7 @@ export function ControlsPanel() {
 
 /** Offers a smaller micro-batch when only the batch is too large for the adapter. */
 function FittingMicroBatch() {
-  const microBatch = useSettings(({ settings, ownText }) => {
-    const { adapter } = useRun.getState();
-    return adapter && microBatchThatFits(settings, ownText, adapter);
-  });
+  const { microBatch } = usePlan();
   const choose = useSettings((state) => state.choose);
   if (!microBatch) return null;
   return (
@@ -87,7 +83,7 @@ function FittingMicroBatch() {
 function PendingChanges() {
   const started = useRun((state) => state.startedWith);
   const settings = useSettings((state) => state.settings);
-  const blocked = useSettings((state) => obstacle(state));
+  const { obstacle: blocked } = usePlan();
   const count = started ? pendingChanges(started, settings) : 0;
   if (count === 0 || blocked !== null) return null;
   return (

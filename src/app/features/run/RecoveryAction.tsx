@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../../session/protocol.ts';
-import { train } from '../../../store/actions.ts';
+import { trainAgain } from '../../../store/actions.ts';
 import { useRun } from '../../../store/runStore.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -11,7 +11,7 @@ export default function RecoveryAction({ error: { microBatch } }: { error: Error
   if (microBatch !== undefined && refused) {
     const trainSmaller = () => {
       useSettings.getState().choose({ batch: refused.batch, 'micro-batch': microBatch });
-      train();
+      trainAgain();
     };
     return (
       <Button onClick={trainSmaller} data-testid="train-smaller">
@@ -21,7 +21,7 @@ export default function RecoveryAction({ error: { microBatch } }: { error: Error
   }
   if (!lost) return null;
   return (
-    <Button onClick={train} data-testid="restart">
+    <Button onClick={trainAgain} data-testid="restart">
       Start again
     </Button>
   );

@@ -12,6 +12,8 @@ import {
 } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import styles from '../../ui/FiguresTable.module.css';
+import { Panel } from '../../ui/Panel.tsx';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 
 type Finished = RunView & { readonly summary: RunSummary };
 
@@ -62,9 +64,8 @@ export default function ResultsPanel() {
   const runs = useRun((state) => state.runs);
   if (!runs.some((run) => run.summary)) return null;
   return (
-    <section className={styles.panel}>
-      <h2>Results</h2>
-      <div className={styles.scroll}>
+    <Panel title="Results">
+      <ScrollTable label="Results">
         <table className={styles.table} data-testid="results">
           <thead>
             <tr>
@@ -90,8 +91,8 @@ export default function ResultsPanel() {
             ))}
           </tbody>
         </table>
-      </div>
-    </section>
+      </ScrollTable>
+    </Panel>
   );
 }
 

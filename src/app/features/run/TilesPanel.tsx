@@ -1,8 +1,5 @@
-import { useMemo } from 'react';
 import { scalingOf, tokensPerStep } from '../../../engine/index.ts';
-import type { MemoryBytes } from '../../../session/protocol.ts';
 import { modePlace } from '../../../store/comparison.ts';
-import { plannedMemory, planProblem } from '../../../store/plan.ts';
 import { logOf, type RunView, useRun } from '../../../store/runStore.ts';
 import { firstConfig } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
@@ -15,6 +12,7 @@ import {
   formatPowerOfTwo,
   formatTokensPerSecond,
 } from '../../format.ts';
+import { usePlan } from '../../hooks/usePlan.ts';
 import { skipSentence, titleOf } from '../../messages.ts';
 import { lazyPart } from '../../ui/lazyPart.tsx';
 import { StatTile } from '../../ui/StatTile.tsx';
@@ -197,8 +195,8 @@ function skipTone(index: number): 'normal' | 'caution' | 'bad' {
 }
 
 function MemoryTile({ run }: TileProps) {
-  const planned = usePlannedMemory();
-  const memory = run?.facts?.memory ?? planned;
+  const plan = usePlan();
+  const memory = run?.facts?.memory ?? plan.memory[0];
   return (
     <StatTile
       label="GPU memory"
@@ -208,15 +206,4 @@ function MemoryTile({ run }: TileProps) {
       testId="memory"
     />
   );
-}
-
-/** Planned memory of the first mode; null without a GPU and for invalid settings, which the controls explain. */
-function usePlannedMemory(): MemoryBytes | null {
-  const adapter = useRun((state) => state.adapter);
-  const settings = useSettings((state) => state.settings);
-  const ownText = useSettings((state) => state.ownText);
-  return useMemo(() => {
-    if (!adapter || planProblem(settings, ownText, adapter)) return null;
-    return plannedMemory(settings, ownText, adapter)[0] ?? null;
-  }, [adapter, settings, ownText]);
 }

@@ -7,6 +7,7 @@ import { formatTokensPerSecond } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
 import { SampleForm } from './SampleForm.tsx';
 import styles from './SamplePanel.module.css';
 import { sampleCaption } from './sampleMessages.ts';
@@ -26,8 +27,7 @@ export default function SamplePanel() {
   const shown = runs.some((run) => (over ? run.samples.length > 0 : run.latest || run.summary));
   if (!shown) return null;
   return (
-    <section className={styles.panel} data-testid="sample-panel">
-      <h2>Samples</h2>
+    <Panel title="Samples" data-testid="sample-panel">
       <div className={styles.runs}>
         {modes.map((mode, place) => {
           // With several seeds, the last run that has written a sample.
@@ -62,7 +62,7 @@ export default function SamplePanel() {
       </div>
       {error && <ErrorNote error={error} testId="sample-error" />}
       {!over && <SampleForm />}
-    </section>
+    </Panel>
   );
 }
 

@@ -45,7 +45,7 @@ export default function SavedRunNote() {
 
 function UnfinishedRun({ run, busy }: { run: StoredRun; busy: boolean }) {
   const obstacle = useSettings((state) => resumeObstacle(run, state));
-  const saved = useSavedRun(({ newest }) => newest !== null || isSaved(1));
+  const saved = useSavedRun((state) => state.newest !== null || isSaved(state, 1));
   return (
     <Note testId="saved-run">
       <p>{unfinishedSentence(run, obstacle, busy, saved)}</p>

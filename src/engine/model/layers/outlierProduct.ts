@@ -1,6 +1,6 @@
 /** The product of LLM.int8(): columns of the input with large values in a wider format, the rest in 8-bit integers. */
 import { formatOf, type Operand } from '../../gpu/tensor.ts';
-import { outlierScratch } from '../../kernels/outliers.ts';
+import { columnPartials } from '../../kernels/columnAmax.ts';
 import type { Stored } from '../emission.ts';
 import type { Pass } from '../pass.ts';
 
@@ -32,7 +32,7 @@ export function outlierProduct(
     run.tensorPlan.shared('activations', name, type, elements);
   const regular = shared('regular columns', formatOf(x), rows * k);
   const outliers = shared('outlier columns', formatOf(x), rows * k);
-  const partials = shared('magnitudes of columns', 'f32', outlierScratch(rows, k));
+  const partials = shared('magnitudes of columns', 'f32', columnPartials(rows, k));
   const sum = shared('product of regular columns', 'f32', rows * n);
   pass.emit((target, { splitOutliers }) =>
     splitOutliers(target, { label, inp: x, regular, outliers, partials, rows, columns: k, threshold }),
