@@ -198,7 +198,7 @@ export {
   zeroShare,
 } from './inspect/bands.ts';
 export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
-export type { InspectedKind } from './inspect/numerics.ts';
+export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
 
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
