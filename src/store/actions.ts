@@ -246,10 +246,15 @@ function switchNumerics(enabled: boolean): void {
   client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
 }
 
-/** Inspects the weights, or the activations of the newest batch, once. */
-export function inspect(what: InspectedKind): void {
+/**
+ * Inspects the weights, or the activations of the newest batch, once.
+ * @param run the one to inspect where runs trained one after the other; otherwise all are on the GPU
+ */
+export function inspect(what: InspectedKind, run: number): void {
+  const { runs, schedule, status } = useRun.getState();
+  const left = runs.length > 1 && schedule === 'sequential' && !isBusy(status);
   useNumerics.setState({ inspecting: what, error: null });
-  client?.send({ type: 'inspect', what });
+  client?.send({ type: 'inspect', what, ...(left && { run }) });
 }
 
 /** Lowers a preset that is too slow, before the first run costs the visitor a minute. */
