@@ -264,9 +264,10 @@ export function undoPreset(): void {
   if (isBusy(useRun.getState().status)) restart();
 }
 
-export function sample(request: SampleRequest): void {
+/** @param run the one that writes; undefined for all that are on the GPU */
+export function sample(request: SampleRequest, run?: number): void {
   useRun.setState({ sampling: true, sampleError: null });
-  client?.send({ type: 'sample', request });
+  client?.send({ type: 'sample', request, ...(run !== undefined && { run }) });
 }
 
 /** Stops the sample; the text so far is kept. */
