@@ -1,8 +1,8 @@
-import styles from './SiteLinks.module.css';
-import { docsPage, SOURCE } from './sitePages.ts';
+import styles from './MoreLinks.module.css';
+import { docsPage, SOURCE } from './siteLinks.ts';
 
 /** Where to read more, at the end of every screen. */
-export function SiteLinks() {
+export function MoreLinks() {
   return (
     <nav className={styles.links} aria-label="About Halfstep" data-testid="site-links">
       <a href={docsPage('how-it-works')}>How it works</a>
