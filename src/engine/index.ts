@@ -198,7 +198,7 @@ export {
   zeroShare,
 } from './inspect/bands.ts';
 export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
-export type { GateAlignment, LongRunTelemetry } from './inspect/longRun.ts';
+export type { LongRunTelemetry } from './inspect/longRun.ts';
 export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
 
