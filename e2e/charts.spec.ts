@@ -35,7 +35,7 @@ async function saved(page: Page, testId: string): Promise<{ name: string; conten
 test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
   await page.goto(
-    '/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&zLoss=1e-4&autostart=1',
+    '/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&z-loss=1e-4&autostart=1',
   );
   await reach(page, 'done');
   const { runs } = await snapshot(page);

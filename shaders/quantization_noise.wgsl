@@ -21,7 +21,7 @@ struct Part {
   underflow: u32,
   nonZero: u32,
   nonFinite: u32,
-  reserved: u32,
+  fourth: f32,
 }
 
 @group(0) @binding(2) var<storage, read_write> parts: array<Part, 32>;
@@ -32,7 +32,7 @@ struct Part {
 const WIDTH = 256u;
 const LAST = 31u;
 
-var<workgroup> sums: array<vec2f, WIDTH>;
+var<workgroup> sums: array<vec3f, WIDTH>;
 var<workgroup> counts: array<vec4u, WIDTH>;
 var<workgroup> largest: atomic<u32>;
 
@@ -56,6 +56,7 @@ fn quantization_noise(
   let toOne = powerOfTwo(clamp(127 - i32(seen >> 23u), -126, 126));
   var signal = vec4f();
   var noise = vec4f();
+  var fourth = vec4f();
   var magnitude = vec4u();
   var count = vec4u();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += groups.x * WIDTH) {
@@ -69,7 +70,9 @@ fn quantization_noise(
     let finite = (bits < INFINITY_BITS) & (storedBits < INFINITY_BITS);
     let x = select(vec4f(), value * toOne, finite);
     let error = select(vec4f(), x - stored * toOne, finite);
-    signal += x * x;
+    let square = x * x;
+    signal += square;
+    fourth += square * square;
     noise += error * error;
     magnitude = max(magnitude, bits);
     let zero = bits == vec4u();
@@ -80,7 +83,7 @@ fn quantization_noise(
       ones(!finite),
     );
   }
-  sums[local] = vec2f(total(signal), total(noise));
+  sums[local] = vec3f(total(signal), total(noise), total(fourth));
   counts[local] = count;
   atomicMax(&largest, max(max(magnitude.x, magnitude.y), max(magnitude.z, magnitude.w)));
   workgroupBarrier();
@@ -94,6 +97,6 @@ fn quantization_noise(
   if (local == 0u) {
     let sum = sums[0];
     let counted = counts[0];
-    parts[group.x] = Part(sum.x, sum.y, atomicLoad(&largest), counted.x, counted.y, counted.z, counted.w, 0u);
+    parts[group.x] = Part(sum.x, sum.y, atomicLoad(&largest), counted.x, counted.y, counted.z, counted.w, sum.z);
   }
 }

@@ -42,17 +42,17 @@ export function sampleLine(step: number, text: string): string {
  * values are not finite.
  */
 export function numericsLine(frame: NumericsFrame): string {
-  const { step, scale, noise } = frame;
-  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax }) => ({
+  const { step, scale, noise, longRun } = frame;
+  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax, kurtosis }) => ({
     ...{ name, kind, format, sqnrDb: sqnr },
     ...(amax === 0 ? { saturated: null, underflow: null } : { saturated, underflow }),
-    amax,
+    ...{ amax, kurtosis },
   }));
   const exponents = frame.rows.map(({ name, kind, layer, format }, row) => ({
     ...{ name, kind, block: layer, format },
     ...exponentsOf(rowCounts(frame, row)),
   }));
-  return line('numerics', { step, lossScale: scale, tensors, exponents });
+  return line('numerics', { step, lossScale: scale, tensors, exponents, ...longRun });
 }
 
 /** Counts of values from 2^`lowest` on, one for each exponent, with the loss scale; `lowest` is null when there are none. */

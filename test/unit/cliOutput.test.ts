@@ -77,10 +77,12 @@ test('JSON lines have exactly the documented fields', () => {
     saturated: 0,
     underflow: 0.5,
     amax: 2,
+    kurtosis: 3,
+    elements: 8,
   } as const;
   const frame = { step: 20, scale: 1024, rows: [], counts: new Uint32Array(), cost: null };
   expect(numericsLine({ ...frame, noise: [{ ...tensor, sqnr: 73.5 }] })).toBe(
-    '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2}],"exponents":[]}\n',
+    '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2,"kurtosis":3}],"exponents":[]}\n',
   );
   const counts = new Uint32Array(512);
   counts.set([7], 0); // exact zeros
@@ -98,6 +100,9 @@ test('JSON lines have exactly the documented fields', () => {
     { name: 'logits gradient', ...known, block: null, zeros: 64, nonFinite: 0, lowest: null, counts: [] },
   ]);
   expect(sampleLine(75, 'a\n"b')).toBe('{"type":"sample","step":75,"text":"a\\n\\"b"}\n');
+  const alignment = [{ name: 'h.0.mlp.c_fc.weight', largest: 0.3, mean: 0.1, aligned: 0 }];
+  const longRun = { alignment, atFloor: 0.25 };
+  expect(JSON.parse(numericsLine({ ...frame, noise: [], longRun }))).toMatchObject(longRun);
   expect(JSON.parse(summaryLine(summary))).toEqual({ type: 'summary', ...summary });
   expect(summaryLine(summary)).toMatch(/^{"type":"summary","adapter":.*}\n$/);
 });

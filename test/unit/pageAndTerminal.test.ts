@@ -32,6 +32,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'amax-history': ['8'],
   'scale-margin': ['2'],
   'keep-bf16': ['2'],
+  heal: ['0.18'],
   vocab: ['50304'],
   kernels: ['tiled', 'matrix+attention-uniform'],
   'micro-batch': ['8'],
@@ -59,12 +60,14 @@ const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
   ...{ 'precision-schedule': 'i8g8', 'integer-range': 'i4g6', overflow: 'fp16-static' },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
+  ...{ 'quantize-attention': 'fp8-row' },
   ...{
     'scale-rule': 'mxfp8',
     'fp4-rht': 'nvfp4',
     'fp4-2d': 'nvfp4',
     'fp4-sr': 'nvfp4',
     'keep-bf16': 'nvfp4',
+    heal: 'mxfp4',
   },
   ...{ 'smooth-swiglu': 'fp8', master: 'fp16-pure', 'loss-scaling': 'fp16-pure' },
 };

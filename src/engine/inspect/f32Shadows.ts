@@ -57,7 +57,7 @@ export function buildShadows(
       ...(source ? [] : filledBy.map((dispatch) => shadowOf(target, dispatch, stored, wide, scratch))),
       ...quantizationNoise(target, {
         ...{ inp: source ?? wide, out, elements: out.elements, label },
-        parts: partsFor({ name: label, kind, format: formatOf(out) }),
+        parts: partsFor({ name: label, kind, format: formatOf(out), elements: out.elements }),
       }),
     ]);
   }

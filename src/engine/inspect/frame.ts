@@ -1,6 +1,7 @@
 /** The result of probing a run's numbers: plain data that can be posted to the page. */
 import { BINS } from '../kernels/numerics.ts';
 import type { NoiseRow, NumericsRow } from '../model/numericsRows.ts';
+import type { LongRunTelemetry } from './longRun.ts';
 
 /**
  * The error of storing a tensor in a narrow format, with its scale if it has one. It is measured on the values of the
@@ -15,6 +16,11 @@ export interface QuantizationNoise extends NoiseRow {
   readonly underflow: number;
   /** The largest magnitude before scaling. Infinity and NaN compare as larger than all numbers. */
   readonly amax: number;
+  /**
+   * The mean fourth power over the squared mean square of the values before they are stored: 3 for normally distributed ones, more
+   * where few values are large. Null as `sqnr` for values that are all zero or not finite.
+   */
+  readonly kurtosis: number | null;
 }
 
 export interface NumericsFrame {
@@ -27,6 +33,8 @@ export interface NumericsFrame {
   readonly counts: Uint32Array<ArrayBuffer>;
   /** One entry for each tensor that is stored in fewer bits than it is computed in; empty except for gradients. */
   readonly noise: readonly QuantizationNoise[];
+  /** Of gradients, in runs with a gated MLP or second moments that have a floor. */
+  readonly longRun?: LongRunTelemetry;
   /** Share of the training time that probing takes at the current interval; null while it is not known. */
   readonly cost: number | null;
 }

@@ -78,7 +78,7 @@ export function buildNoise(
     const elements = Math.min(part.rows, learned) * spec.columns;
     if (elements === 0) return [];
     const args = { inp, out, elements, label: name };
-    const parts = partsFor({ name, kind: 'weight', format: formatOf(out) });
+    const parts = partsFor({ name, kind: 'weight', format: formatOf(out), elements });
     return scales && scaleOf(out)
       ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
       : quantizationNoise(target, { ...args, parts });
@@ -105,7 +105,7 @@ function scaledNoise(
   partsFor: (row: NoiseRow) => TensorSlice,
 ): Dispatch[] {
   const args = { inp, out, elements: out.elements, label: name };
-  const parts = partsFor({ name, kind, format: formatOf(out) });
+  const parts = partsFor({ name, kind, format: formatOf(out), elements: out.elements });
   return scaleOf(out)
     ? [scaledQuantizationNoise(target, { ...args, amax: scales.amax, parts })]
     : quantizationNoise(target, { ...args, parts });
@@ -115,15 +115,22 @@ function scaledNoise(
 export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): QuantizationNoise[] {
   return rows.map((row, i) => ({
     ...row,
-    ...readParts(words.slice(i * NOISE_WORDS, (i + 1) * NOISE_WORDS)),
+    ...readParts(words.slice(i * NOISE_WORDS, (i + 1) * NOISE_WORDS), row.elements),
   }));
 }
 
-/** @param words (NOISE_WORDS): the structs `Part` of shaders/quantization_noise.wgsl */
-export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoise, keyof NoiseRow> {
+/**
+ * @param words (NOISE_WORDS): the structs `Part` of shaders/quantization_noise.wgsl
+ * @param elements that were measured
+ */
+export function readParts(
+  words: Uint32Array<ArrayBuffer>,
+  elements: number,
+): Omit<QuantizationNoise, keyof NoiseRow> {
   const floats = new Float32Array(words.buffer);
   let signal = 0;
   let noise = 0;
+  let fourth = 0;
   let amax = 0;
   let saturated = 0;
   let underflow = 0;
@@ -137,6 +144,7 @@ export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoi
     underflow += words[at + 4]!;
     nonZero += words[at + 5]!;
     nonFinite += words[at + 6]!;
+    fourth += floats[at + 7]!;
   }
   const measurable = nonFinite === 0 && signal > 0 && noise > 0;
   const of = Math.max(1, nonZero);
@@ -145,5 +153,6 @@ export function readParts(words: Uint32Array<ArrayBuffer>): Omit<QuantizationNoi
     saturated: saturated / of,
     underflow: underflow / of,
     amax,
+    kurtosis: nonFinite === 0 && signal > 0 ? (elements * fourth) / signal ** 2 : null,
   };
 }

@@ -1,30 +1,20 @@
-import { Arena } from '../gpu/arena.ts';
-import type { Target } from '../gpu/operation.ts';
-import type { PipelineCache } from '../gpu/pipelines.ts';
-import { type BufferSource, Program } from '../gpu/program.ts';
+import type { Arena } from '../gpu/arena.ts';
+import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
-import { byteLength, tensorOf } from '../gpu/tensor.ts';
+import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { BINS } from '../kernels/numerics.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { ProbeCost } from './cost.ts';
 import type { NumericsFrame, QuantizationNoise } from './frame.ts';
 import { readNoise } from './noise.ts';
-import { buildNumerics, type NumericsSchedule } from './schedule.ts';
+import { type InspectedKind, type ProbedRun, ProbePrograms } from './probePrograms.ts';
+import type { NumericsSchedule } from './schedule.ts';
 
 const DEFAULT_INTERVAL = 20;
 
 /** Probes in flight. Two are enough because probes are several steps apart; a step is not probed while the ring is full. */
 const RING_DEPTH = 2;
-
-export type InspectedKind = 'weights' | 'activations';
-
-interface Probe extends Readonly<Record<'begin' | 'microBatch' | 'gradients', Program>> {
-  /** Whether the micro-batch runs f32 shadows too, to measure what kernels narrow as they store it. */
-  readonly measures: boolean;
-}
-
-type ProgramName = 'begin' | 'microBatch' | 'measured' | 'gradients' | InspectedKind;
 
 /**
  * Takes histograms of the exponents of a run's numbers. Nothing is built, compiled or allocated before it is first needed.
@@ -32,47 +22,47 @@ type ProgramName = 'begin' | 'microBatch' | 'measured' | 'gradients' | Inspected
  */
 export class Numerics {
   readonly #device: GPUDevice;
-  readonly #pipelines: PipelineCache;
   readonly #arena: Arena;
-  readonly #tensors: RunTensors;
+  /** The same in all phases of the run. */
+  readonly #histogram: Tensor;
   readonly #submit: (program: Program) => void;
-  readonly #build: () => NumericsSchedule;
-  readonly #compiled = new Map<string, Promise<Program>>();
-  readonly #programs: Program[] = [];
+  /** One for each phase of the run. */
+  readonly #phases: readonly ProbePrograms[];
   readonly #deliveries: ((bytes: ArrayBuffer) => void)[] = [];
   readonly #frames: NumericsFrame[] = [];
   /** Whether each submitted step is probed, for steps whose metrics have not arrived yet. */
   readonly #inFlight: boolean[] = [];
-  #built: NumericsSchedule | undefined;
+  #phase: ProbePrograms;
   #ring: ReadbackRing | undefined;
-  /** Buffers of the tensors that shadows write. */
-  #scratch: Arena | undefined;
-  #probe: Probe | undefined;
   #preparing: Promise<void> | undefined;
   readonly #cost = new ProbeCost();
   #interval: number | null = null;
   #probing = false;
   #destroyed = false;
 
-  constructor(parts: {
-    device: GPUDevice;
-    pipelines: PipelineCache;
-    arena: Arena;
-    target: Target;
-    tensors: RunTensors;
-    submit: (program: Program) => void;
-  }) {
+  /** @param phases the tensors of each phase of the run, which begins with the first */
+  constructor(
+    parts: ProbedRun & {
+      readonly phases: readonly { readonly tensors: RunTensors }[];
+      readonly submit: (program: Program) => void;
+    },
+  ) {
     this.#device = parts.device;
-    this.#pipelines = parts.pipelines;
     this.#arena = parts.arena;
-    this.#tensors = parts.tensors;
     this.#submit = parts.submit;
-    this.#build = () => buildNumerics(parts.target, parts.tensors);
+    this.#phases = parts.phases.map(({ tensors }) => new ProbePrograms(parts, tensors));
+    this.#histogram = parts.phases[0]!.tensors.histogram;
+    this.#phase = this.#phases[0]!;
+  }
+
+  /** The next step is one of phase `index`, and so are weights and activations that are inspected from here on. */
+  enter(index: number): void {
+    this.#phase = this.#phases[index]!;
   }
 
   /** Whether all kernels that count gradients are compiled. */
   get isReady(): boolean {
-    return this.#probe !== undefined;
+    return this.#phases.every(({ probe }) => probe !== undefined);
   }
 
   /** Resolves when the kernels that count gradients are compiled; undefined when none are compiling. Never rejects. */
@@ -90,8 +80,8 @@ export class Numerics {
   }
 
   async #prepareFor(measures: boolean): Promise<void> {
-    if (this.#probe && (this.#probe.measures || !measures)) return;
-    const prepared = this.#prepareProbe(measures);
+    if (this.#phases.every(({ probe }) => probe && (probe.measures || !measures))) return;
+    const prepared = this.#prepareProbes(measures);
     const settled = prepared
       .catch(() => undefined)
       .then(() => {
@@ -126,7 +116,7 @@ export class Numerics {
    * @throws EngineError SHADER_COMPILE
    */
   async inspect(kind: InspectedKind): Promise<NumericsFrame> {
-    const program = await this.#program(kind);
+    const program = await this.#phase.program(kind);
     const ring = this.#makeRing();
     await ring.waitForRoom();
     this.#submit(program);
@@ -141,7 +131,7 @@ export class Numerics {
    */
   async countGradients(count: number, write: (index: number) => void): Promise<NumericsFrame> {
     await this.prepare();
-    const { begin, microBatch, gradients } = this.#probe!;
+    const { begin, microBatch, gradients } = this.#phase.probe!;
     const ring = this.#ring!;
     await ring.waitForRoom();
     this.#submit(begin);
@@ -156,16 +146,17 @@ export class Numerics {
   /** Begins step `step` (from 1). @returns the program to submit for each micro-batch if the step is probed */
   beginStep(step: number): Program | undefined {
     const due = this.#interval !== null && step % this.#interval === 0;
-    this.#probing = due && this.#probe !== undefined && !this.#ring!.isFull;
+    const { probe } = this.#phase;
+    this.#probing = due && probe !== undefined && !this.#ring!.isFull;
     this.#inFlight.push(this.#probing);
     if (!this.#probing) return undefined;
-    this.#submit(this.#probe!.begin);
-    return this.#probe!.microBatch;
+    this.#submit(probe!.begin);
+    return probe!.microBatch;
   }
 
   endStep(): void {
     if (!this.#probing) return;
-    this.#submit(this.#probe!.gradients);
+    this.#submit(this.#phase.probe!.gradients);
     this.#read(
       this.#ring!,
       'gradients',
@@ -186,9 +177,8 @@ export class Numerics {
 
   destroy(): void {
     this.#destroyed = true;
-    for (const program of this.#programs) program.destroy();
+    for (const phase of this.#phases) phase.destroy();
     this.#ring?.destroy();
-    this.#scratch?.destroy();
   }
 
   /** Reads back the frame that was submitted last and waits for it. */
@@ -209,46 +199,31 @@ export class Numerics {
     scaleOf: (state: StepState) => number,
     deliver: (frame: NumericsFrame) => void,
   ): void {
-    const measures = this.#probe?.measures ?? false;
+    const { schedule, probe } = this.#phase;
+    const measures = probe?.measures ?? false;
     this.#deliveries.push((bytes) => {
       const words = new Uint32Array(bytes);
       const state = readStepState(bytes.slice((words.length - STEP_STATE_WORDS) * 4));
-      const rows = this.#schedule.rows[kind];
+      const rows = schedule.rows[kind];
       const counts = words.slice(0, rows.length * BINS);
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
-      const noise = kind === 'gradients' ? this.#noiseIn(words, measures) : [];
-      deliver({ step: state.attempted, scale: scaleOf(state), rows, counts, noise, cost });
+      const noise = kind === 'gradients' ? noiseIn(schedule, words, measures) : [];
+      const longRun = kind === 'gradients' ? schedule.longRun.read(words) : null;
+      const counted = { rows, counts, noise, ...(longRun && { longRun }), cost };
+      deliver({ step: state.attempted, scale: scaleOf(state), ...counted });
     });
-    const { histogram } = this.#tensors;
-    const source = this.#arena.buffer(histogram);
-    ring.push(this.#device, (encoder, to) =>
-      encoder.copyBufferToBuffer(source, 0, to, 0, byteLength(histogram)),
-    );
+    const source = this.#arena.buffer(this.#histogram);
+    const size = byteLength(this.#histogram);
+    ring.push(this.#device, (encoder, to) => encoder.copyBufferToBuffer(source, 0, to, 0, size));
   }
 
-  #noiseIn(words: Uint32Array, measures: boolean): QuantizationNoise[] {
-    const { rows, withoutShadows, firstWord } = this.#schedule.noise;
-    return readNoise(measures ? rows : rows.slice(0, withoutShadows), words.subarray(firstWord));
-  }
-
-  get #schedule(): NumericsSchedule {
-    this.#built ??= this.#build();
-    return this.#built;
-  }
-
-  async #prepareProbe(measures: boolean): Promise<void> {
-    const [begin, microBatch, gradients] = await Promise.all([
-      this.#program('begin'),
-      this.#program(measures ? 'measured' : 'microBatch'),
-      this.#program('gradients'),
-    ]);
-    if (this.#destroyed) return;
-    this.#makeRing();
-    if (!this.#probe?.measures) this.#probe = { begin, microBatch, gradients, measures };
+  async #prepareProbes(measures: boolean): Promise<void> {
+    for (const phase of this.#phases) await phase.prepare(measures);
+    if (!this.#destroyed) this.#makeRing();
   }
 
   #makeRing(): ReadbackRing {
-    const size = byteLength(this.#tensors.histogram);
+    const size = byteLength(this.#histogram);
     this.#ring ??= new ReadbackRing(
       this.#device,
       size,
@@ -257,42 +232,9 @@ export class Numerics {
     );
     return this.#ring;
   }
+}
 
-  /** Compiles a program once. Calls while it is compiling share the promise. */
-  #program(name: ProgramName): Promise<Program> {
-    let program = this.#compiled.get(name);
-    if (!program) {
-      program = this.#compile(name);
-      this.#compiled.set(name, program);
-    }
-    return program;
-  }
-
-  async #compile(name: ProgramName): Promise<Program> {
-    const operations = this.#schedule[name];
-    const dispatches = operations.filter((operation) => operation.kind === 'dispatch');
-    await this.#pipelines.getAll(dispatches.map(({ variant }) => variant));
-    const program = await Program.compile(
-      this.#device,
-      this.#pipelines,
-      name === 'measured' ? await this.#withScratch() : this.#arena,
-      `numerics ${name}`,
-      operations,
-    );
-    // The run may have ended while the kernels were compiling.
-    if (this.#destroyed) program.destroy();
-    else this.#programs.push(program);
-    return program;
-  }
-
-  /** Allocates the shadows' tensors. @returns a source of these and of the run's buffers */
-  async #withScratch(): Promise<BufferSource> {
-    const { scratch } = this.#schedule.noise;
-    const made = await Arena.allocate(this.#device, scratch);
-    if (this.#destroyed) made.destroy();
-    else this.#scratch = made;
-    return {
-      range: (operand) => (scratch.includes(tensorOf(operand)) ? made : this.#arena).range(operand),
-    };
-  }
+function noiseIn({ noise }: NumericsSchedule, words: Uint32Array, measures: boolean): QuantizationNoise[] {
+  const { rows, withoutShadows, firstWord } = noise;
+  return readNoise(measures ? rows : rows.slice(0, withoutShadows), words.subarray(firstWord));
 }

@@ -9,6 +9,7 @@ import { activationRows, gradientRows, type NumericsRow, weightRows } from '../m
 import type { ParameterSpec } from '../model/parameters.ts';
 import { buildPass, readingPass } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
+import { buildLongRun, type LongRunSchedule } from './longRun.ts';
 import { buildNoise, type NoiseSchedule } from './noise.ts';
 
 export interface NumericsSchedule {
@@ -29,6 +30,7 @@ export interface NumericsSchedule {
    */
   readonly activations: readonly Operation[];
   readonly noise: NoiseSchedule;
+  readonly longRun: LongRunSchedule;
   readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
 }
 
@@ -61,6 +63,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
     ),
   );
   const noise = buildNoise(target, tensors, microBatch);
+  const longRun = buildLongRun(target, tensors);
   const counted = microBatch.flatMap((emitted) =>
     emitted.operations.map((operation) => ({
       operation,
@@ -77,7 +80,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
       ...operations,
       ...noise.shadowsAfter(operation),
     ]),
-    gradients: [...parameterRows('gradient'), ...noise.weights, copyState],
+    gradients: [...parameterRows('gradient'), ...noise.weights, ...longRun.operations, copyState],
     weights: [clear, ...parameterRows('weight'), copyState],
     activations: [
       clear,
@@ -90,6 +93,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
       copyState,
     ],
     noise,
+    longRun,
     rows: { gradients, weights: weightRows(parameters), activations },
   };
 }

@@ -111,3 +111,29 @@ function noise(target: Target, { inp, out, parts, elements, label }: NoiseArgs, 
     observes: true,
   });
 }
+
+/** Words of a tally of {@link gateAlignment}. */
+export const ALIGNMENT_WORDS = 4;
+/** Of its sum of |cos|. */
+export const ALIGNMENT_UNIT = 2 ** -14;
+
+/**
+ * Adds to `tally`, ({@link ALIGNMENT_WORDS}) u32, how far both branches of a gated MLP point the same way.
+ * @param args `inp`: (rows, columns), the columns of the gate and then as many of what it multiplies
+ */
+export function gateAlignment(
+  target: Target,
+  args: { inp: Operand; tally: Operand; rows: number; columns: number; label: string },
+): Dispatch {
+  const { inp, tally, rows, columns, label } = args;
+  const i4 = columns / 8;
+  return dispatch(asWords(target), 'gate_alignment', {
+    operands: { inp },
+    tensors: { tally },
+    writes: ['tally'],
+    uniforms: { rows, i4 },
+    grid: [Math.ceil(i4 / 64), 1, 1],
+    label: `alignment of ${label}`,
+    observes: true,
+  });
+}

@@ -143,6 +143,7 @@ export function convertFormat(
   const vectors = elements / 4;
   return dispatch(target, 'convert_format', {
     operands: { inp, out },
+    scaled: { record: 'inp' },
     tensors: { low },
     writes: ['out', 'low'],
     uniforms: { vectors },

@@ -1,16 +1,17 @@
 /** Plans the weights of a model that only predicts: neither gradients nor optimizer states. */
 import { gptConfig, type TrainConfig } from '../config/trainConfig.ts';
 import { storagesOf } from '../precision/recipe.ts';
-import { recipeFor } from '../precision/recipes.ts';
+import { healedRecipe, recipeFor } from '../precision/recipes.ts';
 import { tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
 import { layoutParameters } from './chunks.ts';
+import { ownWeights } from './computeWeights.ts';
 import { Decoder } from './decoder.ts';
 import { planLevels } from './levels.ts';
 import type { Weights } from './readingRun.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
-import { ownWeights, type PlanLimits, planChunks, type RunTensors } from './tensors.ts';
+import { type PlanLimits, planChunks, type RunTensors } from './tensors.ts';
 
 export interface ForwardTensors
   extends Weights,
@@ -29,7 +30,8 @@ export function forwardTensors(
   outliers?: number,
 ): ForwardTensors {
   const gpt = gptConfig(config, vocabulary);
-  const recipe = recipeFor(config);
+  // A finished model has the storages of the last steps of its run.
+  const recipe = healedRecipe(config) ?? recipeFor(config);
   const decoder = new Decoder(gpt);
   const plan = new TensorPlan();
   const specs = decoder.parameters().map((spec) => ({ ...spec, trainable: false }));

@@ -1,11 +1,11 @@
 /** Lists the tensors that the numerics panel shows, and where their values are counted. */
 
 import { formatOf, isScaled } from '../gpu/tensor.ts';
-import { BINS, NOISE_WORDS } from '../kernels/numerics.ts';
+import { ALIGNMENT_WORDS, BINS, NOISE_WORDS } from '../kernels/numerics.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId } from '../precision/formats.ts';
 import type { Recipe } from '../precision/recipes.ts';
-import { type Parameter, type ParameterPart, partName } from './chunks.ts';
+import { type Chunk, type Parameter, type ParameterPart, partName } from './chunks.ts';
 import type { Stored } from './emission.ts';
 import type { ModelRun } from './modelRun.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -30,6 +30,8 @@ export interface NoiseRow {
   readonly name: string;
   readonly kind: Exclude<NumericsKind, 'parameterGradient'>;
   readonly format: FormatId;
+  /** That are measured. */
+  readonly elements: number;
 }
 
 /**
@@ -121,12 +123,29 @@ function isNarrowedWeight({ master, weight }: ParameterPart): boolean {
   return formatOf(weight) !== 'f32' && formatOf(master) === 'f32';
 }
 
+/** The first matrices of gated MLPs, which are two side by side: gate and what it multiplies. */
+export function gatedWeights(parameters: ReadonlyMap<string, Parameter>): Parameter[] {
+  return [...parameters.values()].filter(({ spec }) => spec.sideBySide.length === 2);
+}
+
+/** Chunks whose second moments are stored as the smallest code at least. */
+export function flooredChunks(chunks: readonly Chunk[]): Chunk[] {
+  return chunks.filter(({ rule, states }) => rule?.moments.floor === true && states.v !== undefined);
+}
+
+/** Words of what inspect/longRun.ts counts. */
+export function longRunWords(parameters: ReadonlyMap<string, Parameter>, chunks: readonly Chunk[]): number {
+  const ofMoments = flooredChunks(chunks).length > 0 ? BINS : 0;
+  return gatedWeights(parameters).length * ALIGNMENT_WORDS + ofMoments;
+}
+
 /**
  * Words of the histogram tensor: a row for each gradient, which is the longest of the lists, the noise parts of each narrowed
- * tensor, and a copy of the step state behind them.
+ * tensor, those of {@link longRunWords}, and a copy of the step state behind them.
  */
 export function histogramWords(
   specs: readonly ParameterSpec[],
+  chunks: readonly Chunk[],
   { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
 ): number {
@@ -139,7 +158,8 @@ export function histogramWords(
   let weights = 0;
   for (const { parts } of parameters.values()) weights += parts.filter(isNarrowedWeight).length;
   const noise = scaled.size + narrowed.size + weights;
-  return (specs.length + read.size) * BINS + noise * NOISE_WORDS + STEP_STATE_WORDS;
+  const others = longRunWords(parameters, chunks) + STEP_STATE_WORDS;
+  return (specs.length + read.size) * BINS + noise * NOISE_WORDS + others;
 }
 
 function row(

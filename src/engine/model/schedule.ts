@@ -30,6 +30,8 @@ export interface Schedule {
   readonly averagedEvaluation: readonly Operation[];
   readonly averageCopies: readonly Operation[];
   readonly weightCopies: readonly Operation[];
+  /** Before the first step of a run's last ones, where these differ: makes the copies that their matmuls read. Empty elsewhere. */
+  readonly enter: readonly Operation[];
   /** Like `evaluation`, and stores the sharpness of each row; empty if sharpness is not measured. */
   readonly sharpness: readonly Operation[];
 }
@@ -51,7 +53,13 @@ export function readingPass(
   return buildPass(pass, target);
 }
 
-export function buildSchedule(target: Target, tensors: RunTensors, config: TrainConfig): Schedule {
+/** @param isLater whether the steps follow others with other tensors */
+export function buildSchedule(
+  target: Target,
+  tensors: RunTensors,
+  config: TrainConfig,
+  isLater = false,
+): Schedule {
   const { gradients, state, lossSums, logZ, scales, decoder } = tensors;
   const windows = microBatchOf(config);
   const evaluation = (sharpness?: Tensor) =>
@@ -72,6 +80,7 @@ export function buildSchedule(target: Target, tensors: RunTensors, config: Train
     ],
     evaluation: evaluation(),
     ...averagedEvaluation(target, tensors, config),
+    enter: isLater ? weightCopies(target, tensors, 'master') : [],
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
   };
 }

@@ -51,10 +51,23 @@ export class TensorPlan {
     elements: number,
     blockScales?: BlockScales,
   ): Tensor {
-    const known = this.#byName.get(name);
-    const isOther = known !== undefined && (known.type !== type || !areEqual(known.blockScales, blockScales));
+    const isOther = this.isOther(name, type, blockScales);
     const own = isOther ? `${name} in ${type}${blockScales ? inWords(blockScales) : ''}` : name;
     return this.add(category, own, type, elements, blockScales);
+  }
+
+  /**
+   * Returns a view that adds to this plan, for passes whose tensors partly differ: what this plan has in the same format it shares,
+   * and what it has in another gets a name that ends with `what`.
+   */
+  beside(what: string): TensorPlan {
+    return new PlanBeside(this, what);
+  }
+
+  /** Whether a tensor called `name` is planned with another format or other block scales. */
+  isOther(name: string, type: ElementType, blockScales?: BlockScales): boolean {
+    const known = this.#byName.get(name);
+    return known !== undefined && (known.type !== type || !areEqual(known.blockScales, blockScales));
   }
 
   /** Adds a tensor that was made elsewhere. */
@@ -65,6 +78,26 @@ export class TensorPlan {
   /** Makes all sizes final, since buffers are allocated from them. */
   complete(): void {
     this.#complete = true;
+  }
+}
+
+class PlanBeside extends TensorPlan {
+  readonly #plan: TensorPlan;
+  readonly #what: string;
+
+  constructor(plan: TensorPlan, what: string) {
+    super();
+    this.#plan = plan;
+    this.#what = what;
+  }
+
+  override add(...[category, name, type, elements, blockScales]: Parameters<TensorPlan['add']>): Tensor {
+    const own = this.#plan.isOther(name, type, blockScales) ? `${name}, ${this.#what}` : name;
+    return this.#plan.add(category, own, type, elements, blockScales);
+  }
+
+  override shared(...args: Parameters<TensorPlan['shared']>): Tensor {
+    return this.#plan.shared(...args);
   }
 }
 

@@ -1,51 +1,34 @@
 /** Plans every tensor of a run, as a pure function of the configuration. The allocator follows this plan exactly. */
-import { type GptConfig, paddedVocabulary } from '../config/gptConfig.ts';
+import { paddedVocabulary } from '../config/gptConfig.ts';
 import { gptConfig, microBatchOf, type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
-import { slice, type Tensor, type TensorSlice } from '../gpu/tensor.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { windowElements } from '../kernels/attentionOptions.ts';
 import { normPartials } from '../kernels/optimizer.ts';
-import { columnScratch } from '../kernels/quantize.ts';
 import { LOSS_SUM_WORDS, SHARPNESS_WIDTH } from '../kernels/rows.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import {
-  delayedScaling,
-  isCompound,
-  makesCopiesApart,
-  roundsAtRandom,
-  storagesOf,
-} from '../precision/recipe.ts';
-import { type Recipe, recipeFor } from '../precision/recipes.ts';
-import {
-  blockRounding,
-  blockScale,
-  hasTwoCopies,
-  isQuantized,
-  type SumsAlong,
-  tensorScale,
-} from '../precision/storage.ts';
+import { delayedScaling, isCompound, roundsAtRandom, storagesOf } from '../precision/recipe.ts';
+import { healedRecipe, recipeFor } from '../precision/recipes.ts';
+import { tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
-import { type ComputeWeight, layoutParameters, type ParameterLayout, withComputeWeights } from './chunks.ts';
+import { layoutParameters, type ParameterLayout } from './chunks.ts';
+import { ownWeights, type ReadWeights } from './computeWeights.ts';
 import { Decoder } from './decoder.ts';
+import { healedParts } from './healing.ts';
 import { planLevels } from './levels.ts';
 import type { ModelRun } from './modelRun.ts';
 import { histogramWords } from './numericsRows.ts';
-import type { ParameterSpec } from './parameters.ts';
-import { PARTIALS, Pass } from './pass.ts';
+import { Pass } from './pass.ts';
 import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { planTensorSteps, type TensorSteps, tensorPartialCount } from './tensorSteps.ts';
 import { updateRules } from './updateRules.ts';
 import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
 
-export interface RunTensors extends ParameterLayout, ModelRun {
+export interface RunTensors extends ParameterLayout, ModelRun, ReadWeights {
   readonly planned: readonly PlannedTensor[];
   readonly decoder: Decoder;
   /** A training micro-batch, whose operations are made once the adapter is known. */
   readonly training: Pass;
-  /** Weights whose copies are made one by one after an update, where the optimizer does not write them itself. */
-  readonly computeWeights: readonly ComputeWeight[];
-  /** Scratch for quantising compute weights; null if none needs it. */
-  readonly weightPartials: Tensor | null;
   /** The gradients of all trained chunks. */
   readonly gradients: readonly Tensor[];
   readonly updates: readonly PlannedUpdate[];
@@ -70,6 +53,8 @@ export interface RunTensors extends ParameterLayout, ModelRun {
   readonly momentsFull: Tensor | null;
   /** Exponent counts for the numerics panel. */
   readonly histogram: Tensor;
+  /** What the last steps of a run that heals use in place of this; null where all steps are alike. */
+  readonly healed: RunTensors | null;
 }
 
 export interface PlanLimits {
@@ -147,7 +132,11 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const { logits, losses } = decoder.train(training);
   scales?.complete(plan);
   const tensorSteps = planTensorSteps(plan, config, updates);
-  const words = histogramWords(layout.specs, run, training.stores);
+  const healing = healedRecipe(config);
+  const healed = healing && healedParts(run, healing, layout, decoder, found);
+  const words = [{ ...run, training }, ...(healed ? [healed] : [])].map((each) =>
+    histogramWords(layout.specs, layout.chunks, each, each.training.stores),
+  );
   const tensors: RunTensors = {
     specs: layout.specs,
     chunks: layout.chunks,
@@ -178,12 +167,13 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     ),
     tensorSteps,
     momentsFull: isCompound(recipe) ? plan.add('state', 'moments full', 'u32', 4) : null,
-    histogram: plan.add('state', 'exponent counts', 'u32', words),
+    histogram: plan.add('state', 'exponent counts', 'u32', Math.max(...words)),
+    healed: null,
     // Engines are faster at adding many fields to a literal than at extending a copy.
     ...run,
   };
   plan.complete();
-  return tensors;
+  return healed ? { ...tensors, healed: { ...tensors, ...healed } } : tensors;
 }
 
 export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
@@ -198,48 +188,4 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
     plan.include('optimizer', chunk.groups);
     plan.include('optimizer', chunk.average);
   }
-}
-
-/**
- * Gives the weights that matmuls read tensors of their own, where their copies are made one by one.
- * @param trains whether the backward pass has copies of its own where the recipe says so
- */
-export function ownWeights(
-  plan: TensorPlan,
-  recipe: Recipe,
-  { layers: blocks }: GptConfig,
-  { parameters }: ParameterLayout,
-  scales: ScaleTable | undefined,
-  trains = true,
-): Pick<RunTensors, 'parameters' | 'computeWeights' | 'weightPartials'> {
-  if (!makesCopiesApart(recipe)) return { parameters, computeWeights: [], weightPartials: null };
-  const { format: master } = recipe.storage('master');
-  const own = withComputeWeights(parameters, (name, spec: ParameterSpec, elements) => {
-    const storage = recipe.storage('weight', { block: spec.block, blocks });
-    const { format } = storage;
-    if (format === master && !isQuantized(storage)) return null;
-    const copy = (suffix: string, sums: SumsAlong): TensorSlice => {
-      const blockScales = blockScale(storage, spec.columns, sums);
-      const part = slice(
-        plan.add('computeWeights', `${name}#${suffix}`, format, elements, blockScales),
-        0,
-        elements,
-      );
-      if (storage.levels) return { ...part, levels: storage.levels };
-      return tensorScale(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
-    };
-    // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).
-    const forward = spec.rowsOf === 'tokens' ? 'rows' : 'columns';
-    const weight = copy('compute', forward);
-    const rounding = blockRounding(storage);
-    if (!(trains && hasTwoCopies(storage))) return { weight, backwardWeight: weight, rounding };
-    const backwardWeight = copy('compute for dX', forward === 'rows' ? 'columns' : 'rows');
-    return { weight, backwardWeight, rounding };
-  });
-  const partials = Math.max(
-    0,
-    ...own.computeWeights.map(({ weight }) => columnScratch(weight, weight.elements)),
-  );
-  const weightPartials = partials > 0 ? plan.add('activationGradients', PARTIALS, 'f32', partials) : null;
-  return { ...own, weightPartials };
 }

@@ -1,7 +1,7 @@
 /** Functions that make the storages of precision modes. */
 import type { FormatId } from './formats.ts';
 import { ACTIVATION_GROUP } from './quantization.ts';
-import type { RecipeRow, SiteRule } from './recipe.ts';
+import type { AttentionOperands, RecipeRow, SiteRule } from './recipe.ts';
 import type { Scale, SiteRole, Storage } from './storage.ts';
 
 /** Roles that a mode may quantise. */
@@ -31,6 +31,12 @@ export function mixed(narrow: FormatId, preActivation?: FormatId): RecipeRow['st
     firstMoment: wide,
     secondMoment: wide,
   };
+}
+
+/** q, k and v in E4M3 and the gradient of attention's output in `gradient`, from bf16, all with scales of that kind. */
+export function attentionOperands(gradient: FormatId, scale: Scale): AttentionOperands {
+  const copy = (format: FormatId): Storage => ({ format, from: 'bf16', scales: [scale] });
+  return { queryKeyValue: copy('e4m3fn'), outputGradient: copy(gradient) };
 }
 
 /** What shares a scale of a mode's quantised operands, and how the scale is stored; see {@link Scale}. */

@@ -50,6 +50,8 @@ export const UNSCALED: ScalingPolicy = { kind: 'none' };
 export interface QuantizeSettings {
   /** Whether the operands of the LM head are quantised too. */
   readonly quantizeHead: boolean;
+  /** Whether what attention reads is rounded to the format of the mode's operands too. */
+  readonly quantizeAttention: boolean;
   /** How the inputs of the activation function and of the norms are stored for the backward pass. */
   readonly quantizeActivations: QuantizedActivations;
   /** Delayed scales: steps whose largest magnitudes are remembered. */
@@ -90,6 +92,9 @@ export interface SiteRule {
   readonly storages: Readonly<Partial<Record<SiteRole, Storage>>>;
 }
 
+/** What attention reads, rounded as these storages say; see model/attentionOperands.ts. */
+export type AttentionOperands = Readonly<Record<'queryKeyValue' | 'outputGradient', Storage>>;
+
 /** The data of a precision mode, without its name. */
 export interface RecipeRow {
   readonly title: string;
@@ -101,6 +106,10 @@ export interface RecipeRow {
   readonly sites?: readonly SiteRule[];
   /** Storages of so many last blocks, which override `sites`; a setting of a run changes their number. */
   readonly lastBlocks?: { readonly count: number; readonly storages: SiteRule['storages'] };
+  /** Storages of the blocks in the last steps of a run that heals, in place of `sites` and `lastBlocks`. */
+  readonly healing?: SiteRule['storages'];
+  /** What attention in the blocks reads in runs that quantise it. */
+  readonly attention?: AttentionOperands | undefined;
   readonly scaling: ScalingPolicy;
   /** The levels of operands that have some, in the order in which a run goes through them; none if absent. */
   readonly stages?: readonly Stage[];
@@ -121,6 +130,8 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
   readonly stages: readonly Stage[];
+  /** Undefined where attention reads what its kernels and those before it have stored. */
+  readonly attention: AttentionOperands | undefined;
   readonly unsound: boolean;
   readonly inPyTorch: boolean;
   readonly revision: number;
@@ -135,11 +146,13 @@ export class RecipeOf<Id extends string> implements RecipeRow {
     this.sites = [
       ...(row.sites ?? [])
         .filter((rule) => isGiven(rule, settings))
-        .map((rule) => withScales(rule, settings)),
+        .map((rule) => ({ ...rule, storages: withScales(rule.storages, settings) })),
       ...lastBlocks(row, settings),
     ];
     this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
     this.stages = row.stages ?? [];
+    this.attention =
+      row.attention && settings.quantizeAttention ? withScales(row.attention, settings) : undefined;
     this.unsound = row.unsound && !isMended(this);
     this.inPyTorch = row.inPyTorch ?? false;
     this.revision = row.revision ?? 1;
@@ -183,8 +196,11 @@ function lastBlocks({ lastBlocks: kept }: RecipeRow, { keepBf16 }: Partial<Recip
   return count > 0 ? [{ in: { lastBlocks: count }, storages: kept!.storages }] : [];
 }
 
-/** The rule with the run's settings for scales applied. */
-function withScales(rule: SiteRule, settings: Partial<RecipeSettings>): SiteRule {
+/** The storages with the run's settings for scales applied. */
+function withScales<Storages extends Readonly<Partial<Record<string, Storage>>>>(
+  storages: Storages,
+  settings: Partial<RecipeSettings>,
+): Storages {
   const own = ({ historyLength, algorithm, margin }: DelayedScaling): DelayedScaling => ({
     historyLength: settings.amaxHistory ?? historyLength,
     algorithm: settings.amaxAlgorithm ?? algorithm,
@@ -196,11 +212,11 @@ function withScales(rule: SiteRule, settings: Partial<RecipeSettings>): SiteRule
     const ruled = sized.rule && scaleRule ? { ...sized, rule: scaleRule } : sized;
     return ruled.when === 'current' ? ruled : { ...ruled, when: own(ruled.when) };
   };
-  const storages = Object.entries(rule.storages).map(([role, storage]) => [
+  const scaled = Object.entries<Storage | undefined>(storages).map(([role, storage]) => [
     role,
-    storage.scales ? { ...storage, scales: storage.scales.map(scaleOf) } : storage,
+    storage?.scales ? { ...storage, scales: storage.scales.map(scaleOf) } : storage,
   ]);
-  return { ...rule, storages: Object.fromEntries(storages) };
+  return Object.fromEntries(scaled) as Storages;
 }
 
 /** All storages of one role, or of all roles. Storages of named places come first. */

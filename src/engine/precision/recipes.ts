@@ -114,9 +114,32 @@ export function recipeFor(
   return new RecipeOf(recipe.id, withClampedGradients(recipe.row), config);
 }
 
+/**
+ * The recipe of the last steps of a run that heals: that of its mode with the operands of the blocks as `healing` of its row has
+ * them. Null where the run has no such steps.
+ */
+export function healedRecipe(
+  config: Parameters<typeof recipeFor>[0] & { readonly heal?: number },
+): Recipe | null {
+  const { id, row } = recipeFor(config);
+  if (!config.heal || !row.healing) return null;
+  const { lastBlocks: _, healing: storages, ...others } = row;
+  return new RecipeOf(id, { ...others, sites: [{ in: 'blocks', storages }] }, config);
+}
+
+/** Whether the last steps of a run in the mode can have wider operands. */
+export function canHeal(mode: PrecisionMode): boolean {
+  return recipeOf(mode).row.healing !== undefined;
+}
+
 /** Whether a mode can quantise the operands of the LM head. */
 export function quantizesHead(mode: PrecisionMode): boolean {
   return hasRuleFor(recipeOf(mode).row, 'quantizeHead');
+}
+
+/** Whether a mode can round what attention reads to the format of its operands. */
+export function quantizesAttention(mode: PrecisionMode): boolean {
+  return recipeOf(mode).row.attention !== undefined;
 }
 
 /** Whether a mode can store the inputs of GELU and layer norm with block scales. */

@@ -28,7 +28,10 @@ export function withRowScales<Id extends string>(recipe: RecipeOf<Id>): RecipeOf
   });
   // Those of the last blocks are among the rules already.
   const { lastBlocks: _, ...row } = recipe.row;
-  return new RecipeOf(recipe.id, { ...row, sites });
+  if (!recipe.attention) return new RecipeOf(recipe.id, { ...row, sites });
+  const { queryKeyValue } = recipe.attention;
+  const attention = { ...recipe.attention, queryKeyValue: ofRows(queryKeyValue) };
+  return new RecipeOf(recipe.id, { ...row, sites, attention }, { quantizeAttention: true });
 }
 
 function ofRows(storage: Storage): Storage {

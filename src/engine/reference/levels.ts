@@ -1,4 +1,5 @@
 /** Rounding to levels, in f64. The oracle of shaders/lib/levels.wgsl. */
+import { randomBits } from '../core/rng.ts';
 import { largestFinite } from '../precision/formats.ts';
 import type { Level } from '../precision/levels.ts';
 import type { SimulatedFormat } from '../precision/simulated.ts';
@@ -36,6 +37,34 @@ export function roundToLevel(x: number, low: number, high: number, level: Level,
   const amax = Math.max(Math.abs(low), Math.abs(high));
   const scale = exponentBits === 8 || amax === 0 ? 1 : powerOfTwoScale(largestFinite(format), amax);
   return roundTo(format, x * scale) / scale;
+}
+
+/** A tensor at the levels of its own range, and how far apart they are. @param noiseAt of each element; absent for none */
+export function tensorAtLevels(
+  values: ArrayLike<number>,
+  level: Level,
+  noiseAt: (at: number) => number = () => 0,
+): { readonly values: Float64Array; readonly step: number } {
+  const x = Float64Array.from(values);
+  const low = x.reduce((a, b) => Math.min(a, b));
+  const high = x.reduce((a, b) => Math.max(a, b));
+  const step = level.kind === 'integer' ? integerStep(level, low, high) : 0;
+  return { values: x.map((each, at) => roundToLevel(each, low, high, level, noiseAt(at))), step };
+}
+
+/** The same of each column of a matrix. */
+export function columnsAtLevels(values: ArrayLike<number>, columns: number, level: Level): Float64Array {
+  const out = Float64Array.from(values);
+  for (let column = 0; column < columns; column++) {
+    const own = out.filter((_, at) => at % columns === column);
+    for (const [row, x] of tensorAtLevels(own, level).values.entries()) out[row * columns + column] = x;
+  }
+  return out;
+}
+
+/** The noise of element `at` of a gradient, from -0.5 to 0.5. @param stream of the tensor's name @param applied steps of the run */
+export function levelNoise(at: number, stream: number, applied: number): number {
+  return (randomBits(at, randomBits(applied, stream)) >>> 8) * 2 ** -24 - 0.5;
 }
 
 /** The largest power of two that keeps `amax` within `largest`. */

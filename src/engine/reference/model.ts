@@ -21,6 +21,7 @@ import {
   quantizeOf,
   quantizes,
   type Rounding,
+  roundedForAttention,
   roundingOfBlock,
   type Store,
   type StoreOptions,
@@ -253,7 +254,8 @@ export function modelForward(model: ReferenceModel, parameters: Parameters, batc
     const projected = store('attention', linear(ln1.out, layer, 'attn.c_attn', C, packed));
     const queryKey = queryKeyOptions(config, parameters, layer);
     const shape = attentionShape(model, batch, layer);
-    const qkv = queryKey ? store('attention', queryKeyForward(projected, shape, queryKey)) : projected;
+    const prepared = queryKey ? store('attention', queryKeyForward(projected, shape, queryKey)) : projected;
+    const qkv = roundedForAttention(recipe, 'qkv', `${h}.attn qkv`, prepared, packed, model);
     const attention = attentionForward(qkv, shape);
     const o = store('attention', attention.out);
     const oCopies = quantizeBoth('activation', `${h}.attn`, o, rows);

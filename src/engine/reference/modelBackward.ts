@@ -25,7 +25,15 @@ import {
 } from './model.ts';
 import { queryKeyBackward } from './queryKey.ts';
 import { softCapBackward } from './softCap.ts';
-import { quantizeBothOf, quantizeOf, quantizes, roundingOfBlock, type Store, storeOf } from './store.ts';
+import {
+  quantizeBothOf,
+  quantizeOf,
+  quantizes,
+  roundedForAttention,
+  roundingOfBlock,
+  type Store,
+  storeOf,
+} from './store.ts';
 
 /** What is known of the output of a linear layer in the backward pass. */
 interface OutputGradient {
@@ -167,7 +175,9 @@ export function modelBackward(
     const dmiddle = operandsOf(layer, 'attn', dres, store);
     const { q: queries, qkv: packed } = attentionWidths(config);
     const dattn = linear(layer, 'attn.c_proj', s, dmiddle, queries, C);
-    const dout = store('attention', dattn);
+    const wide = store('attention', dattn);
+    const recipe = roundingOfBlock(model.recipe, layer, config.layers);
+    const dout = roundedForAttention(recipe, 'dO', `${h}.attn dO`, wide, queries, model);
     const shape = attentionShape(model, batch, layer);
     let dqkv = store('attention', attentionBackward(dout, s.qkv, s.o, s.lse, shape));
     const queryKey = queryKeyOptions(config, parameters, layer);

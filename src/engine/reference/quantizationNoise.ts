@@ -9,15 +9,17 @@ export function quantizationNoise(
   values: ArrayLike<number>,
   format: FormatId,
   scale: number,
-): { signal: number; noise: number; saturated: number; underflow: number; amax: number } {
+): { signal: number; noise: number; saturated: number; underflow: number; amax: number; kurtosis: number } {
   const { overflowBits } = formatInfo(format);
   const sum = { signal: 0, noise: 0, saturated: 0, underflow: 0, amax: 0 };
   let nonZero = 0;
+  let fourth = 0;
   for (let i = 0; i < values.length; i++) {
     const x = values[i]!;
     const scaled = Math.fround(x * scale);
     const stored = roundTo(format, scaled) / scale;
     sum.signal += x * x;
+    fourth += x ** 4;
     sum.noise += (x - stored) ** 2;
     sum.amax = Math.max(sum.amax, Math.abs(x));
     if (x === 0) continue;
@@ -26,5 +28,6 @@ export function quantizationNoise(
     if (stored === 0) sum.underflow += 1;
   }
   const of = Math.max(1, nonZero);
-  return { ...sum, saturated: sum.saturated / of, underflow: sum.underflow / of };
+  const kurtosis = (values.length * fourth) / sum.signal ** 2;
+  return { ...sum, kurtosis, saturated: sum.saturated / of, underflow: sum.underflow / of };
 }

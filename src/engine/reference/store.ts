@@ -1,6 +1,7 @@
 import { streamOf } from '../core/rng.ts';
 import type { DescribedRole, ModeDescription, Quantization } from '../precision/description.ts';
 import type { FormatId } from '../precision/formats.ts';
+import type { Stage } from '../precision/levels.ts';
 import type { QuantizedRole } from '../precision/mixedPrecision.ts';
 import type { ScaleRule } from '../precision/storage.ts';
 import {
@@ -11,6 +12,7 @@ import {
   transformedRows,
   windowBits,
 } from './blockScales.ts';
+import { columnsAtLevels, levelNoise, tensorAtLevels } from './levels.ts';
 import { roundTo } from './rounding.ts';
 import {
   currentScale,
@@ -31,13 +33,17 @@ export interface Rounding
   readonly quantization?: Quantization;
   /** In place of `quantization`. */
   readonly blocks?: BlockQuantization;
+  /** In place of `quantization`: the levels of operands in the blocks, at the first step of a run. */
+  readonly levels?: Omit<Stage, 'name'>;
   /** Of a mode whose operands have scales of different kinds: what it quantises in the blocks. */
   readonly operands?: Partial<Record<QuantizedRole, OperandRounding>>;
+  /** In place of the bf16 values: what attention reads in the blocks. */
+  readonly attention?: Readonly<Record<'qkv' | 'dO', AttentionRounding>>;
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
 
-type Quantizations = Pick<Rounding, 'quantization' | 'operands' | 'blocks'>;
+type Quantizations = Pick<Rounding, 'quantization' | 'operands' | 'blocks' | 'levels'>;
 
 /** How an operand is quantised, at a scale of amax over the format's largest value. */
 export interface OperandRounding {
@@ -46,6 +52,43 @@ export interface OperandRounding {
   readonly per: 'tensor' | 'row' | 'contraction';
   /** Whether the weight gradient reads the operand as it was before. */
   readonly weightGradient?: 'source';
+}
+
+/** 8-bit values with a power of two for the tensor, or for so many consecutive elements of a row. */
+export interface AttentionRounding {
+  readonly format: FormatId;
+  readonly per: 'tensor' | 'row' | number;
+}
+
+/** What attention reads of q, k and v or of the gradient of its output, each with `columns` columns. */
+export function roundedForAttention(
+  { attention }: Pick<Rounding, 'attention'>,
+  which: 'qkv' | 'dO',
+  name: string,
+  values: Float64Array,
+  columns: number,
+  { scales, onStore }: StoreOptions,
+): Float64Array {
+  if (!attention) return values;
+  const { format, per } = attention[which];
+  if (per === 'tensor') {
+    const scale = scales?.get(name) ?? currentScale(values, format);
+    const rounded = quantized(values, format, scale);
+    onStore?.(
+      'attention',
+      rounded.map((x) => x * scale),
+      format,
+    );
+    return rounded;
+  }
+  const rounded = new Float64Array(values.length);
+  // Blocks at the end of a row may be shorter.
+  for (let row = 0; row < values.length; row += columns) {
+    const own = values.slice(row, row + columns);
+    rounded.set(quantizedInGroups(own, format, per === 'row' ? columns : per), row);
+  }
+  onStore?.('attention', rounded.slice(), format);
+  return rounded;
 }
 
 /** Operands with a scale for each block along the sums of a product. */
@@ -74,8 +117,8 @@ export function roundingOfBlock(recipe: Rounding, layer: number, layers: number)
 }
 
 /** Whether matmuls read quantised operands. */
-export function quantizes({ quantization, operands, blocks }: Quantizations): boolean {
-  return quantization !== undefined || operands !== undefined || blocks !== undefined;
+export function quantizes({ quantization, operands, blocks, levels }: Quantizations): boolean {
+  return [quantization, operands, blocks, levels].some((each) => each !== undefined);
 }
 
 /** Rounds `values` in place as a kernel that stores a tensor of this role does, and returns them. */
@@ -138,9 +181,10 @@ const IN_GROUPS: readonly QuantizedRole[] = ['preActivation', 'normInput'];
 
 /** Quantisation at the points of a recipe; `onStore` sees values times their scale, but those in groups as they read back. */
 export function quantizeOf(
-  { quantization, operands, blocks }: Quantizations,
+  { quantization, operands, blocks, levels }: Quantizations,
   options: StoreOptions = {},
 ): Quantize {
+  if (levels) return quantizeLevelsOf(levels, options);
   if (blocks) return quantizeBlocksOf(blocks, options);
   const { onStore, scales } = options;
   if (operands) return quantizeOperands(operands, onStore);
@@ -175,6 +219,28 @@ export function quantizeOf(
       format,
     );
     return copy;
+  };
+}
+
+function quantizeLevelsOf(levels: NonNullable<Rounding['levels']>, { onStore }: StoreOptions): Quantize {
+  return (role, name, values, rows) => {
+    if (role === 'normInput' || role === 'preActivation') return values;
+    const level = levels[role];
+    if (role === 'weight') return columnsAtLevels(values, values.length / rows, level);
+    const stream = streamOf(name.replace(/ dY$/, ' output gradient'));
+    const isNoisy = role === 'outputGradient' && level.kind === 'integer';
+    const { values: read, step } = tensorAtLevels(values, level, (at) =>
+      isNoisy ? levelNoise(at, stream, 0) : 0,
+    );
+    if (level.kind === 'integer')
+      onStore?.(
+        role,
+        read.slice(),
+        'tf32',
+        read.map(() => step),
+      );
+    else onStore?.(role, read.slice(), `e8m${level.mantissaBits}-${level.rounding}`);
+    return read;
   };
 }
 

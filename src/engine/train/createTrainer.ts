@@ -15,13 +15,13 @@ import { chooseHalf, makeTarget } from '../gpu/target.ts';
 import { recordKernels } from '../kernels/kernelChoice.ts';
 import { memoryPlan, planLimits } from '../model/memoryPlan.ts';
 import { initialValues } from '../model/parameters.ts';
-import { buildSchedule } from '../model/schedule.ts';
+import { buildSchedule, type Schedule } from '../model/schedule.ts';
 import { microBatchesOf } from './microBatches.ts';
+import { type Phase, type Programs, phasesOf } from './phases.ts';
 import { allocatePlan, suggestSmallerBatch } from './refusedMemory.ts';
 import { runKernels } from './runKernels.ts';
 import { WeightsChecksum } from './start.ts';
 import { Trainer } from './trainer.ts';
-import type { Programs } from './trainerParts.ts';
 import { uploadParameters, writeInitialState } from './weights.ts';
 
 /** Share of the roughly measured FLOP rate that a step is assumed to reach until steps have been timed. */
@@ -81,28 +81,28 @@ export async function createTrainer(
   const gpu = { device, pipelines, report };
   const kernels = await runKernels(gpu, config, plan.tensors, options.before ?? resume?.description);
   const target = makeTarget(report, half, kernels);
-  const schedule = buildSchedule(target, plan.tensors, config);
-  const variants = Object.values(schedule).flatMap((operations: readonly Operation[]) =>
-    operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
+  const scheduled = phasesOf(plan.tensors, config).map((phase) => ({
+    ...phase,
+    schedule: buildSchedule(target, phase.tensors, config, phase.before > 0),
+  }));
+  const variants = scheduled.flatMap(({ schedule }) =>
+    Object.values(schedule).flatMap((operations: readonly Operation[]) =>
+      operations.flatMap((operation) => (operation.kind === 'dispatch' ? [operation.variant] : [])),
+    ),
   );
   await pipelines.getAll(variants, options.onProgress);
   const arena = await allocatePlan(device, plan).catch(async (error: unknown) => {
     throw await suggestSmallerBatch(error, device, config, vocabulary, limits);
   });
   try {
-    const compile = (name: keyof Programs, firstSite = 0): Promise<Program> =>
-      Program.compile(device, pipelines, arena, name, schedule[name], firstSite);
-    const programs = {
-      begin: await compile('begin'),
-      microBatch: await compile('microBatch'),
-      calibration: await compile('calibration'),
-      optimizer: await compile('optimizer', schedule.microBatch.length),
-      evaluation: await compile('evaluation'),
-      averagedEvaluation: await compile('averagedEvaluation'),
-      averageCopies: await compile('averageCopies'),
-      weightCopies: await compile('weightCopies'),
-      sharpness: await compile('sharpness'),
-    };
+    const phases: Phase[] = [];
+    for (const { schedule, ...phase } of scheduled) {
+      const programs = await compilePrograms(schedule, (name, operations, firstSite) =>
+        Program.compile(device, pipelines, arena, name, operations, firstSite),
+      );
+      phases.push({ ...phase, programs });
+    }
+    const [{ programs }] = phases as [Phase, ...Phase[]];
     const batches = options.batches ?? ((index: number) => batchAt(dataset.train, index, config));
     const weights = new WeightsChecksum();
     const stepUnits = programs.microBatch.units * microBatchesPerStep(config) + programs.optimizer.units;
@@ -117,7 +117,7 @@ export async function createTrainer(
       pace: new SubmitPace((expectedFlops * ASSUMED_SHARE) / 1000, stepUnits, options.submitMs),
       device,
       arena,
-      programs,
+      phases,
       pipelines,
       target,
       batches: microBatchesOf(batches, config),
@@ -136,6 +136,20 @@ export async function createTrainer(
     arena.destroy();
     throw error instanceof EngineError ? error : wrap(error);
   }
+}
+
+/** @param compile is given the number of the first overflow site of a list */
+async function compilePrograms(
+  schedule: Schedule,
+  compile: (name: string, operations: readonly Operation[], firstSite: number) => Promise<Program>,
+): Promise<Programs> {
+  const programs: Partial<Record<keyof Programs, Program>> = {};
+  for (const name of Object.keys(schedule) as (keyof Schedule)[]) {
+    // Sites of the optimizer follow those of the micro-batch.
+    const firstSite = name === 'optimizer' ? schedule.microBatch.length : 0;
+    programs[name] = await compile(name, schedule[name], firstSite);
+  }
+  return programs as Programs;
 }
 
 function wrap(error: unknown): EngineError {

@@ -9,7 +9,7 @@ import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { type SharpnessMetrics, sharpnessOf } from '../inspect/sharpness.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { microBatchesOf } from './microBatches.ts';
-import type { Programs } from './trainerParts.ts';
+import type { Programs } from './phases.ts';
 import { writeBatch } from './writeBatch.ts';
 
 /** Seed of the validation windows, which are the same in every run. */

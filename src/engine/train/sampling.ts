@@ -2,6 +2,7 @@
 import { MadeOnce } from '../core/madeOnce.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { averagedParameters } from '../model/average.ts';
+import type { RunTensors } from '../model/tensors.ts';
 import { Decoding } from './decoding.ts';
 import type { WeightsOnDevice } from './readingPrograms.ts';
 import {
@@ -24,10 +25,16 @@ export class RunSampling {
   readonly #averaged: Sampling | null;
   readonly #submit: (program: 'averageCopies' | 'weightCopies') => void;
 
-  /** @param submit runs the program that makes the copies of the weights that matmuls read, from the averages or anew */
-  constructor(parts: TrainerParts, submit: (program: 'averageCopies' | 'weightCopies') => void) {
-    const { plan, dataset, config } = parts;
-    const { tensors } = plan;
+  /**
+   * @param tensors of a phase of the run
+   * @param submit runs the program that makes the copies of the weights that matmuls read, from the averages or anew
+   */
+  constructor(
+    parts: TrainerParts,
+    tensors: RunTensors,
+    submit: (program: 'averageCopies' | 'weightCopies') => void,
+  ) {
+    const { dataset, config } = parts;
     const of = (weights: typeof tensors) =>
       new Sampling({ ...parts, weights }, dataset.tokenizer, () => startToken(dataset));
     this.#own = of(tensors);

@@ -2,6 +2,7 @@
 import { microBatchesPerStep } from '../config/trainConfig.ts';
 import type { PassStamps, Program } from '../gpu/program.ts';
 import { submitPaced } from '../gpu/submitPace.ts';
+import { type Phase, phaseAfter } from './phases.ts';
 import { stashState } from './stateAside.ts';
 import { StepReadback, type StepResult } from './stepReadback.ts';
 import type { TrainerParts } from './trainerParts.ts';
@@ -47,31 +48,39 @@ export class StepQueue {
 
   /** Submits all micro-batches of the next step and its update. @param microBatch another program than the usual one */
   submitStep(microBatch: Program | undefined): void {
-    this.#runMicroBatches(microBatch ?? this.#parts.programs.microBatch, this.#ring.clock?.start);
-    this.submit(this.#parts.programs.optimizer, this.#ring.clock?.end);
+    const { programs } = this.phase;
+    this.#runMicroBatches(microBatch ?? programs.microBatch, this.#ring.clock?.start);
+    this.submit(programs.optimizer, this.#ring.clock?.end);
+  }
+
+  /** The phase of the next step, and of what reads weights before it. */
+  get phase(): Phase {
+    return phaseAfter(this.#parts.phases, this.submitted);
   }
 
   /** Queues the readback of the state after the step that was submitted last. */
   endStep(): void {
     this.#parts.pace.stepSubmitted();
     this.#ring.pushStep();
+    const before = this.phase;
     this.submitted += 1;
+    if (this.phase !== before) this.submit(this.phase.programs.enter);
   }
 
   /** Computes delayed scales from the batches of the next step. The step state does not change. */
   calibrate(): void {
     const restoreState = this.#stash();
-    this.#runMicroBatches(this.#parts.programs.calibration);
+    this.#runMicroBatches(this.phase.programs.calibration);
     restoreState();
   }
 
   /** Runs `work` after the start of a step that is not taken. @param work is given what writes micro-batch `index` of that step */
   async withoutStep<T>(work: (writeBatch: (index: number) => void) => Promise<T>): Promise<T> {
-    const { config, programs } = this.#parts;
+    const { config } = this.#parts;
     const first = this.submitted * microBatchesPerStep(config);
     const restoreState = this.#stash();
     try {
-      this.submit(programs.begin);
+      this.submit(this.phase.programs.begin);
       return await work((index) => this.#writeBatch(first + index));
     } finally {
       restoreState();
@@ -93,9 +102,8 @@ export class StepQueue {
 
   /** The micro-batches of the next step. */
   #runMicroBatches(program: Program, stamps?: PassStamps): void {
-    const { config, programs } = this.#parts;
-    const count = microBatchesPerStep(config);
-    this.submit(programs.begin);
+    const count = microBatchesPerStep(this.#parts.config);
+    this.submit(this.phase.programs.begin);
     for (let micro = 0; micro < count; micro++) {
       this.#writeBatch(this.submitted * count + micro);
       this.submit(program, micro === 0 ? stamps : undefined);

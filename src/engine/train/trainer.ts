@@ -33,12 +33,13 @@ import type { HalfStorage } from '../precision/formats.ts';
 import { storesHalves } from '../precision/recipe.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
+import { type Phase, type Programs, phaseAfter } from './phases.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
 import { RunSampling, type WeightsOfRun } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { StepQueue } from './stepQueue.ts';
 import type { StepResult } from './stepReadback.ts';
-import type { Programs, TrainerParts } from './trainerParts.ts';
+import type { TrainerParts } from './trainerParts.ts';
 import { modelFlopsUtilization } from './utilization.ts';
 import { computeCopies, uploadParameters } from './weights.ts';
 
@@ -74,12 +75,12 @@ export class Trainer {
   readonly pace: SubmitPace;
   /** Metrics that have arrived, oldest first, until `takeMetrics` removes them. @internal */
   readonly arrived: StepMetrics[] = [];
-  readonly #programs: Programs;
+  readonly #phases: readonly Phase[];
   readonly #pipelines: PipelineCache;
   readonly #target: Target;
   readonly #steps: StepQueue;
   readonly #evaluation: Evaluation;
-  readonly #sampling: RunSampling;
+  readonly #samplings: ReadonlyMap<Phase, RunSampling>;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
   #longestSkips = 0;
@@ -101,13 +102,15 @@ export class Trainer {
     this.#steps = new StepQueue(parts, (result) => this.#record(result));
     this.numerics = new Numerics({
       ...parts,
-      tensors: parts.plan.tensors,
       submit: (program) => this.#steps.submit(program),
     });
-    this.#evaluation = new Evaluation(parts, (program) => this.#steps.submit(parts.programs[program]));
-    this.#sampling = new RunSampling(parts, (program) => this.#steps.submit(parts.programs[program]));
+    const submit = (program: keyof Programs) => this.#steps.submit(this.#steps.phase.programs[program]);
+    this.#evaluation = new Evaluation(parts, submit);
+    this.#samplings = new Map(
+      parts.phases.map((phase) => [phase, new RunSampling(parts, phase.tensors, submit)]),
+    );
     this.pace = parts.pace;
-    this.#programs = parts.programs;
+    this.#phases = parts.phases;
     this.#pipelines = parts.pipelines;
     this.#target = parts.target;
     this.#start = parts.start;
@@ -118,7 +121,8 @@ export class Trainer {
 
   /** Bytes on the GPU by category and in total, with the copies for snapshots and what the first sample has allocated. */
   get memory(): MemoryBytes {
-    return withSampling(withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0), this.#sampling.bytes);
+    const sampling = [...this.#samplings.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    return withSampling(withSnapshot(this.plan.bytes, this.#snapshots?.bytes ?? 0), sampling);
   }
 
   /** Number of submitted steps, whether or not their metrics have arrived. */
@@ -176,6 +180,7 @@ export class Trainer {
     this.#sampling.forget();
     this.numerics.endStep();
     this.#steps.endStep();
+    this.#enterPhase();
   }
 
   /**
@@ -240,7 +245,7 @@ export class Trainer {
    */
   async setParameters(valuesOf: (name: string) => Float32Array): Promise<void> {
     checkOptions('setParameters', { valuesOf }, { valuesOf: 'function' });
-    const { tensors } = this.plan;
+    const { tensors } = this.#steps.phase;
     await uploadParameters(this.device, this.arena, this.#pipelines, this.#target, tensors, valuesOf);
     this.#sampling.forget();
     this.calibrate();
@@ -254,9 +259,11 @@ export class Trainer {
   async restore(run: RunFile): Promise<void> {
     const { tensors } = this.plan;
     const state = await restoreState(this.device, this.arena, this.config, tensors, run);
-    await computeCopies(this.device, this.arena, this.#pipelines, this.#target, tensors);
-    this.#sampling.forget();
     this.#steps.submitted = state.attempted;
+    this.#enterPhase();
+    const now = this.#steps.phase.tensors;
+    await computeCopies(this.device, this.arena, this.#pipelines, this.#target, now);
+    this.#sampling.forget();
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
     this.#lastLoss = state.attempted > 0 ? finite(state.lossSum) : null;
@@ -313,11 +320,11 @@ export class Trainer {
 
   /** Frees all its memory on the GPU; the device stays open. No other call is valid afterwards. */
   destroy(): void {
-    for (const program of Object.values(this.#programs)) program.destroy();
+    for (const { programs } of this.#phases) for (const program of Object.values(programs)) program.destroy();
     this.#steps.destroy();
     this.numerics.destroy();
     this.#snapshots?.destroy();
-    this.#sampling.destroy();
+    for (const sampling of this.#samplings.values()) sampling.destroy();
     this.faults.stop();
     this.arena.destroy();
   }
@@ -331,6 +338,15 @@ export class Trainer {
     if (this.submittedSteps === 0 && this.plan.tensors.scales?.history) this.#steps.calibrate();
   }
 
+  /** Of the phase that the next step is in. */
+  get #sampling(): RunSampling {
+    return this.#samplings.get(this.#steps.phase)!;
+  }
+
+  #enterPhase(): void {
+    this.numerics.enter(this.#phases.indexOf(this.#steps.phase));
+  }
+
   #record(result: StepResult): void {
     const { state, gpuMs } = result;
     this.numerics.stepArrived(performance.now());
@@ -338,11 +354,11 @@ export class Trainer {
     this.#longestSkips = Math.max(this.#longestSkips, state.consecutiveSkips);
     this.#lastLoss = finite(state.lossSum);
     if (state.attempted === 1) this.#firstLoss = this.#lastLoss;
-    this.arrived.push(metricsOf(result, (site) => this.#siteName(site)));
+    this.arrived.push(metricsOf(result, (site) => this.#siteName(state.attempted, site)));
   }
 
-  #siteName(site: number): string {
-    const { microBatch, optimizer } = this.#programs;
+  #siteName(step: number, site: number): string {
+    const { microBatch, optimizer } = phaseAfter(this.#phases, step - 1).programs;
     return microBatch.sites[site] ?? optimizer.sites[site - microBatch.sites.length] ?? `site ${site}`;
   }
 }

@@ -7,16 +7,12 @@ import type { Arena } from '../gpu/arena.ts';
 import type { AdapterReport } from '../gpu/device.ts';
 import type { Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
-import type { Program } from '../gpu/program.ts';
 import type { SubmitPace } from '../gpu/submitPace.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import type { MemoryPlan } from '../model/memoryPlan.ts';
-import type { Schedule } from '../model/schedule.ts';
 import type { HalfStorage } from '../precision/formats.ts';
+import type { Phase } from './phases.ts';
 import type { StartChecksums } from './start.ts';
-
-/** The compiled operation lists of a run, one for each list of `Schedule`. */
-export type Programs = Readonly<Record<keyof Schedule, Program>>;
 
 /** The fields of `Trainer` document these. */
 export interface TrainerParts {
@@ -30,7 +26,7 @@ export interface TrainerParts {
   readonly pace: SubmitPace;
   readonly device: GPUDevice;
   readonly arena: Arena;
-  readonly programs: Programs;
+  readonly phases: readonly Phase[];
   readonly pipelines: PipelineCache;
   readonly target: Target;
   /** Returns training micro-batch `index`, from 0. */

@@ -88,6 +88,9 @@ const STORED: readonly Stored[] = distinctBy(
     { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
     { precision: 'fp16', skip: 'tensor' },
     { precision: 'fp16', master: 'fx64' },
+    { precision: 'fp32', optimState: 'fp8-e4m3-e5m2' },
+    { precision: 'fp8', quantizeAttention: true },
+    { precision: 'mxfp8', quantizeAttention: true },
     { precision: 'fp16-noscale', overflow: 'clamp' },
     { precision: 'fp16-pure', overflow: 'clamp' },
     { precision: 'fp16-pure', overflow: 'zero' },
@@ -200,7 +203,7 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
     };
     const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
     const schedule = buildSchedule(target, tensors, config);
-    const { rows: _, noise: __, ...numerics } = buildNumerics(target, tensors);
+    const { rows: _, noise: __, longRun: ___, ...numerics } = buildNumerics(target, tensors);
     const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
     const uploads = tensors.chunks.flatMap(({ master, compute, low, fixed, elements }) => [
       ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),

@@ -13,7 +13,7 @@ import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
-import { formatWords, gradientSentence, limitsOf, whatIfSentence } from './messages.ts';
+import { formatWords, gradientSentence, limitsOf, longRunSentence, whatIfSentence } from './messages.ts';
 import { heatRows, type Order } from './model.ts';
 import { NoiseTable } from './NoiseTable.tsx';
 import styles from './NumericsPanel.module.css';
@@ -105,6 +105,7 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
       )}
       <NumericsTable rows={rows} />
       {frame.noise.length > 0 && <NoiseTable noise={frame.noise} />}
+      {frame.longRun && <p data-testid="numerics-long-run">{longRunSentence(frame.longRun)}</p>}
       <details>
         <summary>What is counted, and its limits</summary>
         <ul className={styles.limits}>

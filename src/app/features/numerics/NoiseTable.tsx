@@ -21,6 +21,7 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                 <th scope="col">Saturated</th>
                 <th scope="col">Underflow</th>
                 <th scope="col">Largest</th>
+                <th scope="col">Kurtosis</th>
               </tr>
             </thead>
             <tbody translate="no">
@@ -32,6 +33,7 @@ export function NoiseTable({ noise }: { noise: readonly QuantizationNoise[] }) {
                   <td>{shareWords(row.amax === 0 ? null : row.saturated)}</td>
                   <td>{shareWords(row.amax === 0 ? null : row.underflow)}</td>
                   <td>{Number.isFinite(row.amax) ? row.amax.toPrecision(3) : 'not finite'}</td>
+                  <td>{row.kurtosis?.toPrecision(3) ?? '–'}</td>
                 </tr>
               ))}
             </tbody>

@@ -7,6 +7,7 @@ import {
   frameLosses,
   isScaledOperand,
   isSimulatedFormat,
+  type LongRunTelemetry,
   lossesAt,
   type NamedFormat,
   type NumericsFrame,
@@ -133,9 +134,22 @@ export function ratioWords({ sqnr, saturated, amax }: QuantizationNoise): string
   return saturated > 0 || !Number.isFinite(amax) ? 'not finite' : 'exact';
 }
 
+/** What long FP8 runs fail by: how far the branches of gated MLPs point the same way, and second moments at their floor. */
+export function longRunSentence({ alignment, atFloor }: LongRunTelemetry): string {
+  const most = alignment.toSorted((a, b) => b.largest - a.largest)[0];
+  const aligned = most
+    ? `Gate and up of a channel are aligned most in ${most.name}: |cos| is ${most.largest.toFixed(2)} at most and ${most.mean.toFixed(2)} on average, and at least 0.9 in ${formatPercent(most.aligned)} of its channels.`
+    : null;
+  const floored =
+    atFloor === null
+      ? null
+      : `${formatPercent(atFloor)} of the second moments have the smallest code of E5M2.`;
+  return [aligned, floored].filter((sentence) => sentence !== null).join(' ');
+}
+
 /** Explains what the ratios compare. */
 export const NOISE_SENTENCE =
-  'Measured on the values in the last micro-batch of the step: weights against their FP32 masters, FP8 operands with their scale, and values that kernels narrow as they store them against the same kernels with FP32 output.';
+  'Kurtosis is 3 for normally distributed values, and more where few are large. Measured on the values in the last micro-batch of the step: weights against their FP32 masters, FP8 operands with their scale, and values that kernels narrow as they store them against the same kernels with FP32 output.';
 
 /** What is counted, and what the counts cannot show. */
 export function limitsOf(view: NumericsView, recipe: Recipe): string[] {

@@ -4,11 +4,13 @@ import { MASTER_TABLE, MASTERS } from '../../precision/masters.ts';
 import { DELAYED_SCALING } from '../../precision/quantization.ts';
 import { LOSS_SCALINGS, takesCompound } from '../../precision/recipe.ts';
 import {
+  canHeal,
   delaysScales,
   groupsActivations,
   keepsBlocks,
   PRECISION_MODES,
   type PrecisionMode,
+  quantizesAttention,
   quantizesHead,
   recipeOf,
   rulesScales,
@@ -83,6 +85,19 @@ export const PRECISION_ROWS = {
     help: "the LM head's matmuls read quantised operands too, and not only those of the blocks",
     titles: { off: 'bf16', on: 'quantised' },
     takenBy: { modes: quantizesHead, others: 'has no quantised LM head' },
+    compared: ['on', 'off'],
+  }),
+  /** What attention reads on quantised operands too. */
+  quantizeAttention: flag({
+    planned: true,
+    default: false,
+    given: true,
+    option: 'quantize-attention',
+    group: 'quantization',
+    label: 'Attention',
+    help: "attention reads q, k, v and the gradient of its output rounded to 8 bits by the mode's own scaling",
+    titles: { off: 'bf16', on: 'FP8' },
+    takenBy: { modes: quantizesAttention, others: 'has no 8-bit floats for attention' },
     compared: ['on', 'off'],
   }),
   /** How the inputs of the activation function and of layer norms are kept. */
@@ -199,6 +214,21 @@ export const PRECISION_ROWS = {
     help: 'of nvfp4: number of last blocks whose operands stay in bf16',
     takenBy: { modes: keepsBlocks, others: 'keeps no blocks in bf16' },
     compared: ['0', '1', '2'],
+  }),
+  /** Share of the steps, the last, whose operands are wider. */
+  heal: number({
+    planned: true,
+    default: 0,
+    low: 0,
+    high: 0.9,
+    whole: false,
+    option: 'heal',
+    group: 'quantization',
+    label: 'Last steps in bf16',
+    unit: 'share',
+    help: 'of modes in 4 bits: share of the steps, the last, with bf16 operands',
+    takenBy: { modes: canHeal, others: 'has no operands in 4 bits' },
+    compared: ['0', '0.18'],
   }),
 };
 

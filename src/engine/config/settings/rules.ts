@@ -10,6 +10,7 @@ import { formatsOf } from '../../precision/recipe.ts';
 import { PRECISION_MODES, type PrecisionMode, recipeFor, recipeOf } from '../../precision/recipes.ts';
 import { SIMULATED_EXAMPLE } from '../../precision/simulated.ts';
 import { headSize, MLPS, mlpWidth } from '../gptConfig.ts';
+import { healingSteps } from '../healing.ts';
 import { FIELDS, type Field, rowOf, type TrainConfig } from './table.ts';
 
 /** Whether a mode takes a setting. */
@@ -87,6 +88,7 @@ export function checkTogether(config: TrainConfig): void {
   checkFixed(config);
   checkSkip(config);
   checkStages(config);
+  checkHealing(config);
 }
 
 function checkSmoothSwiglu({ smoothSwiglu, mlp }: TrainConfig): void {
@@ -141,6 +143,18 @@ function checkStages({ precisionSchedule: schedule, precision, steps }: TrainCon
     'BAD_VALUE',
     `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
     `Use at least ${LEAST_SCHEDULED_STEPS} steps, or precision ${last} without a schedule.`,
+  );
+}
+
+function checkHealing({ heal, steps }: TrainConfig): void {
+  const healed = healingSteps({ heal, steps });
+  if (heal === 0 || (healed > 0 && healed < steps)) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `heal ${heal} of ${steps} steps is ${healed === 0 ? 'less than half a step' : 'all of them'}.`,
+    healed === 0
+      ? 'Use a larger share, more steps, or leave heal out.'
+      : 'Use a smaller share, more steps, or precision bf16.',
   );
 }
 

@@ -3,6 +3,7 @@ import { attentionScale } from '../../config/mup.ts';
 import type { Operand, Tensor } from '../../gpu/tensor.ts';
 import type { AttentionOptions, AttentionShape } from '../../kernels/attentionOptions.ts';
 import { keyValueElements } from '../../kernels/cachedAttention.ts';
+import { roundForAttention } from '../attentionOperands.ts';
 import { dropoutAt } from '../dropout.ts';
 import { activation } from '../emission.ts';
 import type { ParameterSpec } from '../parameters.ts';
@@ -76,6 +77,8 @@ export class Attention implements Layer {
     this.#input.forward(pass, x, projected, gradientOfProjected, {}, activation(inputSite, projected));
     const prepared = this.#queryKey.forward(pass, projected, gradientOfProjected, shape);
     const { qkv, gradient: of, remake } = prepared;
+    const round = () => roundForAttention(pass, site, 'queryKeyValue', qkv, rows * this.#input.outputs);
+    round();
     const out = pass.save(site, format, elements);
     const lse = pass.save(site.at('lse'), 'f32', rows * heads);
     if (pass.continuation) this.#continue(pass, pass.continuation, { qkv, out, shape, scale, softCap });
@@ -92,7 +95,11 @@ export class Attention implements Layer {
       collected: { written: false },
     };
     pass.onBackward(() => {
-      remake?.();
+      if (remake) {
+        remake();
+        round();
+      }
+      roundForAttention(pass, site, 'outputGradient', gradient.tensor, elements);
       this.#backward(pass, { qkv, out, lse, dout: gradient.tensor, of, shape, ...options });
     });
     // The projection may read a quantised copy. It is recomputed for the backward pass, because attention keeps `out` itself.

@@ -1,6 +1,6 @@
 /** Modes whose matmuls read 8-bit or 4-bit floats with a scale for each block along the sums of a product. */
 import type { FormatId } from '../formats.ts';
-import { mixed, operands } from '../mixedPrecision.ts';
+import { attentionOperands, mixed, operands } from '../mixedPrecision.ts';
 import { type RecipeRow, type SiteRule, UNSCALED } from '../recipe.ts';
 import type { Scale, ScaleRule, Storage } from '../storage.ts';
 
@@ -24,6 +24,9 @@ function microscaled(format: FormatId, rule: ScaleRule): readonly SiteRule[] {
 /** DeepSeek-V3's: 128 elements along the sums, and squares of 128 of the weights. */
 const BLOCK_128 = { as: 'e8m0', narrows: true } as const;
 
+/** What NVIDIA's recipe ends with: operands of 4 bits leave an error that some last steps in bf16 make up for (arXiv 2509.25149). */
+const HEALING = { healing: operands('bf16') } as const;
+
 /** Two levels of scales: E4M3 of blocks of 16, times an f32 scale of the tensor. */
 const OF_TENSOR = { per: 'tensor', as: 'f32' } as const;
 const ALONG_16 = [OF_TENSOR, { per: { contraction: 16 }, as: 'e4m3' }] as const;
@@ -39,6 +42,9 @@ export const BLOCK_MODES = {
     storages: mixed('bf16'),
     scaling: UNSCALED,
     sites: microscaled('e4m3fn', 'rceil'),
+    attention: attentionOperands('e4m3fn', {
+      ...{ per: { block: 32 }, as: 'e8m0', rule: 'rceil', when: 'current' },
+    }),
     unsound: false,
   },
   'fp8-block': {
@@ -58,6 +64,7 @@ export const BLOCK_MODES = {
         },
       },
     ],
+    attention: attentionOperands('e4m3fn', { per: { block: 128 }, ...BLOCK_128, when: 'current' }),
     unsound: false,
   },
   mxfp4: {
@@ -67,6 +74,7 @@ export const BLOCK_MODES = {
     storages: mixed('bf16'),
     scaling: UNSCALED,
     sites: microscaled('e2m1fn', 'even'),
+    ...HEALING,
     unsound: false,
   },
   nvfp4: {
@@ -99,6 +107,7 @@ export const BLOCK_MODES = {
       },
     ],
     lastBlocks: { count: 1, storages: operands('bf16') },
+    ...HEALING,
     unsound: false,
   },
 } satisfies Readonly<Record<string, RecipeRow>>;

@@ -1,5 +1,5 @@
 /** Modes whose matmuls read 8-bit floats. They differ in what shares a scale, and in when it is computed. */
-import { mixed, quantized } from '../mixedPrecision.ts';
+import { attentionOperands, mixed, quantized } from '../mixedPrecision.ts';
 import { DELAYED_SCALING } from '../quantization.ts';
 import { type RecipeRow, UNSCALED } from '../recipe.ts';
 
@@ -21,6 +21,7 @@ export const FP8_MODES = {
     storages: mixed('bf16'),
     scaling: UNSCALED,
     sites: quantized(FP8, 'current'),
+    attention: attentionOperands('e5m2', { per: 'tensor', as: 'pow2', when: 'current' }),
     unsound: false,
   },
   'fp8-delayed': {
@@ -30,6 +31,7 @@ export const FP8_MODES = {
     storages: mixed('bf16'),
     scaling: UNSCALED,
     sites: quantized(FP8, DELAYED_SCALING),
+    attention: attentionOperands('e5m2', { per: 'tensor', as: 'pow2', when: DELAYED_SCALING }),
     unsound: false,
   },
   'fp8-row': {
@@ -39,6 +41,7 @@ export const FP8_MODES = {
     storages: mixed('bf16'),
     scaling: UNSCALED,
     sites: quantized(E4M3, 'current', { per: 'contraction', as: 'e8m0' }),
+    attention: attentionOperands('e4m3fn', { per: 'row', as: 'e8m0', when: 'current' }),
     // In revision 1 both products of an operand read one copy, with a scale per row.
     revision: 2,
     unsound: false,

@@ -1,7 +1,7 @@
 /** Which runs the table shows. */
-import { modeOfRecord } from '../../store/history/figures.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { titleOf } from '../messages.ts';
+import { modeOfRecord } from '../../../store/history/figures.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { titleOf } from '../../messages.ts';
 import { presetTitle } from './messages.ts';
 
 /** The runs that have every word of the filter in their name, note, mode, preset, text or outcome. */

@@ -6,9 +6,9 @@ import {
   rateName,
   type SweepCell,
   variantTitle,
-} from '../../engine/index.ts';
-import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../format.ts';
-import { ScrollTable } from '../ui/ScrollTable.tsx';
+} from '../../../engine/index.ts';
+import { formatCount, formatDuration, formatLoss, formatTokensPerSecond } from '../../format.ts';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import styles from './SweepScreen.module.css';
 
 /** Every finished cell as a row. Rows are rendered only while it is open. */

@@ -1,10 +1,10 @@
 /** Sentences about the runs of the history. */
-import { PRESETS, type PrecisionMode } from '../../engine/index.ts';
-import { changesBetween, previousOf, type SettingValue } from '../../store/history/changes.ts';
-import type { HistoryState } from '../../store/history/historyStore.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { formatCount, formatMiB, formatPowerOfTwo } from '../format.ts';
-import { titleOf } from '../messages.ts';
+import { PRESETS, type PrecisionMode } from '../../../engine/index.ts';
+import { changesBetween, previousOf, type SettingValue } from '../../../store/history/changes.ts';
+import type { HistoryState } from '../../../store/history/historyStore.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { formatCount, formatMiB, formatPowerOfTwo } from '../../format.ts';
+import { titleOf } from '../../messages.ts';
 
 /** The title of a preset; presets of other versions keep their name. */
 export function presetTitle(preset: string): string {

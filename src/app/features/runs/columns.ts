@@ -1,8 +1,8 @@
 /** Columns of the runs table, for the screen, CSV and Markdown. */
-import { figuresOf, modeOfRecord, type RunFigures } from '../../store/history/figures.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../format.ts';
-import { titleOf } from '../messages.ts';
+import { figuresOf, modeOfRecord, type RunFigures } from '../../../store/history/figures.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../../format.ts';
+import { titleOf } from '../../messages.ts';
 import { presetTitle } from './messages.ts';
 
 export type ColumnId =

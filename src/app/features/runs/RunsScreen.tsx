@@ -1,20 +1,20 @@
 /** A lazy chunk, because the page opens without needing the ended runs. */
 
 import { useEffect, useRef } from 'react';
-import { forgetRemoved, loadHistory, undoRemove } from '../../store/history/history.ts';
-import { useHistory } from '../../store/history/historyStore.ts';
-import { keepRuns } from '../../store/history/keepRuns.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
-import { useFileDrop } from '../hooks/useFileDrop.ts';
-import { statusLine } from '../messages.ts';
-import { Actions } from '../ui/Actions.tsx';
-import { Button } from '../ui/Button.tsx';
-import { DropHint } from '../ui/DropHint.tsx';
-import { TextField } from '../ui/Field.tsx';
-import { lazyPart } from '../ui/lazyPart.tsx';
-import { Note } from '../ui/Note.tsx';
-import screen from '../ui/Screen.module.css';
+import { forgetRemoved, loadHistory, undoRemove } from '../../../store/history/history.ts';
+import { useHistory } from '../../../store/history/historyStore.ts';
+import { keepRuns } from '../../../store/history/keepRuns.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { isBusy, useRun } from '../../../store/runStore.ts';
+import { useFileDrop } from '../../hooks/useFileDrop.ts';
+import { statusLine } from '../../messages.ts';
+import { Actions } from '../../ui/Actions.tsx';
+import { Button } from '../../ui/Button.tsx';
+import { DropHint } from '../../ui/DropHint.tsx';
+import { TextField } from '../../ui/Field.tsx';
+import { lazyPart } from '../../ui/lazyPart.tsx';
+import { Note } from '../../ui/Note.tsx';
+import screen from '../../ui/Screen.module.css';
 import { Differences } from './Differences.tsx';
 import { importBundle } from './importBundle.ts';
 import { removedSentence } from './messages.ts';

@@ -1,5 +1,5 @@
-import { askedFor, namesIn } from '../../store/history/changes.ts';
-import type { RunRecord } from '../../store/history/record.ts';
+import { askedFor, namesIn } from '../../../store/history/changes.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
 import { COLUMNS } from './columns.ts';
 import { settingName, settingText } from './messages.ts';
 

@@ -1,5 +1,5 @@
 /** Exports the runs table for spreadsheets and documents. */
-import type { RunRecord } from '../../store/history/record.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
 import { COLUMNS } from './columns.ts';
 
 /** CSV with plain numbers, times in ISO 8601, and empty cells for missing values. */

@@ -1,13 +1,13 @@
 import { useId } from 'react';
-import { changesEffect, changesText, otherKinds } from '../../engine/index.ts';
-import { changeRun, removeRuns } from '../../store/history/history.ts';
-import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../store/history/record.ts';
-import { settingsOf } from '../../store/history/settingsOf.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSettings } from '../../store/settingsStore.ts';
-import { formatCount } from '../format.ts';
-import { Button } from '../ui/Button.tsx';
-import { TextField } from '../ui/Field.tsx';
+import { changesEffect, changesText, otherKinds } from '../../../engine/index.ts';
+import { changeRun, removeRuns } from '../../../store/history/history.ts';
+import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../../store/history/record.ts';
+import { settingsOf } from '../../../store/history/settingsOf.ts';
+import { isBusy, useRun } from '../../../store/runStore.ts';
+import { useSettings } from '../../../store/settingsStore.ts';
+import { formatCount } from '../../format.ts';
+import { Button } from '../../ui/Button.tsx';
+import { TextField } from '../../ui/Field.tsx';
 import styles from './RunDetails.module.css';
 
 /** Details of a run. Names and notes are saved as they are typed. */

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../../store/history/record.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
 
 /** Groups neighbours that began with one press of Train, by the id of the first of them. Runs alone are in no group. */
 export function groupsOf(sorted: readonly RunRecord[]): ReadonlyMap<string, readonly RunRecord[]> {

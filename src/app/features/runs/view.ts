@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { Problem } from '../../store/settings.ts';
+import type { Problem } from '../../../store/settings.ts';
 import type { ColumnId } from './columns.ts';
 
 /** More lines would be indistinguishable. */

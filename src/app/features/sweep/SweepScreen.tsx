@@ -1,10 +1,10 @@
 /** A lazy chunk, because few visitors run sweeps. */
 import { useEffect } from 'react';
-import { isBusy, useRun } from '../../store/runStore.ts';
-import { loadSweeps, useSweeps } from '../../store/sweep/sweepStore.ts';
-import { statusLine } from '../messages.ts';
-import { Note } from '../ui/Note.tsx';
-import screen from '../ui/Screen.module.css';
+import { isBusy, useRun } from '../../../store/runStore.ts';
+import { loadSweeps, useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { statusLine } from '../../messages.ts';
+import { Note } from '../../ui/Note.tsx';
+import screen from '../../ui/Screen.module.css';
 import { SweepFormPanel } from './SweepForm.tsx';
 import { SweepPanel } from './SweepPanel.tsx';
 import styles from './SweepScreen.module.css';

@@ -1,8 +1,8 @@
-import { useHistory } from '../../store/history/historyStore.ts';
-import { usePreferences } from '../../store/preferences.ts';
-import { formatCount } from '../format.ts';
-import { Button } from '../ui/Button.tsx';
-import { Note } from '../ui/Note.tsx';
+import { useHistory } from '../../../store/history/historyStore.ts';
+import { usePreferences } from '../../../store/preferences.ts';
+import { formatCount } from '../../format.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Note } from '../../ui/Note.tsx';
 import styles from './StorageNotice.module.css';
 
 /**

@@ -1,9 +1,9 @@
-import { removeRuns } from '../../store/history/history.ts';
-import { useHistory } from '../../store/history/historyStore.ts';
-import { download } from '../download.ts';
-import { Actions } from '../ui/Actions.tsx';
-import { Button } from '../ui/Button.tsx';
-import { Note } from '../ui/Note.tsx';
+import { removeRuns } from '../../../store/history/history.ts';
+import { useHistory } from '../../../store/history/historyStore.ts';
+import { download } from '../../download.ts';
+import { Actions } from '../../ui/Actions.tsx';
+import { Button } from '../../ui/Button.tsx';
+import { Note } from '../../ui/Note.tsx';
 import { countRuns } from './messages.ts';
 import styles from './RunsScreen.module.css';
 

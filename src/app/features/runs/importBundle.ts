@@ -1,6 +1,6 @@
-import { readBundle } from '../../store/history/bundle.ts';
-import { importRuns } from '../../store/history/history.ts';
-import { keepRuns } from '../../store/history/keepRuns.ts';
+import { readBundle } from '../../../store/history/bundle.ts';
+import { importRuns } from '../../../store/history/history.ts';
+import { keepRuns } from '../../../store/history/keepRuns.ts';
 import { importSentence } from './messages.ts';
 import { useRunsView } from './view.ts';
 

@@ -1,19 +1,19 @@
 import { create } from 'zustand';
-import { PRECISION_MODES, PRESETS, type PrecisionMode } from '../../engine/index.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
-import { firstConfig } from '../../store/settings.ts';
-import { useSettings } from '../../store/settingsStore.ts';
-import { DEFAULT_FORM, planSweep, runsOfSweep, type SweepForm } from '../../store/sweep/sweepPlan.ts';
-import { startSweep, sweepObstacle } from '../../store/sweep/sweepRun.ts';
-import { useSweeps } from '../../store/sweep/sweepStore.ts';
-import { secondsOf, similarCells } from '../../store/sweep/sweepTime.ts';
-import { ModeBoxes } from '../features/modes/ModeBoxes.tsx';
-import { textTitle } from '../features/text/TextSettings.tsx';
-import { formatCount, formatDuration } from '../format.ts';
-import { Actions } from '../ui/Actions.tsx';
-import { Button } from '../ui/Button.tsx';
-import { TextField } from '../ui/Field.tsx';
-import { Panel } from '../ui/Panel.tsx';
+import { PRECISION_MODES, PRESETS, type PrecisionMode } from '../../../engine/index.ts';
+import { isBusy, useRun } from '../../../store/runStore.ts';
+import { firstConfig } from '../../../store/settings.ts';
+import { useSettings } from '../../../store/settingsStore.ts';
+import { DEFAULT_FORM, planSweep, runsOfSweep, type SweepForm } from '../../../store/sweep/sweepPlan.ts';
+import { startSweep, sweepObstacle } from '../../../store/sweep/sweepRun.ts';
+import { useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { secondsOf, similarCells } from '../../../store/sweep/sweepTime.ts';
+import { formatCount, formatDuration } from '../../format.ts';
+import { Actions } from '../../ui/Actions.tsx';
+import { Button } from '../../ui/Button.tsx';
+import { TextField } from '../../ui/Field.tsx';
+import { Panel } from '../../ui/Panel.tsx';
+import { ModeBoxes } from '../modes/ModeBoxes.tsx';
+import { textTitle } from '../text/TextSettings.tsx';
 import styles from './SweepScreen.module.css';
 
 /** Typed text stays while other screens are shown. */

@@ -1,9 +1,9 @@
 import type { CSSProperties } from 'react';
-import { type RateResult, rateName, rateText, sweepRows, variantTitle } from '../../engine/index.ts';
-import { useRun } from '../../store/runStore.ts';
-import type { KeptSweep } from '../../store/sweep/records.ts';
-import { useSweeps } from '../../store/sweep/sweepStore.ts';
-import { ScrollTable } from '../ui/ScrollTable.tsx';
+import { type RateResult, rateName, rateText, sweepRows, variantTitle } from '../../../engine/index.ts';
+import { useRun } from '../../../store/runStore.ts';
+import type { KeptSweep } from '../../../store/sweep/records.ts';
+import { useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import styles from './Heatmap.module.css';
 
 /** Modes by learning rates, as a table: every figure stands in its cell, and the colour only repeats it. */

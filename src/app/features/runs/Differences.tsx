@@ -1,8 +1,8 @@
-import type { RunRecord } from '../../store/history/record.ts';
-import { runColor } from '../charts/series.ts';
-import figures from '../ui/FiguresTable.module.css';
-import { Panel } from '../ui/Panel.tsx';
-import { ScrollTable } from '../ui/ScrollTable.tsx';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { runColor } from '../../charts/series.ts';
+import figures from '../../ui/FiguresTable.module.css';
+import { Panel } from '../../ui/Panel.tsx';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import styles from './Differences.module.css';
 import { type DifferenceRow, differencesOf } from './differences.ts';
 

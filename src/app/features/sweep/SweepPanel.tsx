@@ -7,24 +7,24 @@ import {
   sweepProgress,
   variantTitle,
   writeSweep,
-} from '../../engine/index.ts';
-import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSettings } from '../../store/settingsStore.ts';
-import type { KeptSweep } from '../../store/sweep/records.ts';
-import { runsOfSweep } from '../../store/sweep/sweepPlan.ts';
-import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../store/sweep/sweepRun.ts';
-import { removeSweep, useSweeps } from '../../store/sweep/sweepStore.ts';
-import { secondsOf } from '../../store/sweep/sweepTime.ts';
-import { download } from '../download.ts';
-import { formatDuration } from '../format.ts';
-import { runLabel, statusLine } from '../messages.ts';
-import { Actions } from '../ui/Actions.tsx';
-import { Button } from '../ui/Button.tsx';
-import { CopyButton } from '../ui/CopyButton.tsx';
-import { SelectField } from '../ui/Field.tsx';
-import { lazyPart } from '../ui/lazyPart.tsx';
-import { Note } from '../ui/Note.tsx';
-import { Panel } from '../ui/Panel.tsx';
+} from '../../../engine/index.ts';
+import { isBusy, useRun } from '../../../store/runStore.ts';
+import { useSettings } from '../../../store/settingsStore.ts';
+import type { KeptSweep } from '../../../store/sweep/records.ts';
+import { runsOfSweep } from '../../../store/sweep/sweepPlan.ts';
+import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../../store/sweep/sweepRun.ts';
+import { removeSweep, useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { secondsOf } from '../../../store/sweep/sweepTime.ts';
+import { download } from '../../download.ts';
+import { formatDuration } from '../../format.ts';
+import { runLabel, statusLine } from '../../messages.ts';
+import { Actions } from '../../ui/Actions.tsx';
+import { Button } from '../../ui/Button.tsx';
+import { CopyButton } from '../../ui/CopyButton.tsx';
+import { SelectField } from '../../ui/Field.tsx';
+import { lazyPart } from '../../ui/lazyPart.tsx';
+import { Note } from '../../ui/Note.tsx';
+import { Panel } from '../../ui/Panel.tsx';
 import { Cells } from './Cells.tsx';
 import { Heatmap } from './Heatmap.tsx';
 import styles from './SweepScreen.module.css';

@@ -1,16 +1,16 @@
 /** Charts of runs from the history; part of the lazy chunk of the charts. */
 import { useMemo } from 'react';
-import { tokensPerStep } from '../../engine/index.ts';
-import { logOfCurve } from '../../store/history/curve.ts';
-import { figuresOf, modeOfRecord } from '../../store/history/figures.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { scalesLoss } from '../../store/settings.ts';
-import type { ChartDefinition } from '../charts/chart.ts';
-import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../charts/definitions.tsx';
-import { MetricChart } from '../charts/MetricChart.tsx';
-import type { PlottedRun } from '../charts/plottedRun.ts';
-import { titleOf } from '../messages.ts';
-import screen from '../ui/Screen.module.css';
+import { tokensPerStep } from '../../../engine/index.ts';
+import { logOfCurve } from '../../../store/history/curve.ts';
+import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { scalesLoss } from '../../../store/settings.ts';
+import type { ChartDefinition } from '../../charts/chart.ts';
+import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../../charts/definitions.tsx';
+import { MetricChart } from '../../charts/MetricChart.tsx';
+import type { PlottedRun } from '../../charts/plottedRun.ts';
+import { titleOf } from '../../messages.ts';
+import screen from '../../ui/Screen.module.css';
 import styles from './RunsScreen.module.css';
 import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
 

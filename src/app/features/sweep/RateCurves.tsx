@@ -1,14 +1,14 @@
 /** A lazy chunk with recharts: the loss of each mode over the learning rate. */
 import { useMemo, useRef } from 'react';
 import { Area, CartesianGrid, ComposedChart, Line, XAxis, YAxis } from 'recharts';
-import { rateName, sweepRows, variantTitle } from '../../engine/index.ts';
-import type { KeptSweep } from '../../store/sweep/records.ts';
-import { linearAxis, rangeOf, withRoom } from '../charts/axes.ts';
-import { LegendBand, LegendLine } from '../charts/Legend.tsx';
-import { INSET } from '../charts/Plot.tsx';
-import { runColor, runDash } from '../charts/series.ts';
-import { formatLoss } from '../format.ts';
-import { useWidth } from '../hooks/useWidth.ts';
+import { rateName, sweepRows, variantTitle } from '../../../engine/index.ts';
+import type { KeptSweep } from '../../../store/sweep/records.ts';
+import { linearAxis, rangeOf, withRoom } from '../../charts/axes.ts';
+import { LegendBand, LegendLine } from '../../charts/Legend.tsx';
+import { INSET } from '../../charts/Plot.tsx';
+import { runColor, runDash } from '../../charts/series.ts';
+import { formatLoss } from '../../format.ts';
+import { useWidth } from '../../hooks/useWidth.ts';
 import styles from './SweepScreen.module.css';
 
 const HEIGHT = 260;

@@ -1,8 +1,8 @@
 import { Fragment } from 'react';
-import { changeRun } from '../../store/history/history.ts';
-import { useHistory } from '../../store/history/historyStore.ts';
-import type { RunRecord } from '../../store/history/record.ts';
-import { ScrollTable } from '../ui/ScrollTable.tsx';
+import { changeRun } from '../../../store/history/history.ts';
+import { useHistory } from '../../../store/history/historyStore.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { ScrollTable } from '../../ui/ScrollTable.tsx';
 import { COLUMNS, type Column, sortRuns } from './columns.ts';
 import { filteredRuns } from './filter.ts';
 import { groupsOf } from './groups.ts';
