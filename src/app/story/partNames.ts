@@ -10,10 +10,12 @@ export const PARTS: Readonly<Record<string, { readonly name: string; readonly do
 
 /** "attention of block 2" for `h.1.attn.c_attn gradient`; the tensor's own name where no part is known. */
 export function partName(tensor: string): string {
-  const block = /\bh\.(\d+)\./.exec(tensor)?.[1];
+  const found = /\bh\.(\d+)\./.exec(tensor)?.[1];
+  const block = found === undefined ? null : Number(found) + 1;
+  if (/^residual\b/.test(tensor)) return `what ${block === null ? 'the head' : `block ${block}`} passes back`;
   const part = Object.keys(PARTS).find((key) => new RegExp(`\\b${key}\\b`).test(tensor));
-  const name =
-    part === undefined ? (/\bresidual\b/.test(tensor) ? 'what blocks pass on' : tensor) : PARTS[part]!.name;
-  const words = name === 'MLP' || name === tensor ? name : name.toLowerCase();
-  return block === undefined ? `the ${words}` : `${words} of block ${Number(block) + 1}`;
+  if (part === undefined) return tensor;
+  const { name } = PARTS[part]!;
+  const words = name === name.toUpperCase() ? name : name.toLowerCase();
+  return block === null ? `the ${words}` : `${words} of block ${block}`;
 }
