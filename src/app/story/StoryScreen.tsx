@@ -1,8 +1,11 @@
 import { useEffect } from 'react';
 import { openGpu } from '../../store/actions.ts';
 import { adapterOffer } from '../../store/diagnostics.ts';
-import { useRun } from '../../store/runStore.ts';
+import { isBusy, useRun } from '../../store/runStore.ts';
 import { enterStory, leaveStory } from '../../store/story/story.ts';
+import { useFileDrop } from '../hooks/useFileDrop.ts';
+import { showScreen } from '../hooks/useScreen.ts';
+import { DropHint } from '../ui/DropHint.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { StoryActions } from './StoryActions.tsx';
 import { StoryBoard } from './StoryBoard.tsx';
@@ -21,6 +24,7 @@ const NoGpuNote = lazyPart('reason why training is not possible here', () => imp
 /** The first screen: three copies of one model train side by side, and one of them fails. */
 export function StoryScreen() {
   const unsupported = useRun((state) => state.unsupported);
+  const fileOver = useFileDrop(takeToLab, filesAreTaken);
   useEffect(() => {
     enterStory();
     return leaveStory;
@@ -49,6 +53,19 @@ export function StoryScreen() {
       <StoryBoard />
       <StoryWords />
       <StoryDetails />
+      {fileOver && <DropHint text="Drop a text to train on it in the Lab. It stays on this device." />}
     </article>
   );
+}
+
+async function takeToLab(file: File, all: readonly File[]): Promise<void> {
+  void openGpu(); // the worker reads the file
+  showScreen('train');
+  const { takeDropped } = await import('../features/files/takeDropped.ts');
+  await takeDropped(file, all);
+}
+
+function filesAreTaken(): boolean {
+  const { status, unsupported } = useRun.getState();
+  return unsupported === null && !isBusy(status);
 }
