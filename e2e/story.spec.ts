@@ -186,7 +186,9 @@ test('a stranger understands the first screen: its words are in a novel, or expl
   await expect(page.getByTestId('story-words').locator('dt')).toHaveText(WORDS.map(({ term }) => term));
   const novel = readFileSync(builtFile(`${baseURL}/texts/moby-dick.txt`), 'utf8');
   const plain = new Set(wordsOf(novel));
-  const explained = new Set(wordsOf(WORDS.map(({ term }) => `${term} ${term}s`).join(' ')));
+  const explained = new Set(
+    wordsOf(WORDS.flatMap(({ term, also = [] }) => [term, `${term}s`, ...also]).join(' ')),
+  );
   const shown = await page.evaluate(() => {
     const story = document.querySelector('[data-testid="story"]')!;
     const parts = [...story.children];
