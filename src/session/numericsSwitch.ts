@@ -44,9 +44,12 @@ export class NumericsSwitch {
     for (const frame of trainer.numerics.takeFrames()) this.#post({ type: 'numerics', run, frame });
   }
 
-  async inspect(what: InspectedKind, runsNow: () => readonly NumericsRun[]): Promise<void> {
+  async inspect(
+    what: InspectedKind,
+    runsNow: () => readonly NumericsRun[] | Promise<readonly NumericsRun[]>,
+  ): Promise<void> {
     try {
-      const runs = runsNow();
+      const runs = await runsNow();
       if (runs.length === 0) {
         throw new EngineError('BAD_VALUE', 'There is no model to inspect.', 'Train one first.');
       }

@@ -259,7 +259,8 @@ export type SessionCommand =
   | { readonly type: 'stopSample' }
   /** Steps between histograms of the gradients; null for none. Applies to all later runs too. */
   | { readonly type: 'numerics'; readonly interval: number | null }
-  | { readonly type: 'inspect'; readonly what: InspectedKind }
+  /** `run` as in `sample`. */
+  | { readonly type: 'inspect'; readonly what: InspectedKind; readonly run?: number }
   | { readonly type: 'benchmark' }
   /** Takes one real step of the configuration. Several requests run one after the other. */
   | {
