@@ -53,8 +53,3 @@ function pageOfRepository(field: unknown): string | null {
     .replace(/^git:/, 'https:')
     .replace(/\.git$/, '');
 }
-
-/** The address of a file in the repository, as the hosts of git repositories have it. */
-export function sourceFile(repository: string, path: string): string {
-  return `${repository}/blob/HEAD/${path}`;
-}

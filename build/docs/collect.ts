@@ -32,7 +32,7 @@ export function collectDocumentation(
   const context: LinkContext = { root, site, pages, fault: (what) => faults.push(what) };
   const content = pages.map((page) => {
     const { title, html, headings } = page.file === null ? writtenPage(page, written) : read(page.file);
-    const listed = { name: page.name, group: page.group, title: page.title ?? title };
+    const listed = { name: page.name, group: page.group, title: page.title };
     // Results that a command wrote have no heading of their own.
     const head = title === '' ? `<h1>${escapeHtml(listed.title)}</h1>\n` : '';
     return { page: listed, html: head + html, headings, summary: summaryOf(html) };
@@ -49,7 +49,7 @@ export function collectDocumentation(
 
 function writtenPage(page: Page, written: Readonly<Record<string, WrittenPage>>): Rendered {
   const content = written[page.name] ?? { html: '', headings: [] };
-  return { title: page.title ?? page.name, ...content };
+  return { title: page.title, ...content };
 }
 
 /** The beginning of a page's first paragraph, for previews and search results. */

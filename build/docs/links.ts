@@ -1,8 +1,8 @@
 /** Turns the links between documents into links between pages, and finds those that lead nowhere. */
 import { existsSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { type Site, sourceFile } from '../site.ts';
-import { anchorsOf } from './markdown.ts';
+import type { Site } from '../site.ts';
+import { anchorsOf, type Target } from './markdown.ts';
 import { DOCS_FOLDER, type Page, readDocument } from './pages.ts';
 
 export interface LinkContext {
@@ -14,11 +14,11 @@ export interface LinkContext {
 }
 
 /**
- * The address of a document's link, from the folder of the pages; null for a file that only the repository has, if the
- * build knows no repository.
+ * The address of a document's link, from the folder of the pages, and the page's title if it leads to one; null for a
+ * file that only the repository has, if the build knows no repository.
  */
-export function resolveLink(context: LinkContext, from: string, href: string): string | null {
-  if (/^https?:\/\//.test(href)) return href;
+export function resolveLink(context: LinkContext, from: string, href: string): Target | null {
+  if (/^https?:\/\//.test(href)) return { address: href };
   const dead = (why: string) => {
     context.fault(`${from} links to ${href}: ${why}`);
     return null;
@@ -33,16 +33,15 @@ export function resolveLink(context: LinkContext, from: string, href: string): s
   if (anchor !== undefined && !anchorsOf(readDocument(context.root, target)).has(anchor))
     return dead('the page has no such heading');
   const hash = anchor === undefined ? '' : `#${anchor}`;
-  return path === '' ? hash : `${page.name}.html${hash}`;
+  return path === '' ? { address: hash } : { address: `${page.name}.html${hash}`, title: page.title };
 }
 
-function inRepository({ site, root }: LinkContext, path: string): string | null {
+function inRepository({ site, root }: LinkContext, path: string): Target | null {
   // What the site serves itself: scripts for clusters.
-  if (path.startsWith('public/')) return `../${path.slice('public/'.length)}`;
+  if (path.startsWith('public/')) return { address: `../${path.slice('public/'.length)}` };
   if (site.repository === null) return null;
-  return statSync(join(root, path)).isDirectory()
-    ? `${site.repository}/tree/HEAD/${path}`
-    : sourceFile(site.repository, path);
+  const folder = statSync(join(root, path)).isDirectory();
+  return { address: `${site.repository}/${folder ? 'tree' : 'blob'}/HEAD/${path}` };
 }
 
 /** The place of a page or picture in the site. */

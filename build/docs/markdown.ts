@@ -16,9 +16,15 @@ export interface Rendered {
   readonly headings: readonly Heading[];
 }
 
+export interface Target {
+  readonly address: string;
+  /** The title of the page that it leads to. */
+  readonly title?: string;
+}
+
 export interface Resolver {
-  /** The address that a link of the document becomes; null for what the site does not have: its text stays. */
-  link(href: string): string | null;
+  /** What a link of the document becomes; null for what the site does not have: its text stays. */
+  link(href: string): Target | null;
   /** The HTML of a picture. */
   picture(href: string, alt: string): string;
 }
@@ -50,7 +56,11 @@ export function renderMarkdown(source: string, { link, picture }: Resolver): Ren
       link({ href, tokens }) {
         const text = this.parser.parseInline(tokens);
         const target = link(href);
-        return target === null ? text : `<a href="${escapeHtml(target)}">${text}</a>`;
+        if (target === null) return text;
+        // Readers of the site know pages by their titles, not by their files.
+        const words =
+          target.title !== undefined && /^[\w./-]+\.md$/.test(text) ? escapeHtml(target.title) : text;
+        return `<a href="${escapeHtml(target.address)}">${words}</a>`;
       },
       image: ({ href, text }) => picture(href, text),
       table({ header, rows }) {

@@ -8,8 +8,8 @@ export interface Page {
   /** The name of the page: `<folder>/<name>.html`. */
   readonly name: string;
   readonly group: string;
-  /** What lists of pages call it; by default the document's own heading. */
-  readonly title?: string;
+  /** What lists of pages and links call it. */
+  readonly title: string;
 }
 
 /** The folder of the pages in the site. */
@@ -20,36 +20,49 @@ const RESULTS = 'bench/results';
 
 const LICENCES: Page = { file: null, name: 'licences', group: 'About', title: 'Licences' };
 
-/** Documents by group, in reading order. A document of `docs/` that is not listed comes last in "More". */
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  Start: ['how-it-works', 'page', 'cli', 'package', 'models'],
-  Evidence: ['choosing', 'measurements'],
-  'Number formats': [
-    'precision',
-    'formats',
-    'block-scales',
-    'int8',
-    'progressive',
-    'pure-f16',
-    'fp8-long-runs',
-    'stability',
-    'optimizer',
-  ],
-  Inside: ['architecture', 'kernels', 'dependencies', 'deploy'],
+/**
+ * Documents by group, in reading order, with a short title where the document's own is long. A document of `docs/` that is
+ * not listed comes last in "More".
+ */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
+  Start: {
+    'how-it-works': null,
+    page: null,
+    cli: null,
+    package: null,
+    models: null,
+  },
+  Evidence: { choosing: 'Which format?', measurements: null },
+  'Number formats': {
+    precision: 'Precision',
+    formats: 'Adding a format',
+    'block-scales': 'Block scales',
+    int8: null,
+    progressive: 'Precision that rises',
+    'pure-f16': 'f16 without masters',
+    'fp8-long-runs': null,
+    stability: null,
+    optimizer: 'Optimizers',
+  },
+  Inside: {
+    architecture: 'Architecture',
+    kernels: null,
+    dependencies: 'Dependencies',
+    deploy: null,
+  },
 };
 
 /** All pages in reading order, beginning with the index. */
 export function listPages(root: string): Page[] {
   const documents = markdownIn(join(root, 'docs'));
-  const listed = Object.values(GROUPS).flat();
-  const grouped = Object.entries(GROUPS).flatMap(([group, names]) =>
-    names.filter((name) => documents.includes(name)).map((name) => documentPage(name, group)),
+  const listed = Object.entries(GROUPS).flatMap(([group, titles]) =>
+    Object.entries(titles).map(([name, title]) => documentPage(root, name, group, title)),
   );
-  const others = documents.filter((name) => !listed.includes(name));
+  const others = documents.filter((name) => !listed.some((page) => page.name === name));
   return [
     { file: 'README.md', name: 'index', group: 'Start', title: 'Overview' },
-    ...grouped,
-    ...others.map((name) => documentPage(name, 'More')),
+    ...listed.filter(({ name }) => documents.includes(name)),
+    ...others.map((name) => documentPage(root, name, 'More', null)),
     ...markdownIn(join(root, RESULTS)).map((name) => ({
       file: `${RESULTS}/${name}.md`,
       // Documents about the same thing have the same name there and in docs/.
@@ -57,13 +70,17 @@ export function listPages(root: string): Page[] {
       group: 'Results in full',
       title: name,
     })),
-    { file: 'CHANGELOG.md', name: 'changelog', group: 'About' },
+    { file: 'CHANGELOG.md', name: 'changelog', group: 'About', title: 'Changelog' },
     LICENCES,
   ];
 }
 
-function documentPage(name: string, group: string): Page {
-  return { file: `docs/${name}.md`, name, group };
+/** @param title by default the document's own heading */
+function documentPage(root: string, name: string, group: string, title: string | null): Page {
+  const file = `docs/${name}.md`;
+  const path = join(root, file);
+  const own = () => (existsSync(path) && /^# (.*)$/m.exec(readFileSync(path, 'utf8'))?.[1]) || name;
+  return { file, name, group, title: title ?? own() };
 }
 
 /** The names of a folder's documents, without their endings. */

@@ -7,6 +7,7 @@ import { StorageNotice } from './features/runs/StorageNotice.tsx';
 import { useDocument } from './hooks/useDocument.ts';
 import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
+import { MoreLinks } from './MoreLinks.tsx';
 import { StoryScreen } from './story/StoryScreen.tsx';
 import { lazyPart } from './ui/lazyPart.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
@@ -70,6 +71,7 @@ export function App() {
       </main>
       <footer className={styles.bottom}>
         <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>
+        <MoreLinks />
         <ShortcutsSwitch />
       </footer>
       <Announcer />

@@ -38,7 +38,7 @@ const page = (root: string, name: string, site = NOWHERE) => {
   return { html: pages.find((one) => one.page.name === name)!.html, faults };
 };
 
-const plain = { link: (href: string) => href, picture: () => '' };
+const plain = { link: (href: string) => ({ address: href }), picture: () => '' };
 
 test.each([NOWHERE, ONLINE])('no link of the documentation leads nowhere (%j)', (site) => {
   const { pages, faults } = collectDocumentation(ROOT, site, {});
@@ -83,6 +83,12 @@ test('files that only the repository has are links if the build knows where it i
     'https://example.org/source/tree/HEAD/examples',
     'index.html#readme',
   ]);
+});
+
+test('a link whose words are a file’s name has the title of the page', () => {
+  const files = { 'docs/a.md': '# A\n[b.md](b.md#x), [this](b.md)', 'docs/b.md': '# About B\n## X' };
+  const { html } = page(repository(files), 'a');
+  expect(html).toContain('<a href="b.html#x">About B</a>, <a href="b.html">this</a>');
 });
 
 test('a document that no group lists gets a page too', () => {
