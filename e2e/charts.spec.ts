@@ -92,6 +92,25 @@ test('every chart option works', async ({ page }) => {
     await page.keyboard.press('Escape');
   });
 
+  await test.step('a drag shows a part of the x axis', async () => {
+    const plot = page.getByTestId('plot-loss');
+    const ticks = async () =>
+      (await plot.locator('.recharts-xAxis-tick-labels text').allTextContents()).map(Number);
+    await plot.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = (await plot.boundingBox())!;
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.75, y + height / 2);
+    await page.mouse.up();
+    const reset = page.getByTestId('zoom-reset-loss');
+    await expect(reset).toBeVisible();
+    expect((await ticks())[0]).toBeGreaterThanOrEqual(120);
+    expect(Math.max(...(await ticks()))).toBeLessThanOrEqual(240);
+    await reset.click();
+    await expect(reset).toHaveCount(0);
+    expect(await ticks()).toContain(300);
+  });
+
   await test.step('the crosshair reads exact values in every chart, by pointer and by keyboard', async () => {
     const plot = page.getByTestId('plot-scale');
     const hover = page.getByTestId('hover-scale');

@@ -48,6 +48,7 @@ export const GROUPS = {
     arms: [
       ...['fp32', 'bf16', 'fp8', 'mxfp8', 'fp8-block', 'fp8-row', 'mxfp4', 'nvfp4'],
       ...['nvfp4+fp4-rht=off', 'nvfp4+fp4-2d=off', 'nvfp4+fp4-sr=off', 'nvfp4+keep-bf16=0'],
+      ...['nvfp4+heal=0.18', 'mxfp4+heal=0.18', 'fp8+quantize-attention'],
     ],
   },
   moments: {

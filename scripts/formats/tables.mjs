@@ -10,7 +10,7 @@ const MISSING = 'not trained yet';
 export function tablesOf(results) {
   return [
     ...['int8', 'int8-all'].map((group) => lossTable('docs/int8.md', group, 'fp32', results)),
-    lossTable('docs/block-scales.md', 'blocks', 'fp32', results, ['fp8', 'mxfp4', 'nvfp4']),
+    lossTable('docs/block-scales.md', 'blocks', 'fp32', results, ['nvfp4']),
     ...['moments', 'smooth'].map((group) =>
       lossTable('docs/fp8-long-runs.md', group, GROUPS[group].arms[0], results),
     ),

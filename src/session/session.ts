@@ -152,11 +152,13 @@ export class Session {
         this.#sampling.stop('asked');
         break;
       case 'numerics':
-        this.#numerics.set(command.interval, this.#active);
+        this.#numerics.set(command.interval, this.#active, command.noise);
         break;
       case 'inspect':
         // Inspecting runs a forward pass, as sampling does.
-        void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, () => this.#models()));
+        void this.#sampling.enqueue(() =>
+          this.#numerics.inspect(command.what, () => this.#writers(command.run)),
+        );
         break;
       case 'benchmark':
       case 'confirmBatch':
@@ -352,7 +354,7 @@ export class Session {
     this.#post({ type: 'resumed' });
   }
 
-  /** The run to sample, which may have left the GPU for others, or all that are on it. */
+  /** The run to sample or inspect, which may have left the GPU for others, or all that are on it. */
   async #writers(run: number | undefined): Promise<readonly ActiveRun[]> {
     if (run === undefined) return this.#models();
     if (!this.#active.some((active) => active.run === run)) {
