@@ -6,14 +6,19 @@ import type { Dispatch, Operation } from '../../src/engine/gpu/operation.ts';
 import { blockScalesOf, byteLength, formatOf, scaleOf } from '../../src/engine/gpu/tensor.ts';
 import { generationOperations, planGeneration } from '../../src/engine/model/generation.ts';
 import { buildSchedule } from '../../src/engine/model/schedule.ts';
-import { DEFAULT_LIMITS, runTensors } from '../../src/engine/model/tensors.ts';
+import { DEFAULT_LIMITS, type RunTensors, runTensors } from '../../src/engine/model/tensors.ts';
 import { PRECISION_MODES, quantizesAttention } from '../../src/engine/precision/recipes.ts';
 import { thrownBy } from './thrownBy.ts';
 
 const MODES = ['fp8', 'fp8-delayed', 'fp8-row', 'mxfp8', 'fp8-block'] as const;
 const TARGET = {
-  ...{ half: 'packed', subgroup: 8, lanes: 8, matmul: 'register32', attention: 'register' },
-  ...{ matrixShapes: [], splitSums: false },
+  half: 'packed',
+  subgroup: 8,
+  lanes: 8,
+  matmul: 'register32',
+  attention: 'register',
+  matrixShapes: [],
+  splitSums: false,
 } as const;
 const QWEN = { position: 'rope', keyValueHeads: 1, qkNorm: true } as const;
 
@@ -31,7 +36,7 @@ const dispatchesOf = (operations: readonly Operation[]) =>
   operations.filter((operation): operation is Dispatch => operation.kind === 'dispatch');
 
 describe.each(MODES)('%s', (precision) => {
-  test.each([{}, QWEN, { ...QWEN, recompute: 'block' as const }])(
+  test.each<Partial<TrainConfig>>([{}, QWEN, { ...QWEN, recompute: 'block' }])(
     'with %o attention reads q, k, v and dO after they were rounded, and what it reads was rounded last',
     (kinds) => {
       const { config, tensors } = tensorsOf({ precision, ...kinds });
@@ -77,7 +82,7 @@ describe.each(MODES)('%s', (precision) => {
     const [on, off] = [true, false].map(
       (quantizeAttention) => tensorsOf({ precision, quantizeAttention }).tensors,
     );
-    const names = ({ planned }: typeof on) => planned.map(({ tensor }) => tensor.name);
+    const names = ({ planned }: RunTensors) => planned.map(({ tensor }) => tensor.name);
     const added = on!.planned.filter(({ tensor }) => !names(off!).includes(tensor.name));
     expect(added.map(({ tensor }) => tensor.name).sort()).toEqual(['dO in 8 bits', 'qkv in 8 bits']);
     for (const { tensor } of added) expect(byteLength(tensor)).toBeGreaterThanOrEqual(tensor.elements);
