@@ -48,6 +48,8 @@ export default defineConfig({
     // Without its own limit, an action would wait silently until the end of its test.
     actionTimeout: ELEMENT_MS,
     navigationTimeout: ELEMENT_MS,
+    // It would answer requests that tests answer or watch; e2e/offline.spec.ts allows it.
+    serviceWorkers: 'block',
     trace: 'off', // on two cores, recording the page would cost more than the tests
     screenshot: 'only-on-failure',
   },

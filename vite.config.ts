@@ -1,15 +1,34 @@
+import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { contentPolicyPlugin } from './build/contentPolicy.ts';
+import { docsPlugin } from './build/docs/plugin.ts';
+import { LicenceCollector } from './build/licences/collector.ts';
+import { offlinePlugin } from './build/offline/plugin.ts';
+import { previewPlugin } from './build/preview.ts';
+import { readSite } from './build/site.ts';
 import { textsPlugin } from './build/texts.ts';
+
+const ROOT = new URL('.', import.meta.url);
+const site = readSite(ROOT);
+const licences = new LicenceCollector(fileURLToPath(ROOT));
 
 export default defineConfig({
   // Relative addresses, so that the built page works from any folder of any static server.
   base: './',
   // Without this the server would answer a missing text with the page itself.
   appType: 'mpa',
-  plugins: [react(), textsPlugin(), contentPolicyPlugin()],
-  worker: { format: 'es' },
+  define: { 'import.meta.env.VITE_REPOSITORY': JSON.stringify(site.repository ?? '') },
+  plugins: [
+    react(),
+    textsPlugin(),
+    contentPolicyPlugin(),
+    previewPlugin(site),
+    licences.plugin(),
+    docsPlugin(site, () => ({ licences: licences.page() })),
+    offlinePlugin(),
+  ],
+  worker: { format: 'es', plugins: () => [licences.plugin()] },
   // Only the worker imports it, which the dev server's scan does not see; when it is found late, the page reloads.
   optimizeDeps: {
     include: ['wesl/core', 'gpt-tokenizer/bpeRanks/r50k_base', '@huggingface/tokenizers', 'fflate'],

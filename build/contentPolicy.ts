@@ -7,6 +7,7 @@ export const CONTENT_POLICY = [
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' data: blob:",
+  "manifest-src 'self'",
   // The page's own texts, and texts that the visitor loads from an address.
   "connect-src 'self' https:",
   "base-uri 'none'",

@@ -35,7 +35,7 @@ async function saved(page: Page, testId: string): Promise<{ name: string; conten
 test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
   await page.goto(
-    '/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&zLoss=1e-4&autostart=1',
+    '/?preset=smoke&steps=300&modes=fp16,fp32&schedule=sequential&sample=0&z-loss=1e-4&autostart=1',
   );
   await reach(page, 'done');
   const { runs } = await snapshot(page);
@@ -90,6 +90,25 @@ test('every chart option works', async ({ page }) => {
     await page.getByTestId('reset-loss').click();
     await expect(xName).toHaveText('step');
     await page.keyboard.press('Escape');
+  });
+
+  await test.step('a drag shows a part of the x axis', async () => {
+    const plot = page.getByTestId('plot-loss');
+    const ticks = async () =>
+      (await plot.locator('.recharts-xAxis-tick-labels text').allTextContents()).map(Number);
+    await plot.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = (await plot.boundingBox())!;
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.75, y + height / 2);
+    await page.mouse.up();
+    const reset = page.getByTestId('zoom-reset-loss');
+    await expect(reset).toBeVisible();
+    expect((await ticks())[0]).toBeGreaterThanOrEqual(120);
+    expect(Math.max(...(await ticks()))).toBeLessThanOrEqual(240);
+    await reset.click();
+    await expect(reset).toHaveCount(0);
+    expect(await ticks()).toContain(300);
   });
 
   await test.step('the crosshair reads exact values in every chart, by pointer and by keyboard', async () => {

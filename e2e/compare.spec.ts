@@ -24,7 +24,7 @@ test('one click compares three modes from the same start, with table, verdict an
   context,
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.goto('/?preset=smoke&steps=8&sample=0&ui=still');
+  await page.goto('/?preset=smoke&steps=8&sample=12&samples=1&ui=still');
   await page.getByTestId('compare-three').click();
   await reach(page, 'done');
 
@@ -78,6 +78,27 @@ test('one click compares three modes from the same start, with table, verdict an
   expect(markdown).toContain(await page.getByTestId('verdict').innerText());
   expect(markdown).toContain(await page.getByTestId('identical-start').innerText());
   expect(markdown.split('\n').filter((line) => line.startsWith('| '))).toHaveLength(ROWS.length + 2);
+
+  // A run that left the GPU for the next one writes again what it wrote at its end, and can be exported.
+  await page.getByTestId('sample-run').selectOption('0');
+  await page.getByTestId('sample-seed').fill(String(runs[0]!.config.seed));
+  await page.getByTestId('sample').click();
+  const samples = async () => (await snapshot(page)).runs[0]!.samples;
+  await expect.poll(async () => (await samples()).length, { message: 'samples of FP32' }).toBe(2);
+  const [end, asked] = await samples();
+  expect(asked).toMatchObject({ kind: 'asked', step: 8, ids: end!.ids });
+  await page.getByTestId('export-of').selectOption('1');
+  const downloading = page.waitForEvent('download');
+  await page.getByTestId('export-run').click();
+  expect((await downloading).suggestedFilename()).toBe('halfstep-fp16-step-8.safetensors');
+
+  // Two runs stand side by side in the numerics panel.
+  await page.getByTestId('numerics-run').selectOption('1');
+  await page.getByTestId('numerics-beside').selectOption('2');
+  await expect(page.getByTestId('numerics-title')).toHaveText([
+    /^Gradients of Mixed f16 at step 8$/,
+    /^Gradients of f16 without scaling at step 8$/,
+  ]);
 });
 
 test('in lockstep the modes train, pause and stop together, and their speeds are of GPU time only', async ({

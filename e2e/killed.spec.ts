@@ -23,6 +23,7 @@ test(`${KILLS} kills of the browser lose nothing`, async ({ page, baseURL }, { p
       const context = await chromium.launchPersistentContext(profile, {
         ...project.use.launchOptions,
         baseURL: baseURL!,
+        serviceWorkers: 'block',
       });
       const visited = context.pages()[0]!;
       await resumeOrStart(visited, kill);

@@ -1,3 +1,4 @@
+import { expectStill, takeShifts, watchShifts } from './layoutShift.ts';
 import { expect, expectNoSidewaysScroll, reach, test } from './page.ts';
 
 const SIZES = [
@@ -8,14 +9,18 @@ const SIZES = [
 test('nothing is cut off and the controls stay visible in wide and narrow windows, before and after a run', async ({
   page,
 }) => {
+  await watchShifts(page);
   await page.goto('/?preset=smoke&steps=6&modes=fp16,fp32&sample=30&ui=still');
   for (const size of SIZES) {
     await page.setViewportSize(size);
     await expectNoSidewaysScroll(page);
     await expect(page.getByTestId('train')).toBeInViewport();
   }
+  await expect(page.getByTestId('chart-loss')).toBeAttached();
+  await takeShifts(page); // those of the changes of the window's size
   await page.getByTestId('train').click();
   await reach(page, 'done');
+  await expectStill(page, 'a comparison on a narrow page');
   for (const size of SIZES) {
     await page.setViewportSize(size);
     await page.getByTestId('results').scrollIntoViewIfNeeded();

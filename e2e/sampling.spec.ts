@@ -1,10 +1,13 @@
+import { expectStill, takeShifts, watchShifts } from './layoutShift.ts';
 import { ENDLESS, expect, reach, reachStep, snapshot, test } from './page.ts';
 
 test('samples appear during the run, each with its step and loss, and a token shows its probabilities', async ({
   page,
 }) => {
+  await watchShifts(page);
   await page.goto('/?preset=smoke&steps=8&samples=2&sample=12&precision=fp32&autostart=1');
   await reach(page, 'done');
+  await expectStill(page, 'a run from the opening of the page to its end');
   const { samples } = (await snapshot(page)).runs[0]!;
   expect(samples.map(({ kind, step, tokens }) => [kind, step, tokens.length])).toEqual([
     ['live', 4, 12],
@@ -23,9 +26,13 @@ test('samples appear during the run, each with its step and loss, and a token sh
   await expect(page.getByTestId('sample-fp32-1')).toBeVisible();
   const token = (index: number) => page.getByTestId('sample-fp32').locator(`[data-token="${index}"]`);
   const chances = page.getByTestId('token-chances');
-  // Pointing alone moves nothing on the page.
+  // Pointing alone moves nothing on the page, once Playwright has scrolled to the token.
+  await token(5).scrollIntoViewIfNeeded();
+  await takeShifts(page);
   await token(5).hover();
   await expect(chances).toHaveCount(0);
+  await token(6).hover();
+  await expectStill(page, 'pointing at samples');
   await token(4).click();
   await expect(chances).toContainText('Token 5 of 12');
   await token(5).hover();

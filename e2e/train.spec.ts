@@ -89,6 +89,7 @@ test('a loss scale that is far too high is halved at each skipped step, and the 
   await expect(page.getByTestId('tile-skipped')).toContainText(skipped.at(-1)!.overflow!);
 
   // Ten skipped steps in a row cause a warning, which can be dismissed.
+  await page.getByTestId('run-notes').locator('summary').first().click();
   const warning = page.getByTestId('trouble-skips');
   await expect(warning).toContainText('10 steps in a row were skipped');
   await warning.getByRole('button', { name: 'Dismiss' }).click();

@@ -3,9 +3,6 @@
  * fifty steps later, if it is skipped, clamped or set to zero.
  */
 import { fileURLToPath } from 'node:url';
-import { runnerImport } from 'vite';
+import { runMain } from './typeScriptMain.mjs';
 
-const entry = fileURLToPath(new URL('../test/overflow/clampOrScale.ts', import.meta.url));
-const { module } = await runnerImport(entry, { configFile: false });
-await module.main(process.argv.slice(2));
-process.exit(0);
+await runMain(fileURLToPath(new URL('../test/overflow/clampOrScale.ts', import.meta.url)));

@@ -39,7 +39,11 @@ export interface Visit {
 
 /** Starts a browser with the profile directory `profile`. It opens no page of the application yet. */
 export async function openVisit(profile: string, options: LaunchOptions, baseURL: string): Promise<Visit> {
-  const context = await chromium.launchPersistentContext(profile, { ...options, baseURL });
+  const context = await chromium.launchPersistentContext(profile, {
+    ...options,
+    baseURL,
+    serviceWorkers: 'block', // it would answer requests that faults change
+  });
   const page = context.pages()[0]!;
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));

@@ -5,8 +5,8 @@
 
 /** nanoGPT's configuration for a CPU. */
 const SHAPE =
-  '--preset starter --layers 4 --heads 4 --width 128 --ctx 64 --batch 12 --beta2 0.99 --tokenizer char --warmup 50 --eval-every 0';
-const RATE = '--eval-batches 100 --lr 1e-3 --min-lr 1e-4';
+  '--preset starter --layers 4 --heads 4 --width 128 --ctx 64 --batch 12 --beta2 0.99 --tokenizer char --eval-every 0';
+const RATE = '--warmup 50 --eval-batches 100 --lr 1e-3 --min-lr 1e-4';
 const LLAMA = '--norm rmsnorm --position rope --mlp swiglu --intermediate 352 --biases none';
 
 /** What all arms of a bench share. */
@@ -15,7 +15,8 @@ export const BENCHES = {
   a1000: `${SHAPE} ${RATE} --steps 1000`,
   a100: `${SHAPE} ${RATE} --steps 100`,
   llama: `${SHAPE} ${LLAMA} ${RATE} --steps 500`,
-  hot: `${SHAPE} ${LLAMA} --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
+  hot: `${SHAPE} ${LLAMA} --warmup 50 --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
+  hotter: `${SHAPE} ${LLAMA} --warmup 20 --lr 1e-1 --min-lr 1e-2 --steps 80 --eval-batches 10`,
 };
 
 const SEEDS = [1337, 1338, 1339];
@@ -47,6 +48,7 @@ export const GROUPS = {
     arms: [
       ...['fp32', 'bf16', 'fp8', 'mxfp8', 'fp8-block', 'fp8-row', 'mxfp4', 'nvfp4'],
       ...['nvfp4+fp4-rht=off', 'nvfp4+fp4-2d=off', 'nvfp4+fp4-sr=off', 'nvfp4+keep-bf16=0'],
+      ...['nvfp4+heal=0.18', 'mxfp4+heal=0.18', 'fp8+quantize-attention'],
     ],
   },
   moments: {
@@ -61,11 +63,12 @@ export const GROUPS = {
     seeds: [SEED],
     arms: ['fp8-delayed', 'fp8-delayed+smooth-swiglu=token', 'fp8-delayed+smooth-swiglu=channel'],
   },
-  hot: {
-    title: 'at ten times the learning rate',
-    bench: 'hot',
+  hot: { title: 'at ten times the learning rate', bench: 'hot', seeds: [SEED], arms: HOT_FORMATS },
+  hotter: {
+    title: 'at a hundred times the learning rate',
+    bench: 'hotter',
     seeds: [SEED],
-    arms: HOT_FORMATS.flatMap((mode) => Object.values(STABILISERS).map((options) => `${mode}${options}`)),
+    arms: Object.values(STABILISERS).flatMap((options) => HOT_FORMATS.map((mode) => `${mode}${options}`)),
   },
   progressive: {
     title: 'levels and schedules',

@@ -3,10 +3,11 @@ import { useRun } from '../store/runStore.ts';
 import { useUi } from '../store/uiStore.ts';
 import { Announcer } from './Announcer.tsx';
 import styles from './App.module.css';
+import { StorageNotice } from './features/runs/StorageNotice.tsx';
 import { useDocument } from './hooks/useDocument.ts';
 import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
-import { StorageNotice } from './runs/StorageNotice.tsx';
+import { MoreLinks } from './MoreLinks.tsx';
 import { StoryScreen } from './story/StoryScreen.tsx';
 import { lazyPart } from './ui/lazyPart.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
@@ -24,12 +25,12 @@ const TrainScreen = lazyPart(
 );
 const RunsScreen = lazyPart(
   'list of runs',
-  () => import('./runs/RunsScreen.tsx'),
+  () => import('./features/runs/RunsScreen.tsx'),
   <p className={styles.waiting}>Loading the runs…</p>,
 );
 const SweepScreen = lazyPart(
   'list of sweeps',
-  () => import('./sweep/SweepScreen.tsx'),
+  () => import('./features/sweep/SweepScreen.tsx'),
   <p className={styles.waiting}>Loading the sweeps…</p>,
 );
 const ShortcutsDialog = lazyPart('list of shortcuts', () => import('./ui/ShortcutsDialog.tsx'));
@@ -70,6 +71,7 @@ export function App() {
       </main>
       <footer className={styles.bottom}>
         <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>
+        <MoreLinks />
         <ShortcutsSwitch />
       </footer>
       <Announcer />

@@ -5,6 +5,7 @@ import { useHistory } from '../store/history/historyStore.ts';
 import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
+import { keepForOffline } from './offline.ts';
 import { RootBoundary } from './ui/RootBoundary.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -20,6 +21,7 @@ import('../store/history/keepRuns.ts').then(
     }),
 );
 watchLongTasks();
+keepForOffline();
 boot();
 window.__trainer = Object.freeze({ snapshot });
 

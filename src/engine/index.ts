@@ -198,7 +198,7 @@ export {
   zeroShare,
 } from './inspect/bands.ts';
 export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
-export type { GateAlignment, LongRunTelemetry } from './inspect/longRun.ts';
+export type { LongRunTelemetry } from './inspect/longRun.ts';
 export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
 
@@ -270,7 +270,6 @@ export {
 } from './train/sampler.ts';
 export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
-export { spikeHint } from './train/spikeHint.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';

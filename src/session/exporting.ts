@@ -42,18 +42,27 @@ export interface RunOnGpu {
   readonly saved: boolean;
 }
 
+/** The final state of a run that has left the GPU, and its text. */
+interface Kept {
+  readonly file: RunFile;
+  readonly text: TextSource;
+}
+
 /**
- * Makes the requested file, or reports why it cannot. @param onGpu looks up a run by its index; null where it is gone
+ * Makes the requested file, or reports why it cannot.
+ * @param onGpu looks up a run by its index; null where it is gone
+ * @param kept looks up what was kept of a run that has left the GPU
  */
 export async function answerExport(
   command: ExportCommand,
   post: (event: SessionEvent) => void,
   gpu: DeviceAccess,
   onGpu: (run: number) => RunOnGpu | null,
+  kept: (run: number) => Kept | null = () => null,
 ): Promise<void> {
   try {
     const limits = planLimits((await gpu.open()).report.limits);
-    post({ type: 'exported', ...(await exported(command, limits, onGpu)) });
+    post({ type: 'exported', ...(await exported(command, limits, onGpu, kept)) });
   } catch (cause) {
     post({ type: 'exportRefused', error: errorReport(cause) });
   }
@@ -63,12 +72,15 @@ async function exported(
   command: ExportCommand,
   limits: PlanLimits,
   onGpu: (run: number) => RunOnGpu | null,
+  kept: (run: number) => Kept | null,
 ): Promise<Exported> {
   const { of } = command;
   if ('place' in of) {
     return withSave(of.place, (file) => exportSave(file, command, limits));
   }
   const run = onGpu(of.run);
+  const left = run ? null : kept(of.run);
+  if (left) return exportRun(left.file, command, left.text, limits);
   if (!run) throw notOnGpu();
   return exportRun(await copyOfRun(run), command, run.text, limits);
 }
@@ -88,7 +100,7 @@ async function exportSave(file: RandomAccess, command: ExportCommand, limits: Pl
  * Copies the state of a run between two steps into the file format it would be saved in.
  * @throws SessionError NEEDS_PAUSE when training would have to pause for the copy
  */
-async function copyOfRun({ trainer, text, idle, saved }: RunOnGpu): Promise<RunFile> {
+export async function copyOfRun({ trainer, text, idle, saved }: RunOnGpu): Promise<RunFile> {
   const snapshot = idle ? await copyIdle(trainer) : await copyWhileTraining(trainer, saved);
   try {
     const builtin = text.kind === 'builtIn' ? text.id : null;
@@ -162,10 +174,10 @@ function textOfSave({ description: { text } }: RunFile, folder: string): TextSou
   return text.builtin && { kind: 'builtIn', id: text.builtin, folder: `${folder}texts/` };
 }
 
-function notOnGpu(): SessionError {
+export function notOnGpu(): SessionError {
   return new SessionError(
     'NOT_ON_GPU',
     'This run is no longer on the GPU.',
-    'When runs train one after the other, only the last one can be exported. To export this one, train it alone.',
+    'Of runs that train one after the other, those that ended last are kept, up to 1 GiB, once none trains. Train this one alone.',
   );
 }

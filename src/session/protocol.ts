@@ -9,7 +9,8 @@
  *   loadText   -> textProgress* (textChecked | textRefused)     likewise
  *   openFile   -> fileOpened | fileRefused      a model or a run; `train` refers to it by `from`
  *   loadModel  -> fileProgress* (fileOpened | fileRefused)      or, after cancelFile, nothing
- *   export     -> exported | exportRefused      a run on the GPU at any time; a saved run only while nothing trains
+ *   export     -> exported | exportRefused      a run on the GPU, or kept of a comparison, at any time; a saved run only
+ *                 while nothing trains
  *   train      -> metrics? (preparing* started metrics* [paused metrics* resumed]* finished sample? | runFailed)+ completed
  *                 Among the metrics come warning* and, for a single run, (autosaved | autosaveFailed)*; a sample follows
  *                 some of the steps. In lockstep the runs of a seed start together and their metrics interleave.
@@ -253,11 +254,16 @@ export type SessionCommand =
   | { readonly type: 'resume' }
   /** An abandoned run is neither evaluated nor reported as finished, because another one is to start at once. */
   | { readonly type: 'stop'; readonly abandon?: boolean }
-  | { readonly type: 'sample'; readonly request: SampleRequest }
+  /** `run` may have left the GPU for others of its comparison; left out, every run on the GPU writes a sample. */
+  | { readonly type: 'sample'; readonly request: SampleRequest; readonly run?: number }
   | { readonly type: 'stopSample' }
-  /** Steps between histograms of the gradients; null for none. Applies to all later runs too. */
-  | { readonly type: 'numerics'; readonly interval: number | null }
-  | { readonly type: 'inspect'; readonly what: InspectedKind }
+  /**
+   * Steps between histograms of the gradients; null for none. Without `noise` (default true) only exponents are counted,
+   * with fewer kernels. Applies to all later runs too.
+   */
+  | { readonly type: 'numerics'; readonly interval: number | null; readonly noise?: boolean }
+  /** `run` as in `sample`. */
+  | { readonly type: 'inspect'; readonly what: InspectedKind; readonly run?: number }
   | { readonly type: 'benchmark' }
   /** Takes one real step of the configuration. Several requests run one after the other. */
   | {

@@ -39,10 +39,10 @@ export class Sampling {
    * Writes a sample that the visitor requested; a failure is reported as a refusal. `writersNow` is called when its
    * turn comes, and each writer writes one sample.
    */
-  ask(writersNow: () => readonly Writer[], request: SampleRequest): void {
+  ask(writersNow: () => readonly Writer[] | Promise<readonly Writer[]>, request: SampleRequest): void {
     void this.enqueue(async () => {
       try {
-        const writers = writersNow();
+        const writers = await writersNow();
         if (writers.length === 0) {
           throw new EngineError('BAD_VALUE', 'There is no trained model.', 'Train one, then write samples.');
         }

@@ -12,7 +12,7 @@ import {
 } from '../engine/index.ts';
 import { type Autosave, nothingSaved, whereSaved } from './autosave.ts';
 import { errorReport } from './errorReport.ts';
-import { answerExport, type RunOnGpu } from './exporting.ts';
+import { answerExport, notOnGpu, type RunOnGpu } from './exporting.ts';
 import { type Opened, OpenFiles } from './files.ts';
 import { endedBy, unsupportedReason, workerGpu } from './gpu.ts';
 import {
@@ -23,6 +23,7 @@ import {
   type StartData,
   startRuns,
 } from './groups.ts';
+import { KeptRuns, restored } from './keptRuns.ts';
 import { type ActiveRun, runLanes, SessionLane } from './lanes.ts';
 import { Measuring } from './measuring.ts';
 import { ModelLoading } from './modelLoading.ts';
@@ -48,6 +49,7 @@ export class Session {
   readonly #numerics: NumericsSwitch;
   readonly #measuring: Measuring;
   readonly #shelf: Shelf;
+  readonly #kept = new KeptRuns();
   /** One run, or in lockstep the runs of a seed. */
   #active: ActiveRun[] = [];
   #control: RunControl | null = null;
@@ -106,7 +108,13 @@ export class Session {
       case 'export':
         // Queued with the samples, so that the runs stay on the GPU until the export is done.
         return this.#sampling.enqueue(() =>
-          answerExport(command, this.#post, this.#gpu, (run) => this.#onGpu(run)),
+          answerExport(
+            command,
+            this.#post,
+            this.#gpu,
+            (run) => this.#onGpu(run),
+            (run) => this.#kept.get(run),
+          ),
         );
       case 'train':
         this.#sampling.stop('asked');
@@ -138,17 +146,19 @@ export class Session {
       case 'forgetSave':
         return this.#shelf.forget(command.place);
       case 'sample':
-        this.#sampling.ask(() => this.#models(), command.request);
+        this.#sampling.ask(() => this.#writers(command.run), command.request);
         break;
       case 'stopSample':
         this.#sampling.stop('asked');
         break;
       case 'numerics':
-        this.#numerics.set(command.interval, this.#active);
+        this.#numerics.set(command.interval, this.#active, command.noise);
         break;
       case 'inspect':
         // Inspecting runs a forward pass, as sampling does.
-        void this.#sampling.enqueue(() => this.#numerics.inspect(command.what, () => this.#models()));
+        void this.#sampling.enqueue(() =>
+          this.#numerics.inspect(command.what, () => this.#writers(command.run)),
+        );
         break;
       case 'benchmark':
       case 'confirmBatch':
@@ -178,6 +188,7 @@ export class Session {
     this.#stopped = false;
     await this.#sampling.idle;
     this.#release();
+    this.#kept.clear();
     try {
       await this.#gpu.open();
       const from = command.from === undefined ? null : this.#files.get(command.from);
@@ -223,6 +234,8 @@ export class Session {
       drop: () => this.#drop(runs),
       saved: () => whereSaved(autosave),
     });
+    if (command.schedule === 'sequential' && command.configs.length > 1 && !control.abandoned)
+      await this.#kept.keep(this.#active, dataset, command.text);
   }
 
   /** Returns null when the training was stopped meanwhile: reading a large text takes time. */
@@ -339,6 +352,19 @@ export class Session {
     for (const { batch } of this.#lanes) batch.resume();
     this.#control?.resume();
     this.#post({ type: 'resumed' });
+  }
+
+  /** The run to sample or inspect, which may have left the GPU for others, or all that are on it. */
+  async #writers(run: number | undefined): Promise<readonly ActiveRun[]> {
+    if (run === undefined) return this.#models();
+    if (!this.#active.some((active) => active.run === run)) {
+      const kept = this.#kept.get(run);
+      if (!kept || this.#trainings > 0) throw this.#gone ?? notOnGpu();
+      const gpu = await this.#gpu.open();
+      this.#release();
+      this.#active = [await restored(kept, gpu)];
+    }
+    return this.#active.filter((active) => active.run === run);
   }
 
   #onGpu(run: number): RunOnGpu | null {

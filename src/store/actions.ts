@@ -15,9 +15,9 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { AUTOSAVE_SECONDS, autosaveMs, type Saving, useSavedRun } from './savedRun.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { type Screen, screenOf } from './screens.ts';
-import { DEFAULT_SETTINGS, runsOf, type Settings, type TextChoice } from './settings.ts';
+import { DEFAULT_SETTINGS, type Problem, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 import { keepSettingsOnReload, withKeptSettings } from './tabSettings.ts';
 import { withoutTracking } from './tracking.ts';
@@ -100,10 +100,15 @@ export function send(command: SessionCommand): void {
 type ChosenSettings = Pick<ReturnType<typeof useSettings.getState>, 'settings' | 'unread' | 'ownText'>;
 
 /** The reason why Train cannot start now; null when it can. */
-export function obstacle(
-  { settings, unread, ownText }: ChosenSettings = useSettings.getState(),
-  adapter = useRun.getState().adapter,
-  saving: Saving = useSavedRun.getState(),
+export function obstacle(chosen: ChosenSettings = useSettings.getState()): string | null {
+  const { adapter } = useRun.getState();
+  return obstacleOf(chosen, planProblem({ ...chosen, adapter, saving: useSavedRun.getState() }));
+}
+
+/** The reason why these settings cannot be trained, of which the plan finds `problem`; null when they can be. */
+export function obstacleOf(
+  { settings, unread, ownText }: ChosenSettings,
+  problem: Problem | null,
 ): string | null {
   if (Object.keys(unread).length > 0) return 'A number cannot be read. Correct it in the settings.';
   if (settings.text === 'own' && ownText.state !== 'ready') {
@@ -111,7 +116,6 @@ export function obstacle(
       ? 'Your text is still being read.'
       : 'Choose a file or paste a text first.';
   }
-  const problem = planProblem({ settings, ownText, adapter, saving });
   return problem && `${problem.message} ${problem.hint}`;
 }
 
@@ -242,10 +246,15 @@ function switchNumerics(enabled: boolean): void {
   client?.send({ type: 'numerics', interval: enabled ? useNumerics.getState().interval : null });
 }
 
-/** Inspects the weights, or the activations of the newest batch, once. */
-export function inspect(what: InspectedKind): void {
+/**
+ * Inspects the weights, or the activations of the newest batch, once.
+ * @param run the one to inspect where runs trained one after the other; otherwise all are on the GPU
+ */
+export function inspect(what: InspectedKind, run: number): void {
+  const { runs, schedule, status } = useRun.getState();
+  const left = runs.length > 1 && schedule === 'sequential' && !isBusy(status);
   useNumerics.setState({ inspecting: what, error: null });
-  client?.send({ type: 'inspect', what });
+  client?.send({ type: 'inspect', what, ...(left && { run }) });
 }
 
 /** Lowers a preset that is too slow, before the first run costs the visitor a minute. */
@@ -264,9 +273,10 @@ export function undoPreset(): void {
   if (isBusy(useRun.getState().status)) restart();
 }
 
-export function sample(request: SampleRequest): void {
+/** @param run the one that writes; undefined for all that are on the GPU */
+export function sample(request: SampleRequest, run?: number): void {
   useRun.setState({ sampling: true, sampleError: null });
-  client?.send({ type: 'sample', request });
+  client?.send({ type: 'sample', request, ...(run !== undefined && { run }) });
 }
 
 /** Stops the sample; the text so far is kept. */

@@ -147,12 +147,24 @@ export function batchesWithin(
   });
 }
 
+type MaybeInputs = Omit<PlanInputs, 'adapter'> & { readonly adapter: AdapterReport | null };
+
+/** The memory of each run, and the reason why the settings cannot be trained here: then none is planned. */
+export function planOf({ adapter, ...inputs }: MaybeInputs): {
+  readonly problem: Problem | null;
+  readonly memory: readonly MemoryBytes[];
+} {
+  let memory: readonly MemoryBytes[] = [];
+  const problem =
+    settingsProblem(inputs.settings) ??
+    (adapter &&
+      problemOf(() => {
+        memory = plannedMemory({ ...inputs, adapter });
+      }));
+  return { problem, memory };
+}
+
 /** The reason why the settings cannot be trained here; null when they can be tried. */
-export function planProblem({
-  adapter,
-  ...inputs
-}: Omit<PlanInputs, 'adapter'> & { readonly adapter: AdapterReport | null }): Problem | null {
-  return (
-    settingsProblem(inputs.settings) ?? (adapter && problemOf(() => plannedMemory({ ...inputs, adapter })))
-  );
+export function planProblem(inputs: MaybeInputs): Problem | null {
+  return planOf(inputs).problem;
 }

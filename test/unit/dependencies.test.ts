@@ -56,7 +56,7 @@ test('the software driver of 67 MB may fail to be downloaded, and nobody who ins
 /** Formats "^20.0.0 || >=24.0.0" as "^20 or >= 24", and ranges that every Node satisfies as "any". */
 function enginesWords(range: string | undefined): string {
   if (!range || /^>=0\./.test(range)) return 'any';
-  const parts = range.split(/\s*\|\|\s*/).map((part) => part.replace(/(\.0)+$/, '').replace('>=', '>= '));
+  const parts = range.split(/\s*\|\|\s*/).map((part) => part.replace(/(\.0)+$/, '').replace(/>=\s*/, '>= '));
   const minor = parts.map((part) => part.replace(/^(\D*\d+\.[1-9]\d*)\.\d+$/, '$1'));
   return [minor.slice(0, -1).join(', '), ...minor.slice(-1)].filter((part) => part).join(' or ');
 }

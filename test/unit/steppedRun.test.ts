@@ -87,6 +87,14 @@ test('ten consecutive skips end a mode without a scaler, even if a later step in
   expect((error as TooManySkipsError).summary.steps).toBe(15 + IN_FLIGHT);
 });
 
+test('a mode that is made to fail is not explained by the learning rate', async () => {
+  const hintOf = async (mode: PrecisionMode) =>
+    ((await train(mode, () => true).catch((cause: unknown) => cause)) as TooManySkipsError).hint;
+  expect(await hintOf('fp16-noscale')).toMatch(/meant to show a failure/);
+  expect(await hintOf('fp16-noscale')).not.toContain('learning rate');
+  expect(await hintOf('fp16-static')).toContain('a lower learning rate');
+});
+
 test('nine skips do not, and a dynamic scaler may search for its scale', async () => {
   expect((await train('fp32', (step) => step > 5 && step <= 14)).steps).toBe(STEPS);
   expect((await train('fp16', () => true)).steps).toBe(STEPS);

@@ -129,7 +129,10 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
           }
           onPicture={savePicture}
         />
-        {empty === null && <Legend chart={chart} series={shown} plot={plot} />}
+        {/* As high without entries, so that nothing moves when the first step is drawn. */}
+        <div className={styles.legend}>
+          {empty === null && <Legend chart={chart} series={shown} plot={plot} />}
+        </div>
       </figcaption>
       {problem && <p className={styles.problem}>{problem}</p>}
       <div ref={body} className={styles.body}>
@@ -160,11 +163,11 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
                 />
               </Crosshair>
             )}
-            <p className={styles.xName} data-testid={`x-name-${chart.id}`}>
-              {xName}
-            </p>
           </>
         )}
+        <p className={styles.xName} data-testid={`x-name-${chart.id}`}>
+          {empty === null && xName}
+        </p>
       </div>
       {settings.table && empty === null && <ChartTable chart={chart} series={series} kind={plot.xKind} />}
     </figure>
@@ -179,7 +182,7 @@ interface LegendProps {
 
 function Legend({ chart, series, plot }: LegendProps) {
   return (
-    <div className={styles.legend}>
+    <>
       {series
         // Further seeds of a mode look like the first and need no entry.
         .filter(({ lineless, run, band }) => !lineless && (band || (run.place ?? 0) < COLORS))
@@ -196,7 +199,7 @@ function Legend({ chart, series, plot }: LegendProps) {
         <LegendReference key={label} label={label} dash={REFERENCE_DASH} />
       ))}
       {chart.legend?.(series)}
-    </div>
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useShallow } from 'zustand/react/shallow';
 import type { AdapterReport } from '../../session/protocol.ts';
-import { obstacle } from '../../store/actions.ts';
-import { memoryEstimates, microBatchThatFits, plannedMemory, planProblem } from '../../store/plan.ts';
+import { obstacleOf } from '../../store/actions.ts';
+import { memoryEstimates, microBatchThatFits, type PlanInputs, planOf } from '../../store/plan.ts';
 import { useRun } from '../../store/runStore.ts';
 import { type Saving, useSavedRun } from '../../store/savedRun.ts';
 import { useSettings } from '../../store/settingsStore.ts';
@@ -23,14 +23,17 @@ class Plan {
 
   /** The reason why Train cannot start now; null when it can. */
   get obstacle(): string | null {
-    return this.#once('obstacle', () => obstacle(this.chosen, this.adapter, this.saving));
+    return obstacleOf(this.chosen, this.#plan.problem);
   }
 
   /** The memory of each run; empty without a GPU and for settings that cannot be trained. */
   get memory() {
-    return this.#once('memory', () =>
-      this.#inputs((inputs) => (planProblem(inputs) ? [] : plannedMemory(inputs)), []),
-    );
+    return this.#plan.memory;
+  }
+
+  get #plan() {
+    const { adapter, saving } = this;
+    return this.#once('plan', () => planOf({ ...this.chosen, adapter, saving }));
   }
 
   /** The memory of each mode, also where the adapter does not allow it. */
@@ -43,7 +46,7 @@ class Plan {
     return this.#once('microBatch', () => this.#inputs(microBatchThatFits, null));
   }
 
-  #inputs<Result>(of: (inputs: Parameters<typeof plannedMemory>[0]) => Result, none: Result): Result {
+  #inputs<Result>(of: (inputs: PlanInputs) => Result, none: Result): Result {
     const { adapter, saving } = this;
     return adapter ? of({ ...this.chosen, adapter, saving }) : none;
   }

@@ -278,7 +278,7 @@ function spreadText(spread: Spread | null, format: (value: number) => string, no
 /** The reason to doubt a speed-up, if there is one. */
 function doubtOf({ speedFinding }: ModeResult): string {
   if (speedFinding === 'tooShort') return ', too short to tell';
-  return speedFinding === 'withinNoise' ? ', within noise' : '';
+  return speedFinding === 'withinNoise' ? ', within its own variation' : '';
 }
 
 function formatTimes(value: number): string {

@@ -15,7 +15,7 @@ import { flooredChunks, gatedWeights, longRunWords } from '../model/numericsRows
 import type { RunTensors } from '../model/tensors.ts';
 
 /** Cosines between the columns of gate and up of a gated MLP's channels, by magnitude. */
-export interface GateAlignment {
+interface GateAlignment {
   /** Of the matrix. */
   readonly name: string;
   readonly largest: number;

@@ -5,7 +5,7 @@ import type { AdapterReport } from '../gpu/device.ts';
 import { type Dispatch, type Operation, type Target, tensorsOf, variantKey } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
-import { secondsPerReplay } from '../gpu/timing.ts';
+import { secondsPerReplay, waitMs } from '../gpu/timing.ts';
 
 export interface Gpu {
   readonly device: GPUDevice;
@@ -74,6 +74,8 @@ const BUDGET_MS = 2000;
 /** Submissions that a measurement takes at least, after the first. */
 const SUBMISSIONS = 3;
 const MOST_REPLAYS = 64;
+/** Where a wait takes longer, the budget does not suffice to tell kernels apart. */
+const MOST_WAIT_MS = 20;
 
 export class KernelTimer {
   readonly #gpu: Gpu;
@@ -97,6 +99,7 @@ export class KernelTimer {
 
   async #secondsOf(dispatch: Dispatch): Promise<number | null> {
     const { device, pipelines } = this.#gpu;
+    if ((await waitMs(device)) > MOST_WAIT_MS) return null;
     let arena: Arena | undefined;
     try {
       arena = await Arena.allocate(device, tensorsOf([dispatch]));

@@ -86,11 +86,14 @@ class GpuTime {
 export class TooManySkipsError extends EngineError {
   readonly summary: RunSummary;
 
-  constructor(summary: RunSummary, overflow: string | null) {
+  /** @param recipe of the run: a mode that is made to fail is no fault of the learning rate */
+  constructor(summary: RunSummary, overflow: string | null, { unsound }: Pick<Recipe, 'unsound'>) {
     super(
       'TOO_MANY_SKIPS',
       `${MAX_SKIPS_WITHOUT_SCALER} steps in a row were skipped: ${overflow ?? 'a tensor'} is not finite, and ${summary.precision} has no loss scaler to adapt.`,
-      'Skipped steps do not change the weights. Use fp16, fp32 or bf16, or a lower learning rate.',
+      unsound
+        ? 'Skipped steps do not change the weights. This mode is meant to show a failure. Use fp16, which scales the loss, or bf16.'
+        : 'Skipped steps do not change the weights. Use fp16, fp32 or bf16, or a lower learning rate.',
     );
     this.name = 'TooManySkipsError';
     this.summary = summary;
@@ -187,7 +190,7 @@ export class SteppedRun {
       await this.#evaluate(trainer.submittedSteps);
     await this.#explain(evaluate);
     const summary = await this.#summary(evaluate);
-    if (this.#failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null);
+    if (this.#failed) throw new TooManySkipsError(summary, this.#last?.overflow ?? null, this.#recipe);
     return summary;
   }
 

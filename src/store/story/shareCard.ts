@@ -17,7 +17,7 @@ export interface SharedRun {
 
 export interface ShareCard {
   readonly title: string;
-  /** The verdict; null before the end. */
+  /** The verdict in short; null before the end. */
   readonly sentence: string | null;
   readonly runs: readonly SharedRun[];
   readonly steps: number;
@@ -46,7 +46,7 @@ export function shareCard(arms: StoryArms, origin: string, address: string): Sha
   const cards = storyCards(arms);
   return {
     title: STORY_TITLE,
-    sentence: verdict?.text ?? null,
+    sentence: verdict?.short ?? null,
     runs: shown.map((arm, i) => {
       const card = cards[i]!;
       return {
@@ -60,7 +60,7 @@ export function shareCard(arms: StoryArms, origin: string, address: string): Sha
     partingStep: partingStep(arms)?.step ?? null,
     origin,
     url: url.href,
-    text: verdict ? `${STORY_TITLE} ${verdict.text}` : STORY_TITLE,
+    text: verdict ? `${STORY_TITLE} ${verdict.short}` : STORY_TITLE,
   };
 }
 

@@ -24,6 +24,8 @@ export interface Verdict {
    */
   readonly kind: 'saved' | 'equal' | 'partly' | 'unexplained' | 'stopped';
   readonly text: string;
+  /** The same in a line or two, for the image. */
+  readonly short: string;
 }
 
 /** Null until all three runs have ended. */
@@ -34,10 +36,8 @@ export function causalVerdict({ reference, scaled, unscaled }: StoryArms): Verdi
   const [base, saved, without] = [reference, scaled, unscaled].map(finalLoss);
   if (without === null && base !== null && saved !== null) return brokenVerdict(unscaled, saved! - base!);
   if (base == null || saved == null || without == null) {
-    return {
-      kind: 'stopped',
-      text: 'A run ended without a validation loss, so there is nothing to compare.',
-    };
+    const text = 'A run ended without a validation loss, so there is nothing to compare.';
+    return { kind: 'stopped', text, short: text };
   }
   const [gap, rest] = [without - base, saved - base];
   const lost = lostWords(unscaled);
@@ -47,6 +47,7 @@ export function causalVerdict({ reference, scaled, unscaled }: StoryArms): Verdi
     return {
       kind: 'equal',
       text: `${lost.text} Even so, its loss ended ${differenceWords(gap)} FP32's: in so short a run, scaling made no difference.`,
+      short: `Without loss scaling, the loss ended ${differenceWords(gap)} FP32's: here, scaling made no difference.`,
     };
   }
   if (lost.share === null || lost.share < FEW) {
@@ -54,24 +55,33 @@ export function causalVerdict({ reference, scaled, unscaled }: StoryArms): Verdi
     return {
       kind: 'unexplained',
       text: `${lost.text.slice(0, -1)}, ${why} The loss ended ${differenceWords(gap)} FP32's.`,
+      short: `Without loss scaling, the loss ended ${differenceWords(gap)} FP32's, ${why}`,
     };
   }
   const cost = `The loss ended ${differenceWords(gap)} FP32's.`;
+  const begin = `Without loss scaling, ${formatPercent(lost.share)} of gradients became 0: the loss ended ${differenceWords(gap)} FP32's.`;
   const back = `Multiplying the loss by ${scale} moved them back into range${stillLost(scaled)}`;
   if (Math.abs(rest) > CLOSED * gap) {
     return {
       kind: 'partly',
       text: `${lost.text} ${cost} ${back}, but the loss still ended ${differenceWords(rest)} FP32's.`,
+      short: `${begin} Multiplied by ${scale}, still ${differenceWords(rest)}.`,
     };
   }
-  return { kind: 'saved', text: `${lost.text} ${cost} ${back}: the loss ended within ${within}.` };
+  return {
+    kind: 'saved',
+    text: `${lost.text} ${cost} ${back}: the loss ended within ${within}.`,
+    short: `${begin} Multiplied by ${scale}, it ended within ${within}.`,
+  };
 }
 
 function brokenVerdict(unscaled: StoryArm, rest: number): Verdict {
-  const why = unscaled.run.error ? ` ${unscaled.run.error.message}` : '';
+  const why = unscaled.run.error?.message ?? 'its loss is not finite.';
+  const end = `With it, the loss ended within ${withinWords(rest)}.`;
   return {
     kind: Math.abs(rest) > DIVERGENCE_NATS ? 'partly' : 'saved',
-    text: `Without loss scaling, training broke down:${why || ' its loss is not finite'}. With it, the loss ended within ${withinWords(rest)}.`,
+    text: `Without loss scaling, training broke down: ${why} ${end}`,
+    short: `Without loss scaling, training broke down. ${end}`,
   };
 }
 

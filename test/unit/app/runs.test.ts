@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { COLUMNS, sortRuns } from '../../../src/app/runs/columns.ts';
-import { differencesOf } from '../../../src/app/runs/differences.ts';
-import { tableAsCsv, tableAsMarkdown } from '../../../src/app/runs/exportTable.ts';
-import { filteredRuns } from '../../../src/app/runs/filter.ts';
-import { groupsOf } from '../../../src/app/runs/groups.ts';
-import { changeSentence, importSentence } from '../../../src/app/runs/messages.ts';
-import { useRunsView } from '../../../src/app/runs/view.ts';
+import { COLUMNS, sortRuns } from '../../../src/app/features/runs/columns.ts';
+import { differencesOf } from '../../../src/app/features/runs/differences.ts';
+import { tableAsCsv, tableAsMarkdown } from '../../../src/app/features/runs/exportTable.ts';
+import { filteredRuns } from '../../../src/app/features/runs/filter.ts';
+import { groupsOf } from '../../../src/app/features/runs/groups.ts';
+import { changeSentence, importSentence } from '../../../src/app/features/runs/messages.ts';
+import { useRunsView } from '../../../src/app/features/runs/view.ts';
 import { settingsOf } from '../../../src/store/history/settingsOf.ts';
 import { firstConfig } from '../../../src/store/settings.ts';
 import { record } from '../store/history/fixtures.ts';

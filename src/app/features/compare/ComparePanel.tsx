@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import {
   aboutLine,
   type ComparisonTable,
@@ -46,8 +47,8 @@ export default function ComparePanel() {
 
 /** Recomputed when a run ends, not at every redraw; null before the first run has ended. */
 function useTable(): ComparisonTable | null {
-  const ended = useRun(({ runs }) =>
-    runs.map(({ summary, error }) => (summary || error ? '1' : '0')).join(''),
+  const ended = useRun(
+    useShallow(({ runs }) => runs.map(({ summary, error }) => summary !== null || error !== null)),
   );
   const configs = useRun((state) => state.configs);
   const adapter = useRun((state) => state.adapter);
@@ -56,7 +57,7 @@ function useTable(): ComparisonTable | null {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the runs are read when one has ended or others have started
   return useMemo(() => {
     const { runs, schedule } = useRun.getState();
-    if (!ended.includes('1')) return null;
+    if (!ended.includes(true)) return null;
     const budget = adapter && bytes !== null ? { bytes, limits: planLimits(adapter.limits) } : null;
     return comparisonTable(runs, endedRuns(runs, schedule), clockOf(schedule), budget);
   }, [ended, configs, adapter, bytes]);

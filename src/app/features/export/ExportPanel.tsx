@@ -9,12 +9,16 @@ import { Button } from '../../ui/Button.tsx';
 import { SelectField } from '../../ui/Field.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
 import { Panel } from '../../ui/Panel.tsx';
+import { RunField, useChosenRun } from '../samples/RunField.tsx';
 import { WeightsField } from '../samples/WeightsField.tsx';
 import styles from './ExportPanel.module.css';
 
 /** Exports the run on the GPU, at any time. */
 export default function ExportPanel() {
-  const run = useRun(exportableRun);
+  const [other, setOther] = useState<number | null>(null);
+  const possible = useRun(exportableRun);
+  const wanted = useChosenRun(other);
+  const run = possible === null ? null : wanted;
   const label = useRun(({ runs }) => (run !== null && runs.length > 1 ? runLabel(runs[run]!) : null));
   const [dtype, setDtype] = useState<ExportFormat>('F32');
   const [chosen, setChosen] = useState<WeightsOfRun>('master');
@@ -74,6 +78,7 @@ export default function ExportPanel() {
         </div>
       </dl>
       <div className={styles.choices}>
+        <RunField value={run} onChoose={setOther} testId="export-of" />
         <SelectField
           label="Model as"
           value={dtype}

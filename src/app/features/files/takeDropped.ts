@@ -21,6 +21,6 @@ export async function takeDropped(file: File, all: readonly File[]): Promise<voi
     return;
   }
   showScreen('runs');
-  const { importBundle } = await import('../../runs/importBundle.ts');
+  const { importBundle } = await import('../runs/importBundle.ts');
   await importBundle(file);
 }

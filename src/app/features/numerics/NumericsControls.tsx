@@ -10,6 +10,8 @@ import styles from './NumericsPanel.module.css';
 import { VIEW_WORDS } from './views.ts';
 
 interface NumericsControlsProps {
+  /** The run that is shown. */
+  run: number;
   view: NumericsView;
   onView: (view: NumericsView) => void;
   cost: number | null;
@@ -17,14 +19,14 @@ interface NumericsControlsProps {
 }
 
 /** Selects the view, and whether and how often gradients are counted. */
-export function NumericsControls({ view, onView, cost, hasFrame }: NumericsControlsProps) {
+export function NumericsControls({ run, view, onView, cost, hasFrame }: NumericsControlsProps) {
   const enabled = useNumerics((state) => state.enabled);
   const inspecting = useNumerics((state) => state.inspecting);
   const trained = useRun((state) => state.runs.some(({ latest }) => latest !== null));
   const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
   const look = (what: NumericsView) => {
     onView(what);
-    if (what !== 'gradients') inspect(what);
+    if (what !== 'gradients') inspect(what, run);
   };
   return (
     <>

@@ -39,6 +39,7 @@ export default function NumericsPanel() {
         The distribution of each tensor's values by power of two, and which of them the format loses.
       </p>
       <NumericsControls
+        run={index}
         view={view}
         onView={setView}
         cost={frame?.cost ?? null}

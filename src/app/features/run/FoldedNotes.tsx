@@ -1,14 +1,3 @@
-import {
-  bandsOf,
-  flushedShare,
-  frameLosses,
-  gradientFormat,
-  isScaledOperand,
-  recipeFor,
-  spikeHint,
-} from '../../../engine/index.ts';
-import type { RunWarning } from '../../../session/protocol.ts';
-import { useNumerics } from '../../../store/numericsStore.ts';
 import { dismissWarning, type RunView, useRun } from '../../../store/runStore.ts';
 import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -43,23 +32,11 @@ export default function FoldedNotes() {
         ))}
         {warned.map(({ run, index, warning }) => (
           <Note key={`${keyOf(run)} ${warning.kind}`} kind="caution" testId={`trouble-${warning.kind}`}>
-            <p>
-              <span>{`${about(run, warning.message)} `}</span>
-              <Hint run={run} index={index} warning={warning} />
-            </p>
+            <p>{`${about(run, warning.message)} ${warning.hint}`}</p>
             <Button onClick={() => dismissWarning(index, warning)}>Dismiss</Button>
           </Note>
         ))}
       </div>
     </details>
   );
-}
-
-/** Where the gradients were counted, a jump of the loss is explained with the share of them that was lost. */
-function Hint({ run, index, warning }: { run: RunView; index: number; warning: RunWarning }) {
-  const frame = useNumerics(({ frames }) => frames.get(index)?.gradients);
-  if (warning.kind !== 'lossSpike' || !frame) return <span>{warning.hint}</span>;
-  const recipe = recipeFor(run.config);
-  const losses = frameLosses(frame, Math.log2(frame.scale), bandsOf(gradientFormat(recipe)), isScaledOperand);
-  return <span>{spikeHint(recipe, flushedShare(losses))}</span>;
 }

@@ -7,6 +7,7 @@ import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
 import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
+import { RunField, useChosenRun } from './RunField.tsx';
 import styles from './SamplePanel.module.css';
 import { WeightsField } from './WeightsField.tsx';
 
@@ -37,8 +38,11 @@ const OPTIONS = Object.keys(LABELS) as NumberOption[];
 export function SampleForm() {
   const stands = useRun(isModelOnGpu);
   const sampling = useRun((state) => state.sampling);
-  const active = useRun((state) => state.runs[state.active]);
-  const several = useRun((state) => state.runs.length > 1);
+  const [chosen, setChosen] = useState<number | null>(null);
+  const run = useChosenRun(chosen);
+  const active = useRun((state) => state.runs[run]);
+  // In lockstep all models are on the GPU, and each writes a sample.
+  const one = useRun((state) => state.runs.length > 1 && state.schedule === 'sequential');
   const [prompt, setPrompt] = useState('');
   const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
   const [drawn, setDrawn] = useState(0);
@@ -67,7 +71,7 @@ export function SampleForm() {
   const write = () => {
     const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
     setDrawn(drawn + 1);
-    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) });
+    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) }, one ? run : undefined);
   };
   return (
     <form
@@ -83,6 +87,7 @@ export function SampleForm() {
         onChange={(event) => setPrompt(event.target.value)}
         data-testid="sample-prompt"
       />
+      {one && <RunField value={run} onChoose={setChosen} testId="sample-run" />}
       {averages && (
         <WeightsField value={weights} disabled={!ready} onChoose={setWeights} testId="sample-weights" />
       )}
@@ -103,7 +108,7 @@ export function SampleForm() {
       </div>
       <div className={styles.buttons}>
         <Button type="submit" disabled={!ready || !valid || sampling} data-testid="sample">
-          {sampling ? 'Generating…' : several && active ? `Generate with ${runLabel(active)}` : 'Generate'}
+          {sampling ? 'Generating…' : one && active ? `Generate with ${runLabel(active)}` : 'Generate'}
         </Button>
         <Button disabled={!sampling} onClick={stopSample} data-testid="sample-stop">
           Stop

@@ -5,7 +5,8 @@ import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.
 import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';
 import { keepRunsIn } from '../../../../src/store/history/writing.ts';
-import { beginRuns } from '../../../../src/store/runStore.ts';
+import { beginRuns, setRunsAside, updateRun } from '../../../../src/store/runStore.ts';
+import { DEFAULT_SETTINGS } from '../../../../src/store/settings.ts';
 import { record, step } from './fixtures.ts';
 
 vi.stubGlobal('document', { hidden: false, addEventListener: () => {} });
@@ -104,6 +105,27 @@ test('two runs have separate records with the same start', () => {
   expect(a!.start).toBe(b!.start);
   expect(a!.id).not.toBe(b!.id);
   expect(a!.config.precision).toBe('fp32');
+});
+
+test('runs that were set aside for a recording are not recorded again, and a recording never is', () => {
+  send(started, metrics(), finished(), { type: 'completed' });
+  const showAgain = setRunsAside();
+  beginRuns([config], 'sequential', null, 'recording');
+  updateRun(0, { facts: facts as never, summary: summary as never });
+  send(metrics());
+  expect(saved()).toHaveLength(1);
+  showAgain();
+  expect(saved()).toHaveLength(1);
+  // Samples that are written after that still go to its record.
+  const sample = { ...heading, text: 'a', ids: [], tokens: [], tokensPerSec: 9 };
+  send({ type: 'sampled', run: 0, sample });
+  expect(saved()[0]!.samples.map(({ text }) => text)).toEqual(['a']);
+});
+
+test('a run has the preset that it was started with, not the one chosen meanwhile', () => {
+  beginRuns([config], 'sequential', { ...DEFAULT_SETTINGS, preset: 'smoke' });
+  send(started, metrics(), finished());
+  expect(saved()[0]!.preset).toBe('smoke');
 });
 
 test('a run without a first step is not recorded', () => {

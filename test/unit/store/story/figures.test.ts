@@ -182,7 +182,7 @@ describe('the verdict', () => {
     })!;
 
   test('names the cause in the figures of the runs', () => {
-    const { kind, text } = causalVerdict(arms)!;
+    const { kind, text, short } = causalVerdict(arms)!;
     expect(kind).toBe('saved');
     const percent = (100 * storyCards(arms)[2]!.lostShare!).toFixed(1);
     const gap = (summaryOf(2).valLoss! - summaryOf(0).valLoss!).toFixed(3);
@@ -192,6 +192,9 @@ describe('the verdict', () => {
     expect(text).toContain("16 of 28 parameter tensors got none at all, among them attention's queries");
     expect(text).toContain(`The loss ended ${gap} nats above FP32's. Multiplying the loss by 2¹⁷`);
     expect(text).toContain("within 0.001 nats of FP32's.");
+    expect(short).toBe(
+      `Without loss scaling, ${percent} % of gradients became 0: the loss ended ${gap} nats above FP32's. Multiplied by 2¹⁷, it ended within 0.001 nats of FP32's.`,
+    );
   });
 
   test('is given only when all runs have ended', () => {
@@ -232,7 +235,7 @@ test('the card that is shared has the figures of the cards, the verdict and a li
     'https://example.test/sub/?preset=smoke&autostart=1#train',
   );
   expect(card.url).toBe('https://example.test/sub/#story');
-  expect(card.sentence).toBe(causalVerdict(arms)!.text);
+  expect(card.sentence).toBe(causalVerdict(arms)!.short);
   expect(card.text).toContain(card.sentence);
   expect(card.partingStep).toBe(partingStep(arms)!.step);
   expect(card.runs.map(({ figures: [loss] }) => loss)).toEqual(

@@ -1,0 +1,84 @@
+/** Charts of runs from the history; part of the lazy chunk of the charts. */
+import { useMemo } from 'react';
+import { tokensPerStep } from '../../../engine/index.ts';
+import { logOfCurve } from '../../../store/history/curve.ts';
+import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
+import type { RunRecord } from '../../../store/history/record.ts';
+import { scalesLoss } from '../../../store/settings.ts';
+import type { ChartDefinition } from '../../charts/chart.ts';
+import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../../charts/definitions.tsx';
+import { MetricChart } from '../../charts/MetricChart.tsx';
+import type { PlottedRun } from '../../charts/plottedRun.ts';
+import { titleOf } from '../../messages.ts';
+import screen from '../../ui/Screen.module.css';
+import styles from './RunsScreen.module.css';
+import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
+
+const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly chart: ChartDefinition }>> = {
+  loss: { label: 'Loss', chart: LOSS },
+  scale: { label: 'Loss scale', chart: LOSS_SCALE },
+  speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
+  norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
+  logZ: { label: 'log Z', chart: LOG_Z },
+};
+
+/** Whether a run has values of a metric that not all have. */
+const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>> = {
+  scale: (run) => scalesLoss(run.config.precision) || figuresOf(run).skipped > 0,
+  logZ: ({ curve }) => curve.logZ !== undefined,
+};
+const always = () => true;
+
+/** Draws ended runs in one chart per metric. They no longer grow, so there is a single frame. */
+export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
+  const metrics = useRunsView((state) => state.metrics);
+  const plotted = useMemo(() => runs.map(plottedRun), [runs]);
+  // A chart without values would only say that there is nothing to draw.
+  const drawn = metrics.filter((metric) => runs.some(HAS[metric] ?? always));
+  return (
+    <>
+      <MetricChoice runs={runs} />
+      {drawn.map((metric) => (
+        <MetricChart key={metric} chart={CHARTS[metric].chart} runs={plotted} frame={0} wide />
+      ))}
+    </>
+  );
+}
+
+function MetricChoice({ runs }: { runs: readonly RunRecord[] }) {
+  const metrics = useRunsView((state) => state.metrics);
+  const draw = useRunsView((state) => state.draw);
+  return (
+    <fieldset className={`${screen.checks} ${styles.metrics}`}>
+      <legend>Draw</legend>
+      {OVERLAY_METRICS.map((metric) => {
+        const empty = !runs.some(HAS[metric] ?? always);
+        // Few runs have it, and the others need not name it.
+        if (empty && metric === 'logZ') return null;
+        return (
+          <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>
+            <input
+              type="checkbox"
+              checked={metrics.includes(metric) && !empty}
+              disabled={empty}
+              onChange={({ target }) => draw(metric, target.checked)}
+              data-testid={`draw-${metric}`}
+            />
+            <span>{CHARTS[metric].label}</span>
+          </label>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function plottedRun(run: RunRecord): PlottedRun {
+  const { name, config, curve, evals } = run;
+  const { batch, context, accumulation, seed, clip } = config;
+  return {
+    title: `${name} (${titleOf(modeOfRecord(run))})`,
+    mode: modeOfRecord(run),
+    log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
+    config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },
+  };
+}
