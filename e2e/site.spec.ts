@@ -27,6 +27,15 @@ test('every address in the documentation is a file of the site', () => {
   expect(missing).toEqual([]);
 });
 
+test('the links of the first screen lead to files of the site', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByTestId('site-links')).toBeVisible();
+  const links = await page.$$eval('a', (all) => all.map((one) => one.getAttribute('href') ?? ''));
+  const pages = links.filter((href) => href.startsWith('docs/')).map((href) => href.replace(/#.*/, ''));
+  expect(pages).toContain('docs/how-it-works.html');
+  expect(pages.filter((path) => !existsSync(join(DIST, path)))).toEqual([]);
+});
+
 test('every package that docs/dependencies.md has in the page is on the page of licences', () => {
   const [atRunTime] = readFileSync(join(ROOT, 'docs/dependencies.md'), 'utf8').split('\n## For building');
   const rows = atRunTime!.split('\n').filter((line) => / KB/.test(line.split('|').at(-2) ?? ''));

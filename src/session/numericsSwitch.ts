@@ -11,13 +11,16 @@ interface NumericsRun {
 export class NumericsSwitch {
   readonly #post: (event: SessionEvent) => void;
   #interval: number | null = null;
+  #noise = true;
 
   constructor(post: (event: SessionEvent) => void) {
     this.#post = post;
   }
 
-  set(interval: number | null, runs: readonly NumericsRun[]): void {
+  /** @param noise whether the noise of what kernels narrow is measured too */
+  set(interval: number | null, runs: readonly NumericsRun[], noise = true): void {
     this.#interval = interval;
+    this.#noise = noise;
     for (const { trainer } of runs) {
       if (interval === null) trainer.numerics.disable();
       else void this.#enable(trainer, interval);
@@ -62,7 +65,7 @@ export class NumericsSwitch {
   }
 
   #enable({ numerics }: Trainer, interval: number): Promise<void> {
-    return this.#orRefuse(numerics.enable(interval));
+    return this.#orRefuse(numerics.enable(interval, this.#noise));
   }
 
   #orRefuse(prepared: Promise<void>): Promise<void> {

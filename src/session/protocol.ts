@@ -257,8 +257,11 @@ export type SessionCommand =
   /** `run` may have left the GPU for others of its comparison; left out, every run on the GPU writes a sample. */
   | { readonly type: 'sample'; readonly request: SampleRequest; readonly run?: number }
   | { readonly type: 'stopSample' }
-  /** Steps between histograms of the gradients; null for none. Applies to all later runs too. */
-  | { readonly type: 'numerics'; readonly interval: number | null }
+  /**
+   * Steps between histograms of the gradients; null for none. Without `noise` (default true) only exponents are counted,
+   * with fewer kernels. Applies to all later runs too.
+   */
+  | { readonly type: 'numerics'; readonly interval: number | null; readonly noise?: boolean }
   /** `run` as in `sample`. */
   | { readonly type: 'inspect'; readonly what: InspectedKind; readonly run?: number }
   | { readonly type: 'benchmark' }

@@ -152,7 +152,7 @@ export class Session {
         this.#sampling.stop('asked');
         break;
       case 'numerics':
-        this.#numerics.set(command.interval, this.#active);
+        this.#numerics.set(command.interval, this.#active, command.noise);
         break;
       case 'inspect':
         // Inspecting runs a forward pass, as sampling does.

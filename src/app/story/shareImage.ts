@@ -6,11 +6,11 @@ export const IMAGE = { width: 1200, height: 630 } as const;
 const MARGIN = 56;
 const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const COLORS = { ground: '#10141b', panel: '#1a212c', text: '#f2f5f9', muted: '#a9b4c4', marker: '#ffb454' };
-/** Reference, saved, broken: told apart by dashes too. */
+/** Reference, saved, broken, in the colours of the page's dark theme; told apart by dashes too. */
 const RUNS = [
-  { color: '#8fb8ff', dash: [] },
-  { color: '#5ed6a0', dash: [10, 6] },
-  { color: '#ff7b72', dash: [3, 5] },
+  { color: '#aab2bf', dash: [] },
+  { color: '#86b4ff', dash: [10, 6] },
+  { color: '#ff8d82', dash: [3, 5] },
 ] as const;
 const CHART = { left: MARGIN, top: 196, width: 520, height: 300 } as const;
 const CARDS = { left: 616, top: 196, width: IMAGE.width - MARGIN - 616, height: 92, gap: 12 } as const;

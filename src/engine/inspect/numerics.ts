@@ -92,13 +92,14 @@ export class Numerics {
   }
 
   /**
-   * Probes every `interval`-th step, with f32 shadows, as soon as the kernels are compiled.
+   * Probes every `interval`-th step as soon as the kernels are compiled.
+   * @param shadows whether f32 shadows measure what kernels narrow as they store it; without them fewer kernels are compiled
    * @throws EngineError SHADER_COMPILE, and OUT_OF_MEMORY when the shadows' tensors cannot be allocated
    */
-  async enable(interval = DEFAULT_INTERVAL): Promise<void> {
+  async enable(interval = DEFAULT_INTERVAL, shadows = true): Promise<void> {
     if (!Number.isInteger(interval) || interval < 1) throw new RangeError(`interval is ${interval}`);
     this.#interval = interval;
-    await this.#prepareFor(true);
+    await this.#prepareFor(shadows);
   }
 
   disable(): void {

@@ -112,8 +112,8 @@ function noise(target: Target, { inp, out, parts, elements, label }: NoiseArgs, 
   });
 }
 
-/** Words of a tally of {@link gateAlignment}. */
-export const ALIGNMENT_WORDS = 4;
+/** Words of a tally of {@link gateAlignment}, which uses the first three: bindings begin at multiples of 256 bytes. */
+export const ALIGNMENT_WORDS = 64;
 /** Of its sum of |cos|. */
 export const ALIGNMENT_UNIT = 2 ** -14;
 

@@ -100,7 +100,7 @@ function countGradients(): () => void {
   const { enabled, interval } = useNumerics.getState();
   const counting = { enabled: true, interval: COUNT_EVERY };
   useNumerics.setState(counting);
-  send({ type: 'numerics', interval: COUNT_EVERY });
+  send({ type: 'numerics', interval: COUNT_EVERY, noise: false });
   return () => {
     const now = useNumerics.getState();
     // A choice that the visitor made meanwhile stays.

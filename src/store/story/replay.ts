@@ -1,16 +1,16 @@
 /** Fills the stores of the runs from a recording, up to any moment of it, as training fills them. */
-import { type NumericsFrame, tokensPerStep } from '../../engine/index.ts';
+import { type EvalMetrics, type NumericsFrame, tokensPerStep } from '../../engine/index.ts';
 import type { RunSummary, SampleText, TimedStep } from '../../session/protocol.ts';
 import { clearNumerics, showFrames, takeFrame } from '../numericsStore.ts';
 import { configsOf, factsOf, loadRecording, type Recording, type RecordingFacts } from '../recording.ts';
-import { beginRuns, logOf, updateRun, useRun } from '../runStore.ts';
+import { beginRuns, logOf, type RunView, useRun } from '../runStore.ts';
 import { tokensPerSecond } from '../speed.ts';
 import { framesOf } from './recordedFrames.ts';
 
 /** What a run still has to show, each list in ascending order of steps. */
 interface Waiting {
   readonly steps: TimedStep[];
-  readonly evals: [number, number | null][];
+  readonly evals: EvalMetrics[];
   readonly frames: NumericsFrame[];
   readonly samples: SampleText[];
   readonly summary: RunSummary;
@@ -39,35 +39,35 @@ export class Replay {
   /** Shows the runs up to `share` of their steps; 1 for their end. */
   advance(share: number): void {
     const last = share >= 1 ? Number.POSITIVE_INFINITY : share * this.#steps;
-    for (const [index, waiting] of this.#waiting.entries()) {
+    for (const [index, { steps, evals, frames }] of this.#waiting.entries()) {
       const log = logOf(index)!;
-      for (const step of until(waiting.steps, last)) log.push(step);
-      log.evals.push(
-        ...until(waiting.evals, last, ([step]) => step).map(([step, valLoss]) => ({ step, valLoss })),
-      );
-      for (const frame of until(waiting.frames, last)) takeFrame(index, frame);
-      const run = useRun.getState().runs[index]!;
-      const lastEval = log.evals.at(-1);
-      updateRun(index, {
-        latest: log.at(-1),
-        valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
-        tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
-        samples: [...run.samples, ...until(waiting.samples, last)],
-        summary: share >= 1 ? waiting.summary : null,
-      });
+      for (const step of until(steps, last)) log.push(step);
+      log.evals.push(...until(evals, last));
+      for (const frame of until(frames, last)) takeFrame(index, frame);
     }
     showFrames();
-    useRun.setState(({ frame }) => ({ frame: frame + 1 }));
+    const written = this.#waiting.map(({ samples }) => until(samples, last));
+    useRun.setState(({ runs, frame }) => ({
+      frame: frame + 1,
+      runs: runs.map((run, index): RunView => {
+        const log = logOf(index)!;
+        const lastEval = log.evals.at(-1);
+        return {
+          ...run,
+          latest: log.at(-1),
+          valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
+          tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
+          samples: [...run.samples, ...written[index]!],
+          summary: share >= 1 ? this.#waiting[index]!.summary : null,
+        };
+      }),
+    }));
   }
 }
 
 /** Removes and returns the items up to step `last`. */
-function until<T>(
-  items: T[],
-  last: number,
-  stepOf: (item: T) => number = (item) => (item as { step: number }).step,
-): T[] {
-  const after = items.findIndex((item) => stepOf(item) > last);
+function until<T extends { readonly step: number }>(items: T[], last: number): T[] {
+  const after = items.findIndex(({ step }) => step > last);
   return items.splice(0, after < 0 ? items.length : after);
 }
 
@@ -76,7 +76,7 @@ function waitingOf(run: Recording['runs'][number], { tensors }: Recording): Wait
   const summary = run.summary as unknown as RunSummary;
   return {
     steps: stepsOf(run, summary.msPerStep ?? 0),
-    evals: run.evals.toSorted(([a], [b]) => a - b),
+    evals: run.evals.map(([step, valLoss]) => ({ step, valLoss })).toSorted((a, b) => a.step - b.step),
     frames: framesOf(tensors, run.numerics).toSorted((a, b) => a.step - b.step),
     samples: run.samples.map((sample) => sampleOf(sample, run)).toSorted((a, b) => a.step - b.step),
     summary,

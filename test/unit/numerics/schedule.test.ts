@@ -164,3 +164,36 @@ test('the cost is the extra time of probed steps, spread over the interval', () 
   expect(cost.share(20)).toBeCloseTo(5 / 205);
   expect(cost.share(5)).toBeCloseTo(5 / 55);
 });
+
+test.each([{}, { precision: 'nvfp4', heal: 0.2 }] as const)(
+  'with gated MLPs and moments that have a floor, %o: what is measured begins at multiples of 256 bytes, each at its own place',
+  (settings) => {
+    const config = {
+      ...presetOf('smoke').config,
+      ...{ mlp: 'swiglu', intermediate: 80, optimState: 'fp8-e4m3-e5m2', precision: 'bf16' },
+      ...settings,
+    } as const;
+    const tensors = runTensors(config, 80, DEFAULT_LIMITS);
+    for (const phase of [tensors, ...(tensors.healed ? [tensors.healed] : [])]) {
+      const { measured, gradients, noise } = buildNumerics(target, phase);
+      const places = new Map<number, string>();
+      for (const operation of [...measured, ...gradients]) {
+        if (operation.kind !== 'dispatch') continue;
+        for (const [binding, operand] of Object.entries(operation.bindings)) {
+          // The largest magnitude is in the last of the parts.
+          const name = binding === 'amax' ? 'parts' : binding;
+          if (tensorOf(operand) !== tensors.histogram || !('tensor' in operand)) continue;
+          expect((4 * operand.offset) % 256, `${operation.label}, ${name}`).toBe(0);
+          const before = places.get(operand.offset);
+          expect(before ?? name, operation.label).toBe(name);
+          places.set(operand.offset, name);
+        }
+      }
+      expect([...places.values()].filter((name) => name === 'tally')).toHaveLength(config.layers);
+      const last = [...places].filter(([, name]) => name === 'parts').map(([offset]) => offset);
+      expect(Math.max(...last)).toBeLessThanOrEqual(noise.firstWord + 256 * (noise.rows.length - 1));
+      const tallies = [...places].filter(([, name]) => name === 'tally').map(([offset]) => offset);
+      expect(Math.min(...tallies)).toBeGreaterThanOrEqual(noise.firstWord + 256 * noise.rows.length);
+    }
+  },
+);

@@ -28,8 +28,11 @@ test('switching on applies to current and later runs, switching off to all', asy
   const [running, later] = [fakeRun(0), fakeRun(1)];
   numerics.set(5, [running]);
   await numerics.prepare(later.trainer, false);
-  expect(running.of.enable).toHaveBeenCalledWith(5);
-  expect(later.of.enable).toHaveBeenCalledWith(5);
+  expect(running.of.enable).toHaveBeenCalledWith(5, true);
+  expect(later.of.enable).toHaveBeenCalledWith(5, true);
+  numerics.set(5, [], false);
+  await numerics.prepare(later.trainer, false);
+  expect(later.of.enable).toHaveBeenLastCalledWith(5, false);
   numerics.set(null, [running, later]);
   expect(running.of.disable).toHaveBeenCalled();
   const last = fakeRun(2);

@@ -24,7 +24,7 @@ export function AddressForm({ help, disabled = false, onLoad, testId }: AddressF
       }}
     >
       <TextField
-        label="Or load it from an address"
+        label="Or from an address"
         inputMode="url"
         placeholder="https://"
         value={address}

@@ -1,0 +1,103 @@
+import { useState } from 'react';
+import { useRun } from '../../store/runStore.ts';
+import { useSettings } from '../../store/settingsStore.ts';
+import { causalVerdict, type StoryArms, shareCard } from '../../store/story/figures.ts';
+import { LIVE_SETTINGS } from '../../store/story/liveStory.ts';
+import { useStory } from '../../store/story/storyStore.ts';
+import { download } from '../download.ts';
+import { showScreen } from '../hooks/useScreen.ts';
+import { Button } from '../ui/Button.tsx';
+import { CopyButton } from '../ui/CopyButton.tsx';
+import { Note } from '../ui/Note.tsx';
+import { armOf } from './arms.ts';
+import { originLine, shortAdapter } from './messages.ts';
+import styles from './StoryEnd.module.css';
+import { useArms } from './useArms.ts';
+
+/** The end of the story: what happened and why, what each model writes, and where to go from here. */
+export function StoryEnd() {
+  const arms = useArms();
+  const live = useStory((state) => state.source === 'live');
+  const verdict = causalVerdict(arms);
+  return (
+    <section className={styles.end} aria-labelledby="story-end" data-testid="story-end">
+      <h2 id="story-end">What happened</h2>
+      <p className={styles.verdict} role="status" data-testid="story-verdict" data-kind={verdict?.kind}>
+        {verdict?.text ?? 'This sentence is written from the figures when the three runs have ended.'}
+      </p>
+      <p className={styles.unit}>A nat is the unit of the loss: its natural logarithm counts the guesses.</p>
+      <Texts arms={arms} />
+      <Share arms={arms} ready={verdict !== null} />
+      <div className={styles.next}>
+        <Button onClick={trainOwnText} data-testid="story-own-text">
+          Train it on my text
+        </Button>
+        <Button onClick={() => openLab(live)} data-testid="story-lab">
+          {live ? 'Open the Lab with this run' : 'Open the Lab with these settings'}
+        </Button>
+      </div>
+    </section>
+  );
+}
+
+function Texts({ arms }: { arms: StoryArms }) {
+  const shown = [arms.reference, arms.scaled, arms.unscaled].flatMap((arm) => arm ?? []);
+  return (
+    <div className={styles.texts} data-testid="story-texts">
+      {shown.map(({ run }) => {
+        const { name, className } = armOf(run.mode);
+        const sample = run.samples.at(-1);
+        return (
+          <figure key={run.mode} className={className}>
+            <figcaption>{`${name} writes`}</figcaption>
+            <p translate="no">{sample?.text ?? ''}</p>
+          </figure>
+        );
+      })}
+    </div>
+  );
+}
+
+/** An image that is drawn on this device, and the address of the story. Nothing is sent anywhere. */
+function Share({ arms, ready }: { arms: StoryArms; ready: boolean }) {
+  const story = useStory();
+  const adapter = useRun((state) => shortAdapter(state.adapter?.name ?? 'this device'));
+  const [problem, setProblem] = useState<string | null>(null);
+  const card = () => shareCard(arms, originLine(story, adapter), location.href);
+  const save = async () => {
+    try {
+      const { shareImage } = await import('./shareImage.ts');
+      download('halfstep-half-the-bits.png', await shareImage(card()));
+      setProblem(null);
+    } catch (cause) {
+      setProblem(
+        `The image could not be made: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
+      );
+    }
+  };
+  return (
+    <div className={styles.next}>
+      <Button kind="primary" onClick={save} disabled={!ready} data-testid="story-image">
+        Share as an image
+      </Button>
+      <CopyButton label="Copy the link" text={() => card().url} testId="story-link" />
+      {problem && (
+        <Note kind="caution" testId="story-image-problem">
+          <p>{problem}</p>
+        </Note>
+      )}
+    </div>
+  );
+}
+
+function trainOwnText(): void {
+  useSettings.getState().choose({ text: 'own' });
+  showScreen('train');
+}
+
+/** A live run is in the Lab already; for the recording, the Lab gets what would train it here. */
+function openLab(live: boolean): void {
+  const { preset, modes, schedule } = LIVE_SETTINGS;
+  if (!live) useSettings.getState().choose({ preset, modes, schedule });
+  showScreen('train');
+}
