@@ -170,7 +170,10 @@ test.each([{}, { precision: 'nvfp4', heal: 0.2 }] as const)(
   (settings) => {
     const config = {
       ...presetOf('smoke').config,
-      ...{ mlp: 'swiglu', intermediate: 80, optimState: 'fp8-e4m3-e5m2', precision: 'bf16' },
+      precision: 'bf16',
+      mlp: 'swiglu',
+      intermediate: 80,
+      optimState: 'fp8-e4m3-e5m2',
       ...settings,
     } as const;
     const tensors = runTensors(config, 80, DEFAULT_LIMITS);
