@@ -9,6 +9,7 @@ import { FormatBars } from './FormatBars.tsx';
 /** The ideas behind the story, one each. Figures are those of the runs above, or follow from the formats. */
 export function Chapters() {
   const runs = useRun((state) => state.runs);
+  const { normalFrom, overflowFrom } = bandsOf('f16');
   const ofMode = (mode: string) => runs.find(({ config }) => config.precision === mode);
   return (
     <div className={styles.chapters}>
@@ -20,10 +21,7 @@ export function Chapters() {
         more="How each format is treated here"
       >
         <p>
-          A number is a size and some digits. f16 spends most of its bits on digits and reaches only from
-          thousandths of thousandths to thousands. bf16 keeps the reach of FP32 and gives up digits, so that
-          it needs no loss scale. FP8 has 8 bits in all: too few for one scale, so that every tensor gets its
-          own.
+          {`A number is a size and some digits. f16 spends most of its bits on digits and reaches from ${formatPowerOfTwo(normalFrom)} to ${formatPowerOfTwo(overflowFrom)}. bf16 keeps the reach of FP32 and gives up digits, so that it needs no loss scale. FP8 has 8 bits in all, and its reach is so short that every tensor gets a scale of its own.`}
         </p>
         <FormatBars />
       </Chapter>
