@@ -63,6 +63,11 @@ export function renderMarkdown(source: string, { link, picture }: Resolver): Ren
         return `<a href="${escapeHtml(target.address)}">${words}</a>`;
       },
       image: ({ href, text }) => picture(href, text),
+      paragraph({ tokens }) {
+        const html = this.parser.parseInline(tokens);
+        const alone = tokens.length === 1 && tokens[0]!.type === 'image';
+        return alone ? `<figure>${html}</figure>\n` : `<p>${html}</p>\n`;
+      },
       table({ header, rows }) {
         const cells = (row: readonly Tokens.TableCell[], tag: 'th' | 'td') =>
           row.map((cell, i) => {
@@ -87,7 +92,7 @@ export function renderMarkdown(source: string, { link, picture }: Resolver): Ren
       html: ({ text }) => escapeHtml(text),
       text(token) {
         if ('tokens' in token && token.tokens) return this.parser.parseInline(token.tokens);
-        return powers(token.type === 'text' && token.escaped ? token.text : escapeHtml(token.text));
+        return typeset(token.type === 'text' && token.escaped ? token.text : escapeHtml(token.text));
       },
     },
   });
@@ -100,9 +105,11 @@ function scrolling(label: string, content: string): string {
   return `<div class="scroll" role="group" tabindex="0" aria-label="${escapeHtml(label)}">${content}</div>\n`;
 }
 
-/** Raises exponents: 2^-24. */
-function powers(html: string): string {
-  return html.replace(/(?<=\d)\^(-?)(\d+)/g, (_, sign, digits) => `<sup>${sign && '−'}${digits}</sup>`);
+/** Raises exponents (2^-24), and marks dates, which must not be broken. */
+function typeset(html: string): string {
+  return html
+    .replace(/(?<=\d)\^(-?)(\d+)/g, (_, sign, digits) => `<sup>${sign && '−'}${digits}</sup>`)
+    .replace(/\b\d{4}-\d\d-\d\d\b/g, '<time>$&</time>');
 }
 
 /** Whether all cells of a column are numbers, with their units and signs. */

@@ -37,8 +37,8 @@ function drawing(svg: string, alt: string): string {
   const content = svg.replace(/^[\s\S]*?<svg\b/, '<svg').trim();
   const label = `role="img" aria-label="${escapeHtml(alt)}"`;
   // Wider than a phone, so that words stay readable: the box scrolls.
-  const box = `<div class="scroll" role="group" tabindex="0" aria-label="${escapeHtml(`Picture: ${alt}`)}">`;
-  return `<span class="drawing">${box.replaceAll('div', 'span')}${content.replace('<svg', `<svg ${label}`)}</span></span>`;
+  const box = `<span class="scroll" role="group" tabindex="0" aria-label="${escapeHtml(`Picture: ${alt}`)}">`;
+  return `<span class="drawing">${box}${content.replace('<svg', `<svg ${label}`)}</span></span>`;
 }
 
 /** Width and height from the header of a PNG file. */

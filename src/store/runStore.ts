@@ -121,7 +121,8 @@ export function beginRuns(
 ): void {
   logs = configs.map(({ steps }) => new MetricsLog(steps));
   useRun.setState({
-    status: 'preparing',
+    // A recording is never training, and the title of the page must not say so.
+    status: purpose === 'recording' ? 'idle' : 'preparing',
     configs,
     startedWith,
     runs: configs.map((config, i) => emptyRun(config, modes[i] ?? config.precision)),

@@ -37,7 +37,7 @@ export function StoryActions() {
         disabled={running || labTrains || phase !== 'ended'}
         data-testid="story-replay"
       >
-        {source === 'live' ? 'Back to the recording' : 'Replay'}
+        {source === 'live' ? 'Back to the recording' : 'Play again'}
       </Button>
       <a href={docsPage('index')}>How it works</a>
       {SOURCE && <a href={SOURCE}>Source</a>}

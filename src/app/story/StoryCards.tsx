@@ -60,7 +60,7 @@ function Card({ card }: { card: StoryCard }) {
         ))}
       </dl>
       <figure className={styles.writes}>
-        <figcaption>It writes now</figcaption>
+        <figcaption>Its text now</figcaption>
         <p translate="no" data-testid={`card-sentence-${card.mode}`}>
           {sentence ?? ''}
         </p>

@@ -98,11 +98,9 @@ function Drawing({
         <g className={styles.parting} data-testid="parting-mark">
           <path d={`M${x(parting.step)} ${box.top - 12}V${floor}`} />
           <circle cx={x(parting.step)} cy={box.top - 12} r="3" />
-          {!narrow && (
-            <text x={x(parting.step) + 9} y={box.top - 8}>
-              {parting.sentence}
-            </text>
-          )}
+          <text x={x(parting.step) + 9} y={box.top - 8}>
+            {narrow ? `step ${parting.step}` : parting.sentence}
+          </text>
         </g>
       )}
       {logs.map((log, index) => {

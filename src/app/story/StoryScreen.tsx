@@ -19,7 +19,11 @@ const StoryDetails = lazyPart(
   <div className={styles.waiting} />,
 );
 // Needed only where the page cannot train.
-const NoGpuNote = lazyPart('reason why training is not possible here', () => import('./NoGpuNote.tsx'));
+const NoGpuNote = lazyPart(
+  'reason why training is not possible here',
+  () => import('./NoGpuNote.tsx'),
+  <div className={styles.note} />,
+);
 
 /** The first screen: three copies of one model train side by side, and one of them fails. */
 export function StoryScreen() {

@@ -15,6 +15,9 @@ const RUNS = [
 const CHART = { left: MARGIN, top: 196, width: 520, height: 300 } as const;
 const CARDS = { left: 616, top: 196, width: IMAGE.width - MARGIN - 616, height: 92, gap: 12 } as const;
 
+/** Fonts differ in width by a fifth. */
+const TITLE_SIZES = [46, 42, 38, 34];
+
 /** A thing to draw. Positions are of the left end of a text's baseline, in pixels of the image. */
 export type Drawing =
   | {
@@ -64,9 +67,10 @@ export function layOutCard(card: ShareCard, measure: Measure): Drawing[] {
   const sentence = card.sentence
     ? wrapped(plain(card.sentence), wide, 2, (part) => measure(part, font(24)))
     : [];
+  const titleSize = TITLE_SIZES.find((size) => measure(plain(card.title), font(size, 700)) <= wide) ?? 32;
   return [
     { kind: 'box', x: 0, y: 0, width: IMAGE.width, height: IMAGE.height, color: COLORS.ground },
-    text(MARGIN, 84, card.title, 42, COLORS.text, wide, 700),
+    text(MARGIN, 84, card.title, titleSize, COLORS.text, wide, 700),
     ...sentence.map((line, i) => text(MARGIN, 128 + 32 * i, line, 24, COLORS.muted, wide)),
     ...chart(card, text),
     ...card.runs.flatMap((run, i) => runCard(run, i, text)),

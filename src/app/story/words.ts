@@ -4,6 +4,8 @@ export interface Word {
   /** As the page has it; also found in the plural. */
   readonly term: string;
   readonly means: string;
+  /** Other forms of the word on the screen. */
+  readonly also?: readonly string[];
 }
 
 /** Explained under the cards. */
@@ -20,6 +22,7 @@ export const WORDS: readonly Word[] = [
   },
   {
     term: 'Loss scale',
+    also: ['scaling'],
     means:
       'what the loss is multiplied by, so that gradients become large enough to be kept. It is divided out again.',
   },

@@ -27,8 +27,6 @@ export class Replay {
     this.#waiting = recording.runs.map((run) => waitingOf(run, recording));
     beginRuns(configs, 'sequential', null, 'recording');
     clearNumerics(configs);
-    // Nothing is training, and the title of the page must not say otherwise.
-    useRun.setState({ status: 'idle' });
   }
 
   /** Whether the recorded runs are still those that are shown. */

@@ -75,7 +75,9 @@ function figuresOf({
   return [
     shown === null ? 'loss not finite' : `loss ${shown.toFixed(3)}`,
     ...(lostShare === null ? [] : [`${formatPercent(lostShare)} of gradients lost`]),
-    ...(lossScale === null ? [] : [`scale ${formatPowerOfTwo(Math.log2(lossScale))}, ${skipped} skipped`]),
+    ...(lossScale === null
+      ? []
+      : [`scale ${formatPowerOfTwo(Math.log2(lossScale))}${skipped > 0 ? `, ${skipped} skipped` : ''}`]),
   ];
 }
 

@@ -65,13 +65,13 @@ export function causalVerdict({ reference, scaled, unscaled }: StoryArms): Verdi
     return {
       kind: 'partly',
       text: `${lost.text} ${cost} ${back}, but the loss still ended ${differenceWords(rest)} FP32's.`,
-      short: `${begin} Multiplied by ${scale}, still ${differenceWords(rest)}.`,
+      short: `${begin} With the loss multiplied by ${scale}, it was still ${differenceWords(rest)}.`,
     };
   }
   return {
     kind: 'saved',
     text: `${lost.text} ${cost} ${back}: the loss ended within ${within}.`,
-    short: `${begin} Multiplied by ${scale}, it ended within ${within}.`,
+    short: `${begin} With the loss multiplied by ${scale}, it ended within ${within}.`,
   };
 }
 

@@ -30,26 +30,18 @@ const measure = (text: string, font: string) => [...text].length * 0.6 * Number(
 const textsOf = (drawings: readonly Drawing[]) =>
   drawings.flatMap((drawing) => (drawing.kind === 'text' ? [drawing.text] : []));
 
-/** The right and lower ends of a thing. */
-function expectInside(drawing: Drawing): void {
+/** Whether a thing is beyond an edge of the image. */
+function isOutside(drawing: Drawing): boolean {
   const points =
     drawing.kind === 'line'
       ? drawing.points
-      : drawing.kind === 'box'
-        ? [
-            [drawing.x, drawing.y],
-            [drawing.x + drawing.width, drawing.y + drawing.height],
-          ]
-        : [
-            [drawing.x, drawing.y],
-            [drawing.x + measure(drawing.text, drawing.font), drawing.y],
-          ];
-  for (const [x, y] of points) {
-    expect(x).toBeGreaterThanOrEqual(0);
-    expect(x).toBeLessThanOrEqual(IMAGE.width);
-    expect(y).toBeGreaterThanOrEqual(0);
-    expect(y).toBeLessThanOrEqual(IMAGE.height);
-  }
+      : [
+          [drawing.x, drawing.y],
+          drawing.kind === 'box'
+            ? [drawing.x + drawing.width, drawing.y + drawing.height]
+            : [drawing.x + measure(drawing.text, drawing.font), drawing.y],
+        ];
+  return !points.every(([x, y]) => x! >= 0 && x! <= IMAGE.width && y! >= 0 && y! <= IMAGE.height);
 }
 
 test('the image has the title, the verdict, every run with its figures, where it was trained, and the link', () => {
@@ -60,7 +52,7 @@ test('the image has the title, the verdict, every run with its figures, where it
     expect(text).toContain(part);
   for (const { title, figures } of CARD.runs) expect(text).toContain(`${title}\n${figures.join(' · ')}`);
   expect(textsOf(drawings).join(' ')).toContain(CARD.sentence);
-  for (const drawing of drawings) expectInside(drawing);
+  expect(drawings.filter(isOutside)).toEqual([]);
   const curves = drawings.filter((drawing) => drawing.kind === 'line' && drawing.points.length === 3);
   expect(curves).toHaveLength(3);
   // Lower losses are drawn lower.
@@ -86,14 +78,12 @@ test('hostile names and texts are drawn as text, in their place', () => {
       fc.array(fc.double({ min: -1e300, max: 1e300, noNaN: true })),
       (a, b, losses) => {
         const runs = [{ ...run(a, losses), figures: [b], sentence: b }];
-        for (const drawing of layOutCard({ ...CARD, runs, origin: a, sentence: b }, measure)) {
-          expectInside(drawing);
-          if (drawing.kind === 'text')
-            expect(drawing.text).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u);
-        }
+        const drawings = layOutCard({ ...CARD, runs, origin: a, sentence: b }, measure);
+        expect(drawings.filter(isOutside)).toEqual([]);
+        expect(textsOf(drawings).join('')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u);
       },
     ),
-    { numRuns: 60, seed: 19 },
+    { numRuns: 40, seed: 19 },
   );
   expect(textsOf(layOutCard({ ...CARD, origin: '<b>GPU</b>' }, measure))).toContain('<b>GPU</b>');
   expect(plain('a\u202eb\nc')).toBe('a b c');

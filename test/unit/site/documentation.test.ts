@@ -120,6 +120,9 @@ test('columns of numbers are aligned as numbers, and a table without heads has n
   const headed = renderMarkdown('| | loss |\n| --- | --- |\n| a | 2^-24 |\n', plain).html;
   expect(headed).toContain('<thead><tr><td></td><th scope="col">loss</th></tr>');
   expect(headed).toContain('2<sup>−24</sup>');
+  expect(renderMarkdown('On 2026-11-30, `2^8`.', plain).html).toContain(
+    'On <time>2026-11-30</time>, <code>2^8',
+  );
 });
 
 test('every page has its neighbours, its place in the list, and addresses that fit its folder', () => {

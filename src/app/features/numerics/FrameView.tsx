@@ -8,7 +8,7 @@ import {
   recipeFor,
 } from '../../../engine/index.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
-import type { RunView } from '../../../store/runStore.ts';
+import { type RunView, useRun } from '../../../store/runStore.ts';
 import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
@@ -49,7 +49,9 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
   const history = underflowOf(index);
   const forecast = whatIfSentence(frame, scaleLog2, format, bands);
   const learned = ofGradients ? gradientSentence(frame) : null;
-  const title = `${VIEW_WORDS[view]} of ${runLabel(run)} at step ${formatCount(frame.step)}`;
+  const several = useRun(({ runs }) => runs.some(({ config }) => config.seed !== run.config.seed));
+  const name = `${runLabel(run)}${several ? `, seed ${run.config.seed},` : ''}`;
+  const title = `${VIEW_WORDS[view]} of ${name} at step ${formatCount(frame.step)}`;
   return (
     <>
       <p className={styles.title} data-testid="numerics-title">

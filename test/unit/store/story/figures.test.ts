@@ -193,7 +193,7 @@ describe('the verdict', () => {
     expect(text).toContain(`The loss ended ${gap} nats above FP32's. Multiplying the loss by 2¹⁷`);
     expect(text).toContain("within 0.001 nats of FP32's.");
     expect(short).toBe(
-      `Without loss scaling, ${percent} % of gradients became 0: the loss ended ${gap} nats above FP32's. Multiplied by 2¹⁷, it ended within 0.001 nats of FP32's.`,
+      `Without loss scaling, ${percent} % of gradients became 0: the loss ended ${gap} nats above FP32's. With the loss multiplied by 2¹⁷, it ended within 0.001 nats of FP32's.`,
     );
   });
 
