@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ELEMENT_MS } from '../../e2e/limits.ts';
 import { keepReported, type Result, reportedSteps, resultsOf } from '../../e2e/reported.ts';
 import { type FolderServer, serveFolder } from '../../e2e/serveFolder.ts';
+import { WARM_UP_STEPS } from '../../src/engine/train/metrics.ts';
 import type { Snapshot } from '../../src/store/snapshot.ts';
 import { type FirefoxPage, openFirefoxPage, waitFor } from './firefox.ts';
 
@@ -70,7 +71,13 @@ test('a saved run resumes after a reload, and every step equals that of an undis
   expect((await snapshot()).runs[0]!.summary!.valLoss).toBeGreaterThan(0);
 
   await page.goto(`${server.address}${QUERY}&autosave=0&autostart=1`);
-  const whole = await stopAfter(resumed.at(-1)!.step);
+  const whole = await stopAfter(resumed.at(-1)!.step + WARM_UP_STEPS);
+  const { tokensPerSec, mfu } = (await snapshot()).runs[0]!.summary!;
+  console.log(`${tokensPerSec} tokens/s, ${mfu} of the measured peak`);
+  // Both are null in a run that is stopped before its first counted step.
+  expect(tokensPerSec).toBeGreaterThan(0);
+  expect(mfu).toBeGreaterThan(0);
+  expect(mfu).toBeLessThan(1);
   console.log(`${resumed.length} steps in Firefox, resumed after step ${resumedAt}`);
   expect(resumed).toEqual(whole.slice(0, resumed.length));
   expect(log.filter((line) => line.startsWith('error'))).toEqual([]);

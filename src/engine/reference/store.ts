@@ -71,23 +71,24 @@ export function roundedForAttention(
 ): Float64Array {
   if (!attention) return values;
   const { format, per } = attention[which];
-  if (per === 'tensor') {
-    const scale = scales?.get(name) ?? currentScale(values, format);
-    const rounded = quantized(values, format, scale);
-    onStore?.(
-      'attention',
-      rounded.map((x) => x * scale),
-      format,
-    );
-    return rounded;
-  }
   const rounded = new Float64Array(values.length);
+  const scaled = new Float64Array(values.length);
+  const row = per === 'tensor' ? values.length : columns;
+  const length = typeof per === 'number' ? per : row;
   // Blocks at the end of a row may be shorter.
-  for (let row = 0; row < values.length; row += columns) {
-    const own = values.slice(row, row + columns);
-    rounded.set(quantizedInGroups(own, format, per === 'row' ? columns : per), row);
+  for (let first = 0; first < values.length; first += row) {
+    for (let at = first; at < first + row; at += length) {
+      const own = values.slice(at, Math.min(at + length, first + row));
+      const scale = (per === 'tensor' && scales?.get(name)) || currentScale(own, format);
+      const read = quantized(own, format, scale);
+      rounded.set(read, at);
+      scaled.set(
+        read.map((x) => x * scale),
+        at,
+      );
+    }
   }
-  onStore?.('attention', rounded.slice(), format);
+  onStore?.('attention', scaled, format);
   return rounded;
 }
 

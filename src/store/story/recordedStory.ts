@@ -1,9 +1,8 @@
 /** The replay of the recorded runs on the story's screen. */
-import { factsOf, loadRecording, type Recording } from '../recording.ts';
 import { isBusy, useRun } from '../runStore.ts';
 import { useUi } from '../uiStore.ts';
 import { setAside, showAgain } from './aside.ts';
-import { Replay } from './replay.ts';
+import type { LoadedRecording, Replay } from './replay.ts';
 import { useStory } from './storyStore.ts';
 
 const REPLAY_MS = 8000;
@@ -12,7 +11,7 @@ const REDRAW_MS = 50;
 /** A page that was hidden goes on where it was. */
 const LONGEST_PAUSE_MS = 500;
 
-let loaded: Promise<Recording> | null = null;
+let loaded: Promise<LoadedRecording> | null = null;
 let played = false;
 /** Ends the replay that is waited for, loading or playing. */
 let stopPlaying: () => void = () => {};
@@ -50,9 +49,9 @@ export async function playRecording(atOnce = false): Promise<void> {
       resolve();
     });
   });
-  let recording: Recording;
+  let recording: LoadedRecording;
   try {
-    loaded ??= loadRecording();
+    loaded ??= load();
     recording = await loaded;
   } catch (cause) {
     loaded = null;
@@ -60,13 +59,19 @@ export async function playRecording(atOnce = false): Promise<void> {
     return;
   }
   if (stopped || isOccupied()) return;
-  useStory.setState({ phase: 'replaying', recording: factsOf(recording), problem: null });
+  useStory.setState({ phase: 'replaying', recording: recording.facts, problem: null });
   setAside();
-  const replay = new Replay(recording);
+  const replay = recording.replay();
   await play(replay, atOnce, () => stopped);
   if (stopped) return;
   played = replay.isShown;
   useStory.setState({ phase: played ? 'ended' : 'loading' });
+}
+
+/** What reads a recording is not in the first script: it is needed when the recording has come. */
+async function load(): Promise<LoadedRecording> {
+  const { loadReplay } = await import('./replay.ts');
+  return loadReplay();
 }
 
 /** Ends the replay and shows again what was shown before it. */

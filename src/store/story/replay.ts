@@ -114,12 +114,28 @@ function sampleOf(
   };
 }
 
+/** A recording that has been read. */
+export interface LoadedRecording {
+  readonly facts: RecordingFacts;
+  /** Begins to show it. */
+  replay(): Replay;
+}
+
 /**
- * Loads the recording that is served with the page and shows it.
+ * Loads the recording that is served with the page.
  * @throws Error when it is not served or not valid
  */
-export async function showRecording(): Promise<RecordingFacts> {
+export async function loadReplay(): Promise<LoadedRecording> {
   const recording = await loadRecording();
-  new Replay(recording).advance(1);
-  return factsOf(recording);
+  return { facts: factsOf(recording), replay: () => new Replay(recording) };
+}
+
+/**
+ * Loads the recording and shows it.
+ * @throws Error as {@link loadReplay}
+ */
+export async function showRecording(): Promise<RecordingFacts> {
+  const { facts, replay } = await loadReplay();
+  replay().advance(1);
+  return facts;
 }

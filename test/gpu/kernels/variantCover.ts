@@ -1,11 +1,27 @@
 /** Parts of the variants of all kernels in which nothing is left out that one choice, or two that meet, could break. */
 import type { Dispatch } from '../../../src/engine/gpu/operation.ts';
 
-/** One line for the kernel, and for each storage or function of a slot, condition and constant that made this variant of it. */
+/**
+ * One line for the kernel, and for each storage or function of a slot, condition and constant that made this variant of it. How long
+ * the rows and columns of a matrix with scales are is no choice: variants of other lengths differ in one number, by which an index
+ * is divided.
+ */
 export function choicesOf({ variant }: Dispatch): string[] {
   const { kernel, slots, functions = {}, conditions, constants } = variant;
-  const choices = [slots, functions, conditions, constants].flatMap((record) => Object.entries(record));
-  return [kernel, ...choices.map(([name, value]) => `${kernel} ${name}=${value}`)];
+  const stored = Object.entries(slots).map(([slot, storage]) => [slot, withoutLengths(storage)]);
+  const choices = [functions, conditions, constants].flatMap((record) => Object.entries(record));
+  return [kernel, ...[...stored, ...choices].map(([name, value]) => `${kernel} ${name}=${value}`)];
+}
+
+/** `e4m3fn/256:e8m0` and `e4m3fn/64:e8m0` are both `e4m3fn/block:e8m0`; tiles of one column and squares differ. */
+function withoutLengths(storage: string): string {
+  return storage
+    .replace(/\/\d+:/, '/block:')
+    .replace(/\/columns\d+:/, '/columns:')
+    .replace(/\/tiles(\d+)x(\d+)of\d+:/, (_, rows, columns) => {
+      const kind = columns === '1' ? 'column' : rows === '1' ? 'row' : 'square';
+      return `/tiles of a ${kind}:`;
+    });
 }
 
 /** One line for each two choices that meet in this variant of its kernel, and for the kernel. */

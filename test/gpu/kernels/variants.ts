@@ -78,7 +78,8 @@ const STORED: readonly Stored[] = distinctBy(
   [
     ...PRECISION_MODES.map((precision) => ({ precision })),
     ...(['fp8', 'fp8-delayed'] as const).map(
-      (precision) => ({ precision, quantizeHead: true, quantizeActivations: '1x16' }) as const,
+      (precision) =>
+        ({ precision, quantizeHead: true, quantizeAttention: true, quantizeActivations: '1x16' }) as const,
     ),
     { precision: 'fp8', smoothSwiglu: 'token' },
     { precision: 'fp8-delayed', smoothSwiglu: 'channel' },
@@ -87,9 +88,7 @@ const STORED: readonly Stored[] = distinctBy(
     { precision: 'e8m3', rounding: 'rne' },
     { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
     { precision: 'fp16', skip: 'tensor' },
-    { precision: 'fp16', master: 'fx64' },
-    { precision: 'fp32', optimState: 'fp8-e4m3-e5m2' },
-    { precision: 'fp8', quantizeAttention: true },
+    { precision: 'fp16', master: 'fx64', optimState: 'fp8-e4m3-e5m2' },
     { precision: 'mxfp8', quantizeAttention: true },
     { precision: 'fp16-noscale', overflow: 'clamp' },
     { precision: 'fp16-pure', overflow: 'clamp' },

@@ -16,7 +16,7 @@ import { BY_HAND } from './roundingByHand.ts';
  * quantised role not quantised.
  */
 export function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, operands, blocks, lastBlock } = recipe;
+  const { roles, quantization, operands, blocks, lastBlock, attention } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -61,6 +61,12 @@ export function alternatives(recipe: Rounding): [string, Rounding][] {
   }
   if (quantization?.head)
     wider.push(['LM head not quantised', { ...recipe, quantization: { ...quantization, head: false } }]);
+  if (attention) {
+    const { qkv, dO } = attention;
+    const wide = { format: 'bf16', per: 'tensor' } as const;
+    wider.push(['q, k and v in bf16', { ...recipe, attention: { qkv: wide, dO } }]);
+    wider.push(["the gradient of attention's output in bf16", { ...recipe, attention: { qkv, dO: wide } }]);
+  }
   if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
   if (blocks)
     wider.push(
@@ -96,9 +102,19 @@ export function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSet
   const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
   const own: Rounding | undefined = blocks ? { ...described('bf16'), blocks } : BY_HAND[precision];
   expect(sites !== undefined).toBe(own !== undefined);
-  if (!own) return rounding;
-  return own.blocks ? { ...own, blocks: withSettings(own.blocks, settings) } : own;
+  const attention = settings.quantizeAttention && ATTENTION[precision];
+  const all = own?.blocks ? { ...own, blocks: withSettings(own.blocks, settings) } : (own ?? rounding);
+  return attention ? { ...all, attention } : all;
 }
+
+/** What attention reads, by hand. Blocks of 128 have 32 elements in a model of width 32. */
+const ATTENTION: Partial<Record<PrecisionMode, Rounding['attention']>> = {
+  fp8: { qkv: { format: 'e4m3fn', per: 'tensor' }, dO: { format: 'e5m2', per: 'tensor' } },
+  'fp8-delayed': { qkv: { format: 'e4m3fn', per: 'tensor' }, dO: { format: 'e5m2', per: 'tensor' } },
+  'fp8-row': { qkv: { format: 'e4m3fn', per: 'row' }, dO: { format: 'e4m3fn', per: 'row' } },
+  mxfp8: { qkv: { format: 'e4m3fn', per: 32 }, dO: { format: 'e4m3fn', per: 32 } },
+  'fp8-block': { qkv: { format: 'e4m3fn', per: 32 }, dO: { format: 'e4m3fn', per: 32 } },
+};
 
 const E4M3 = { activation: 'e4m3fn', weight: 'e4m3fn', outputGradient: 'e4m3fn' } as const;
 const E2M1 = { activation: 'e2m1fn', weight: 'e2m1fn', outputGradient: 'e2m1fn' } as const;
