@@ -8,7 +8,7 @@ import { useDocument } from './hooks/useDocument.ts';
 import { useScreen } from './hooks/useScreen.ts';
 import { useShortcuts } from './hooks/useShortcuts.ts';
 import { MoreLinks } from './MoreLinks.tsx';
-import { StoryScreen } from './story/StoryScreen.tsx';
+import { StoryWaiting } from './story/StoryHero.tsx';
 import { lazyPart } from './ui/lazyPart.tsx';
 import { ScreenTabs } from './ui/ScreenTabs.tsx';
 import { ShortcutsSwitch } from './ui/ShortcutsSwitch.tsx';
@@ -18,6 +18,7 @@ const UnsupportedScreen = lazyPart(
   'reason why training is not possible here',
   () => import('./screens/UnsupportedScreen.tsx'),
 );
+const StoryScreen = lazyPart('story', () => import('./story/StoryScreen.tsx'), <StoryWaiting />);
 const TrainScreen = lazyPart(
   'Lab',
   () => import('./screens/TrainScreen.tsx'),

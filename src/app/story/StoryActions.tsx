@@ -22,7 +22,7 @@ export function StoryActions() {
     setOpening(false);
   };
   return (
-    <div className={styles.actions}>
+    <>
       <Button
         kind="primary"
         className={styles.run}
@@ -41,6 +41,6 @@ export function StoryActions() {
       </Button>
       <a href={docsPage('index')}>How it works</a>
       {SOURCE && <a href={SOURCE}>Source</a>}
-    </div>
+    </>
   );
 }

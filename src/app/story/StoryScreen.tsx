@@ -9,6 +9,7 @@ import { DropHint } from '../ui/DropHint.tsx';
 import { lazyPart } from '../ui/lazyPart.tsx';
 import { StoryActions } from './StoryActions.tsx';
 import { StoryBoard } from './StoryBoard.tsx';
+import { StoryHero } from './StoryHero.tsx';
 import styles from './StoryScreen.module.css';
 import { StoryWords } from './StoryWords.tsx';
 
@@ -26,7 +27,7 @@ const NoGpuNote = lazyPart(
 );
 
 /** The first screen: three copies of one model train side by side, and one of them fails. */
-export function StoryScreen() {
+export default function StoryScreen() {
   const unsupported = useRun((state) => state.unsupported);
   const fileOver = useFileDrop(takeToLab, filesAreTaken);
   useEffect(() => {
@@ -41,18 +42,9 @@ export function StoryScreen() {
   }, []);
   return (
     <article className={styles.story} data-testid="story">
-      <header className={styles.hero}>
-        <h1>
-          <span>Half the bits.</span> <span>Same model,</span> <span>if you scale the loss.</span>
-        </h1>
-        <div className={styles.aside}>
-          <p className={styles.lead}>
-            Three copies of one small language model learn the same text from the same start. One keeps 32
-            bits for each number, two keep 16, and one of those two falls behind.
-          </p>
-          <StoryActions />
-        </div>
-      </header>
+      <StoryHero>
+        <StoryActions />
+      </StoryHero>
       {unsupported && <NoGpuNote {...unsupported} />}
       <StoryBoard />
       <StoryWords />
