@@ -1,16 +1,24 @@
 import type { StoryCard } from '../../store/story/figures.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTokensPerSecond } from '../format.ts';
-import { armOf } from './arms.ts';
+import { ARMS, armOf } from './arms.ts';
 import { formatLost } from './messages.ts';
 import styles from './StoryCards.module.css';
 
 const NOT_YET = '–';
 
+/** What is shown before there are runs: the same places, without figures. */
+const EMPTY = ARMS.map(
+  ({ mode }): StoryCard => ({
+    ...{ mode, title: '', step: null, loss: null, valLoss: null, tokensPerSec: null, batch: 0 },
+    ...{ lossScale: null, skipped: 0, lostShare: null, sentence: null, failed: null },
+  }),
+);
+
 /** The three runs side by side. Every figure has its place from the start, so that nothing moves while they change. */
 export function StoryCards({ cards }: { cards: readonly StoryCard[] }) {
   return (
     <div className={styles.cards} data-testid="story-cards">
-      {cards.map((card) => (
+      {(cards.length > 0 ? cards : EMPTY).map((card) => (
         <Card key={card.mode} card={card} />
       ))}
     </div>
@@ -22,7 +30,7 @@ function Card({ card }: { card: StoryCard }) {
   const { loss, tokensPerSec, batch, lossScale, skipped, lostShare, sentence } = card;
   const rows: readonly (readonly [id: string, label: string, value: string])[] = [
     ['tokens', 'Tokens/s', tokensPerSec === null ? NOT_YET : formatTokensPerSecond(tokensPerSec)],
-    ['batch', 'Batch size', formatCount(batch)],
+    ['batch', 'Batch size', batch === 0 ? NOT_YET : formatCount(batch)],
     ['scale', 'Loss scale', lossScale === null ? 'none' : formatPowerOfTwo(Math.log2(lossScale))],
     ['skipped', 'Skipped steps', formatCount(skipped)],
   ];

@@ -1,8 +1,9 @@
 /** How the three runs of the story look. They differ by colour, by width and dash, and by name. */
+import type { STORY_MODES } from '../../store/story/storyStore.ts';
 import styles from './arms.module.css';
 
 interface Arm {
-  readonly mode: string;
+  readonly mode: (typeof STORY_MODES)[number];
   /** Short enough for the end of a line. */
   readonly name: string;
   /** What is done with its numbers, for those who do not know the name. */
