@@ -13,7 +13,7 @@ export const WORDS: readonly Word[] = [
   {
     term: 'Loss',
     means:
-      'how surprised the model is by the next letter of the text. Lower is better; it starts at pure guessing.',
+      'how surprised the model is by the next letter of the text. Lower is better; at the start it knows nothing.',
   },
   {
     term: 'Gradient',
@@ -28,16 +28,17 @@ export const WORDS: readonly Word[] = [
   },
   {
     term: 'Skipped step',
-    means: 'a change that was thrown away because a gradient had become too large. The scale is then halved.',
+    means:
+      'a change that was thrown away because a gradient had become too large. The scale is then made half as large.',
   },
   { term: 'Batch size', means: 'how many pieces of the text the model reads before each change.' },
   { term: 'Tokens/s', means: 'letters read in a second, on the device that trained it.' },
   {
     term: 'FP32 and f16',
-    means: 'numbers of 32 and of 16 bits, as graphics chips compute with them. 16 bits take half the memory.',
+    means: 'numbers of 32 and of 16 bits. 16 bits take half the room.',
   },
   {
     term: 'GPU',
-    means: 'the graphics chip of a computer or phone, which is good at many small sums at once.',
+    means: 'the part of a machine that makes its pictures. It does many small pieces of work at once.',
   },
 ];
