@@ -4,6 +4,8 @@ export interface LossCurve {
   readonly steps: ArrayLike<number>;
   /** Losses in nats; NaN when not finite. */
   readonly losses: ArrayLike<number>;
+  /** Steps that the run is to take, by which its loss is smoothed while it trains as at its end; by default those it has. */
+  readonly planned?: number;
 }
 
 /** A larger gap between smoothed losses that stays is a divergence. */
@@ -22,7 +24,7 @@ export function firstDivergence(
   bound = DIVERGENCE_NATS,
 ): number | null {
   const length = Math.min(reference.steps.length, other.steps.length);
-  const gaps = smoothedGaps(reference.losses, other.losses, length);
+  const gaps = smoothedGaps(reference, other, length);
   let first = length;
   while (first > 0 && Math.abs(gaps[first - 1]!) > bound) first -= 1;
   return length - first >= MIN_GAP_STEPS ? other.steps[first]! : null;
@@ -31,19 +33,16 @@ export function firstDivergence(
 /** The largest gap in nats between two runs' smoothed losses; infinite when only one loss of a step is finite. */
 export function largestGap(reference: LossCurve, other: LossCurve): number {
   const length = Math.min(reference.steps.length, other.steps.length);
-  return smoothedGaps(reference.losses, other.losses, length).reduce(
-    (largest, gap) => Math.max(largest, Math.abs(gap)),
-    0,
-  );
+  return smoothedGaps(reference, other, length).reduce((largest, gap) => Math.max(largest, Math.abs(gap)), 0);
 }
 
 /** Mean gap over a window of 2 % of the run, from 5 to 50 steps; infinite when only one loss is finite. */
-function smoothedGaps(reference: ArrayLike<number>, other: ArrayLike<number>, length: number): Float64Array {
-  const window = Math.min(50, Math.max(5, Math.round(length / 50)));
+function smoothedGaps(reference: LossCurve, other: LossCurve, length: number): Float64Array {
+  const window = Math.min(50, Math.max(5, Math.round((other.planned ?? length) / 50)));
   const gaps = new Float64Array(length);
   const recent: number[] = [];
   for (let i = 0; i < length; i++) {
-    const [a, b] = [reference[i]!, other[i]!];
+    const [a, b] = [reference.losses[i]!, other.losses[i]!];
     if (Number.isNaN(a) !== Number.isNaN(b)) {
       gaps[i] = Number.POSITIVE_INFINITY;
       continue;

@@ -62,7 +62,11 @@ export function formatOf({ run }: Pick<StoryArm, 'run'>): FormatId {
   return gradientFormat(recipeFor(run.config));
 }
 
-export function curveOf({ log }: Pick<StoryArm, 'log'>): LossCurve {
+export function curveOf({ log, run }: Pick<StoryArm, 'log' | 'run'>): LossCurve {
   const { step, loss } = log.columns;
-  return { steps: step.subarray(0, log.length), losses: loss.subarray(0, log.length) };
+  return {
+    steps: step.subarray(0, log.length),
+    losses: loss.subarray(0, log.length),
+    planned: run.config.steps,
+  };
 }

@@ -71,6 +71,15 @@ describe('the marker', () => {
     expect(parting.tensor).toMatch(/attn/);
   });
 
+  test('stays where it is while the runs go on', () => {
+    const atEnd = partingStep(arms);
+    for (const share of [0.2, 0.55, 0.9]) {
+      new Replay(recording).advance(share);
+      expect(partingStep(storyArms()), `${share} of the run`).toEqual(atEnd);
+    }
+    new Replay(recording).advance(1);
+  });
+
   test('is further on where f16 with scaling differs from FP32 too, and absent where nothing parts', () => {
     const noisy = shifted(arms.scaled!, (step) => (step > 30 ? 0.3 : 0));
     expect(partingStep({ ...arms, scaled: noisy })!.step).toBeGreaterThan(partingStep(arms)!.step);
