@@ -10,7 +10,7 @@ import { Button } from '../ui/Button.tsx';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { Note } from '../ui/Note.tsx';
 import { armOf } from './arms.ts';
-import { originLine, shortAdapter } from './messages.ts';
+import { nats, originLine, shortAdapter } from './messages.ts';
 import styles from './StoryEnd.module.css';
 import { useArms } from './useArms.ts';
 
@@ -25,7 +25,9 @@ export function StoryEnd() {
       <p className={styles.verdict} role="status" data-testid="story-verdict" data-kind={verdict?.kind}>
         {verdict?.text ?? 'This sentence is written from the figures when the three runs have ended.'}
       </p>
-      <p className={styles.unit}>A nat is the unit of the loss: its natural logarithm counts the guesses.</p>
+      <p className={styles.unit}>
+        {nats([arms.reference, arms.unscaled].map((arm) => arm?.run.summary?.valLoss))}
+      </p>
       <Texts arms={arms} />
       <Share arms={arms} ready={verdict !== null} />
       <div className={styles.next}>

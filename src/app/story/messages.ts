@@ -66,3 +66,15 @@ export function chartSummary(cards: readonly StoryCard[], parting: number | null
   const parts = parting === null ? '' : ` The runs part at step ${parting}.`;
   return `Chart of three losses. ${losses.join('; ')}.${parts}`;
 }
+
+/**
+ * What a nat is, by the losses on text that the models have not seen: a loss of L nats is that of choosing among e^L letters.
+ * @param losses of FP32 and of f16 without scaling; null where there is none
+ */
+export function nats(losses: readonly (number | null | undefined)[]): string {
+  const [reference, without] = losses;
+  if (reference == null || without == null)
+    return 'A loss in nats is the logarithm of the number of letters that a model seems to choose among.';
+  const letters = (loss: number) => formatCount(Math.round(Math.exp(loss)));
+  return `A loss in nats is the logarithm of a number of guesses: at FP32's ${formatLoss(reference)} nats a model seems to choose among ${letters(reference)} letters, at the ${formatLoss(without)} of f16 without scaling among ${letters(without)}.`;
+}

@@ -54,7 +54,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 test('the documentation is written with its style, script, pictures and licences', () => {
   const pages = readdirSync(join(root, 'dist/docs'));
   expect(pages).toEqual(
-    expect.arrayContaining(['index.html', 'how-it-works.html', 'licences.html', 'page.png']),
+    expect.arrayContaining(['index.html', 'how-it-works.html', 'licences.html', 'story.png']),
   );
   const html = written('docs/how-it-works.html');
   const files = [...html.matchAll(/(?:href|src)="(\.\.\/[^"]+\.(?:css|js|svg))"/g)].map(([, path]) => path!);

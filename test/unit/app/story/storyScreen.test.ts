@@ -4,6 +4,7 @@ import {
   chartSummary,
   formatLost,
   narration,
+  nats,
   originLine,
   progressLine,
 } from '../../../../src/app/story/messages.ts';
@@ -117,4 +118,12 @@ test('labels of lines that meet are spread in the order of the runs, above the a
   expect(spread([200, 200.4, 100], 18, 260)).toEqual([182.4, 200.4, 100]);
   expect(spread([200.4, 200, 100], 18, 260)).toEqual([182, 200, 100]);
   expect(spread([280, 281], 18, 260)).toEqual([242, 260]);
+});
+
+test('nats are explained by the losses that are compared', () => {
+  expect(nats([Math.log(12), Math.log(25)])).toContain(
+    "FP32's 2.485 nats a model seems to choose among 12 letters",
+  );
+  expect(nats([Math.log(12), Math.log(25)])).toContain('the 3.219 of f16 without scaling among 25');
+  expect(nats([2.5, null])).not.toMatch(/\d/);
 });
