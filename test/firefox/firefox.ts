@@ -28,7 +28,17 @@ export async function openFirefoxPage(url: string): Promise<FirefoxPage> {
     const page = await browser.newPage();
     page.setDefaultTimeout(ELEMENT_MS);
     const log: string[] = [];
-    page.on('console', (message) => log.push(`${message.type()}: ${message.text()}`));
+    page.on('console', (message) => {
+      const index = log.push(`${message.type()}: ${message.text()}`) - 1;
+      // Its text is "JSHandle@error" for an error that was logged as an object.
+      for (const handle of message.args())
+        void handle
+          .evaluate((value) => String(value))
+          .then(
+            (text) => (log[index] += `\n${text}`),
+            () => undefined, // the page was left
+          );
+    });
     page.on('pageerror', (error) =>
       log.push(`error: ${error instanceof Error ? error.message : String(error)}`),
     );
