@@ -1,49 +1,11 @@
 /** What dispatches state of their kernels, against the WGSL of the kernels. */
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../src/engine/gpu/dispatch.ts';
 import { uniformOf } from '../../src/engine/gpu/operation.ts';
 import type { Tensor } from '../../src/engine/gpu/tensor.ts';
 import { uniformsOf, writeUniforms } from '../../src/engine/gpu/uniforms.ts';
 import { withProbe } from '../../src/engine/kernels/numerics.ts';
-import { type KnownVariant, pairwiseVariants } from '../gpu/kernels/variants.ts';
 import { storesIn } from './storesIn.ts';
-
-let variants: readonly KnownVariant[];
-beforeAll(async () => {
-  variants = await pairwiseVariants([8], [{ component: 'f16', m: 16, n: 16, k: 16 }]);
-});
-
-describe('every variant of the schedules', () => {
-  test('states the bindings that its WGSL stores to', () => {
-    const readOnly = new Set<string>();
-    const wrong: string[] = [];
-    for (const { key, code, bindings, dispatch } of variants) {
-      const writable = [...bindings].filter(([, { type }]) => type === 'storage').map(([name]) => name);
-      const stored = storesIn(code, [...bindings.keys()]);
-      const stated = [...dispatch.writes].sort();
-      if (stated.join() !== stored.sort().join()) wrong.push(`${key}: states ${stated}, stores ${stored}`);
-      const refused = stored.filter((name) => !writable.includes(name));
-      if (refused.length > 0) wrong.push(`${key}: stores to ${refused}, which it may only read`);
-      for (const name of writable) {
-        if (!stored.includes(name)) readOnly.add(`${dispatch.variant.kernel} ${name}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-    // The declaration comes from lib/moments.wgsl, which adamw.wgsl stores with.
-    expect([...readOnly]).toEqual(['adamw_statistics groups']);
-  });
-
-  test('gives the fields of its uniform struct', () => {
-    for (const { uniforms: fields, dispatch } of variants) {
-      const view = new DataView(new ArrayBuffer(4 * fields.length));
-      writeUniforms(view, fields, dispatch, 77);
-      for (const { name, offset } of fields) {
-        if (name === 'site') expect(view.getUint32(offset, true)).toBe(77);
-      }
-      expect(Object.keys(dispatch.uniforms).sort()).toEqual(fields.map(({ name }) => name).sort());
-    }
-  });
-});
 
 test('stores are found in every form that the kernels use', () => {
   const code = `

@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { kernelNames } from '../../src/engine/gpu/shaders.ts';
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../src/engine/gpu/subgroupMatrix.ts';
+import { writeUniforms } from '../../src/engine/gpu/uniforms.ts';
 import { PRECISION_MODES } from '../../src/engine/precision/recipes.ts';
 import type { DeviceOptions } from '../gpu/device.ts';
 import type { KernelFixture } from '../gpu/kernels/runKernel.ts';
@@ -20,6 +21,7 @@ import {
 } from '../gpu/kernels/variants.ts';
 import { WIDTH_CASES } from '../gpu/kernels/widths/widthCases.ts';
 import { withKernelFixture } from '../gpu/kernels/withKernelFixture.ts';
+import { storesIn } from './storesIn.ts';
 
 /** Smallest subgroups of SwiftShader and lavapipe, and the largest of any GPU: what a kernel needs grows with them. */
 const SUBGROUPS = [4, 8, 32, 64];
@@ -66,6 +68,38 @@ describe('a pairwise cover of the variants is valid', () => {
       for (const key of result.cannotRun) expect(key).toMatch(/f16_native|peak_fma .* half/);
       expect(result.ran).toBeGreaterThan(200);
     }));
+});
+
+describe('each of them', () => {
+  test('states the bindings that its WGSL stores to', () => {
+    const readOnly = new Set<string>();
+    const wrong: string[] = [];
+    for (const { key, code, bindings, dispatch } of variants) {
+      const writable = [...bindings].filter(([, { type }]) => type === 'storage').map(([name]) => name);
+      const stored = storesIn(code, [...bindings.keys()]);
+      const stated = [...dispatch.writes].sort();
+      if (stated.join() !== stored.sort().join()) wrong.push(`${key}: states ${stated}, stores ${stored}`);
+      const refused = stored.filter((name) => !writable.includes(name));
+      if (refused.length > 0) wrong.push(`${key}: stores to ${refused}, which it may only read`);
+      for (const name of writable) {
+        if (!stored.includes(name)) readOnly.add(`${dispatch.variant.kernel} ${name}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+    // The declaration comes from lib/moments.wgsl, which adamw.wgsl stores with.
+    expect([...readOnly]).toEqual(['adamw_statistics groups']);
+  });
+
+  test('gives the fields of its uniform struct', () => {
+    for (const { uniforms: fields, dispatch } of variants) {
+      const view = new DataView(new ArrayBuffer(4 * fields.length));
+      writeUniforms(view, fields, dispatch, 77);
+      for (const { name, offset } of fields) {
+        if (name === 'site') expect(view.getUint32(offset, true)).toBe(77);
+      }
+      expect(Object.keys(dispatch.uniforms).sort()).toEqual(fields.map(({ name }) => name).sort());
+    }
+  });
 });
 
 describe('a variant is refused by name', () => {
