@@ -12,7 +12,6 @@ import {
   ResumableRun,
   type ResumableRunEvents,
   RunControl,
-  type RunSummary,
   sampleSteps,
   type Trainer,
   trainToEnding,
@@ -84,11 +83,6 @@ async function train(command: TrainCommand): Promise<void> {
     if (command.numericsEvery > 0) await prepared.numerics.enable(command.numericsEvery);
     return prepared;
   };
-  const summarise = (summary: RunSummary): void => {
-    progress.finish();
-    show(`${summaryText(summary, config)}\n`, screen);
-    if (command.json) show(summaryLine(summary));
-  };
   try {
     const ended = await recovery.run({
       control,
@@ -122,9 +116,20 @@ async function train(command: TrainCommand): Promise<void> {
       progress.print(await whatIsSaved(save, kept.copy));
       return;
     }
-    summarise(ended.summary);
-    interrupted = () => process.exit(ended.error ? EXIT_FAILURE : 0);
-    await endRun(ended, command, screen);
+    const { summary, error } = ended;
+    progress.finish();
+    show(`${summaryText(summary, config)}\n`, screen);
+    // The last line of all, behind that of the sample.
+    const summarise = () => command.json && show(summaryLine(summary));
+    interrupted = () => {
+      summarise();
+      process.exit(error ? EXIT_FAILURE : 0);
+    };
+    try {
+      await endRun(ended, command, screen);
+    } finally {
+      summarise();
+    }
   } finally {
     progress.finish();
     trainer?.destroy();

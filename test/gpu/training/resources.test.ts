@@ -180,7 +180,7 @@ function expectPlanned(trainer: Trainer, buffers: ReadonlySet<GPUBuffer>): void 
   );
   // One for each list of the schedule, 256 bytes a dispatch: some two hundred for three layers.
   const params = live.filter(isParams);
-  expect(params).toHaveLength(9);
+  expect(params).toHaveLength(10);
   const bytes = params.reduce((sum, [, size]) => sum + size, 0);
   expect(bytes).toBeLessThanOrEqual(256 * 40 * (trainer.config.layers + 2));
   console.log(`${trainer.config.precision}: plan ${trainer.plan.bytes.total}, uniforms ${bytes}`);
