@@ -18,7 +18,8 @@ let firefox: FirefoxPage;
 
 beforeAll(async () => {
   server = await serveFolder(DIST, 'npx vite build');
-  firefox = await openFirefoxPage(server.address);
+  // No page of the application: one that is left while its parts load logs that they did not come.
+  firefox = await openFirefoxPage(`${server.address}favicon.svg`);
   await firefox.page.evaluateOnNewDocument(keepReported);
 });
 
