@@ -41,6 +41,9 @@ const FEW_GPU_TESTS = [
   ...['--testNamePattern', "in '(fp32|fp16 native)'|follows PyTorch|terminal-fp16 is restored"],
 ];
 
+/** The cover of all shader variants takes a minute, and the kernels that `check` runs are among them. */
+const MOST_UNIT_TESTS = ['--exclude', 'test/unit/shaderVariants.test.ts'];
+
 /** Stages with `check` are part of `npm run check`, with these arguments added to their command. */
 const STAGES = [
   { name: 'setup', command: node('e2e/software-gpu/setup.mjs'), check: [] },
@@ -52,7 +55,7 @@ const STAGES = [
   },
   { name: 'build', command: modules('vite/bin/vite.js', 'build') },
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
-  { ...vitest('unit'), check: [] },
+  { ...vitest('unit'), check: MOST_UNIT_TESTS },
   { ...vitest('gpu', 'setup'), check: FEW_GPU_TESTS },
   {
     name: 'matrix',

@@ -1,47 +1,31 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { MatmulKernel } from '../../../src/engine/gpu/operation.ts';
 import type { MatrixShape } from '../../../src/engine/gpu/subgroupMatrix.ts';
 import { recipeOf } from '../../../src/engine/precision/recipes.ts';
-import type { Comparison } from './bounds.ts';
-import {
-  awkwardShapes,
-  checkMatmul,
-  kindsFor,
-  MATMUL_KINDS,
-  planMatmul,
-  WITH_DROPOUT,
-} from './matmulCase.ts';
+import { testEveryMatmul } from './everyMatmul.ts';
+import { awkwardShapes, checkMatmul, MATMUL_KINDS, planMatmul, WITH_DROPOUT } from './matmulCase.ts';
 import { checkMatrices } from './matrixCase.ts';
 import { fewModes, storedModes } from './modes.ts';
 import { KernelRun, targetOf } from './runKernel.ts';
 import { expectWithin, withKernelFixture } from './withKernelFixture.ts';
 
-const ALL = storedModes(['native', 'packed']);
-/** For a tile of a kernel of which another tile is tested in more. */
-const ONE = fewModes().slice(0, 1);
-const KERNELS = [
-  { kernel: 'register32', subgroups: true, title: 'register32, subgroups', modes: ALL },
+testEveryMatmul([
+  {
+    kernel: 'register32',
+    subgroups: true,
+    title: 'register32, subgroups',
+    modes: storedModes(['native', 'packed']),
+  },
   { kernel: 'register16', subgroups: true, title: 'register16, subgroups', modes: fewModes() },
   { kernel: 'register8', subgroups: false, title: 'register8', modes: fewModes() },
-  { kernel: 'register16-unshared', subgroups: true, title: 'register16, unshared', modes: ONE },
-  { kernel: 'tiled64', subgroups: false, title: 'tiled, 64', modes: fewModes() },
-  { kernel: 'tiled128', subgroups: false, title: 'tiled, 128', modes: ONE },
-] as const;
-
-describe.each(KERNELS)('matmul ($title)', ({ kernel, subgroups, title, modes }) => {
-  test.each(modes)('every matmul of a model in $title', (mode) =>
-    withKernelFixture(async (fixture) => {
-      const target = targetOf(fixture, mode.half, subgroups, kernel);
-      const comparisons: Comparison[] = [];
-      for (const kind of kindsFor(kernel)) {
-        comparisons.push(
-          ...(await checkMatmul(fixture, target, mode.recipe, kind, awkwardShapes(kind.layout))),
-        );
-      }
-      expectWithin(`matmul (${title}) ${mode.title}`, comparisons);
-    }),
-  );
-});
+  // Another tile of this kernel is tested in more.
+  {
+    kernel: 'register16-unshared',
+    subgroups: true,
+    title: 'register16, unshared',
+    modes: fewModes().slice(0, 1),
+  },
+]);
 
 test.each([
   ['register32', true, 'fp16'],
