@@ -166,7 +166,7 @@ const STEPS_BY_KEY: Readonly<Record<string, (length: number) => number>> = {
   End: (length) => length,
 };
 
-/** How wide the shown part becomes. */
+/** The factor by which a key changes the width of the part of the x axis that is shown. */
 const ZOOM_BY_KEY: Readonly<Record<string, number>> = { '+': 0.5, '=': 0.5, '-': 2 };
 
 type Change = (settings: ChartSettings, ownSmoothing: number) => Partial<ChartSettings>;

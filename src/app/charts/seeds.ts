@@ -61,7 +61,7 @@ function meanOfEvals(seeds: readonly Series[]): NonNullable<Series['validation']
   });
 }
 
-/** NaN where a value is. */
+/** NaN if one of the values is NaN. */
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
