@@ -8,6 +8,7 @@ import { WAIT_MS } from '../../e2e/limits.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const MODULES = join(REPOSITORY, 'node_modules');
+export const CLI = join(REPOSITORY, 'scripts', 'cli.mjs');
 
 /** @returns standard output. @throws Error with the command's whole output if it fails */
 export function run(folder: string, command: string, args: readonly string[]): string {
