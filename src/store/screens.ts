@@ -1,7 +1,7 @@
 import { withoutTracking } from './tracking.ts';
 
 /** The screens of the page, in the order of their tabs. `train` is the Lab. */
-export const SCREENS = ['story', 'train', 'runs', 'sweep'] as const;
+export const SCREENS = ['story', 'text', 'train', 'runs', 'sweep'] as const;
 export type Screen = (typeof SCREENS)[number];
 
 /** Keys of a query that change how a screen looks, not what is trained. */

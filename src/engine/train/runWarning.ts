@@ -9,6 +9,7 @@ export interface RunWarning {
     | 'skips'
     | 'scaleFloor'
     | 'lossSpike'
+    | 'overfitting'
     | 'rmsSpike'
     | 'deviceLost'
     | 'smallerBatch'

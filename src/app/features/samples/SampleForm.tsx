@@ -1,5 +1,5 @@
 import { type ComponentProps, useId, useState } from 'react';
-import { checkSample, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
+import { checkSample, keptWeights, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
 import { sample, stopSample } from '../../../store/actions.ts';
 import { isModelOnGpu, useRun } from '../../../store/runStore.ts';
 import { problemOf } from '../../../store/settings.ts';
@@ -48,7 +48,7 @@ export function SampleForm() {
   const [drawn, setDrawn] = useState(0);
   const [weights, setWeights] = useState<WeightsOfRun>('master');
   const ready = stands && active !== undefined;
-  const averages = active !== undefined && active.config.emaDecay > 0;
+  const copies = active === undefined ? [] : keptWeights(active.config);
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
@@ -71,7 +71,10 @@ export function SampleForm() {
   const write = () => {
     const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
     setDrawn(drawn + 1);
-    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) }, one ? run : undefined);
+    sample(
+      { ...defaults, ...numbers, prompt, ...(copies.some((kept) => kept === weights) && { weights }) },
+      one ? run : undefined,
+    );
   };
   return (
     <form
@@ -88,8 +91,14 @@ export function SampleForm() {
         data-testid="sample-prompt"
       />
       {one && <RunField value={run} onChoose={setChosen} testId="sample-run" />}
-      {averages && (
-        <WeightsField value={weights} disabled={!ready} onChoose={setWeights} testId="sample-weights" />
+      {active && copies.length > 0 && (
+        <WeightsField
+          config={active.config}
+          value={weights}
+          disabled={!ready}
+          onChoose={setWeights}
+          testId="sample-weights"
+        />
       )}
       <div className={styles.numbers}>
         {OPTIONS.map((option) => (
