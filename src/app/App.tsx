@@ -34,6 +34,11 @@ const SweepScreen = lazyPart(
   () => import('./features/sweep/SweepScreen.tsx'),
   <p className={styles.waiting}>Loading the sweeps…</p>,
 );
+const TableScreen = lazyPart(
+  "article's table",
+  () => import('./features/table/TableScreen.tsx'),
+  <p className={styles.waiting}>Loading the table…</p>,
+);
 const ShortcutsDialog = lazyPart('list of shortcuts', () => import('./ui/ShortcutsDialog.tsx'));
 
 export function App() {
@@ -69,6 +74,7 @@ export function App() {
         )}
         {screen === 'runs' && <RunsScreen />}
         {screen === 'sweep' && <SweepScreen />}
+        {screen === 'table' && <TableScreen />}
       </main>
       <footer className={styles.bottom}>
         <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>

@@ -275,8 +275,30 @@ export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 
-// experiments/: Comparisons, sweeps, and their tables.
+// experiments/: The article's table, comparisons, sweeps, and their tables.
 
+export {
+  ARTICLE,
+  ARTICLE_MODES,
+  type ArticleFigures,
+  type ArticleMode,
+  chooseTable,
+  type FittedRun,
+  isLarger,
+  type MeasuredSpeed,
+  measuredSpeed,
+  measuringRuns,
+  planTable,
+  TABLE_MODES,
+  TABLE_PRESETS,
+  TABLE_SECONDS,
+  TABLE_STEPS,
+  type TableBudget,
+  type TableEstimate,
+  type TablePlan,
+  type TablePreset,
+  UNSCALED_MODE,
+} from './experiments/articleTable.ts';
 export type { ComparedRun } from './experiments/comparison.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { DIVERGENCE_NATS, firstDivergence, type LossCurve, largestGap } from './experiments/divergence.ts';
