@@ -197,10 +197,16 @@ export {
   WHAT_IF_SCALES,
   zeroShare,
 } from './inspect/bands.ts';
-export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
+export {
+  type NumericsFrame,
+  type QuantizationNoise,
+  rowCounts,
+  type UpdateNumbers,
+} from './inspect/frame.ts';
 export type { LongRunTelemetry } from './inspect/longRun.ts';
 export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
+export { columnsOf, type NumberColumn, STORE_NUMBERS, UPDATE_NUMBERS } from './inspect/tensorNumbers.ts';
 
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
