@@ -15,6 +15,7 @@ export const BENCHES = {
   a1000: `${SHAPE} ${RATE} --steps 1000`,
   a100: `${SHAPE} ${RATE} --steps 100`,
   llama: `${SHAPE} ${LLAMA} ${RATE} --steps 500`,
+  rates: `${SHAPE} ${LLAMA} ${RATE} --steps 500 --eval-every 100`,
   hot: `${SHAPE} ${LLAMA} --warmup 50 --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
   hotter: `${SHAPE} ${LLAMA} --warmup 20 --lr 1e-1 --min-lr 1e-2 --steps 80 --eval-batches 10`,
 };
@@ -49,6 +50,21 @@ export const GROUPS = {
       ...['fp32', 'bf16', 'fp8', 'mxfp8', 'fp8-block', 'fp8-row', 'mxfp4', 'nvfp4'],
       ...['nvfp4+fp4-rht=off', 'nvfp4+fp4-2d=off', 'nvfp4+fp4-sr=off', 'nvfp4+keep-bf16=0'],
       ...['nvfp4+heal=0.18', 'mxfp4+heal=0.18', 'fp8+quantize-attention'],
+    ],
+  },
+  four: {
+    title: '4 bits, three seeds',
+    bench: 'a',
+    seeds: SEEDS,
+    arms: ['fp32', 'mxfp4', 'nvfp4'],
+  },
+  'muon-rates': {
+    title: 'learning rates, Llama blocks',
+    bench: 'rates',
+    seeds: [SEED],
+    arms: [
+      ...['fp32+lr=3e-3', 'fp32+lr=1e-2'],
+      ...['0.02', '0.04', '0.01'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`),
     ],
   },
   moments: {

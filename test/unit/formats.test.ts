@@ -88,6 +88,15 @@ describe('the record of a run', () => {
     ]);
   });
 
+  test('has the losses of evaluations where there is more than the last', () => {
+    const evaluations = [10, 20].map((step) => ({ type: 'eval', step, valLoss: 3 - step / 40 }));
+    expect(recordOf([...steps, ...evaluations, summary])!.evaluations).toEqual([
+      { step: 10, loss: 2.75 },
+      { step: 20, loss: 2.5 },
+    ]);
+    expect(recordOf([...steps, evaluations[1]!, summary])).not.toHaveProperty('evaluations');
+  });
+
   test('is none where the run was interrupted', () => {
     expect(recordOf(steps)).toBeNull();
   });
