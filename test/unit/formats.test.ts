@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { allCells, cellName, chosenCells, GROUPS, optionsOf } from '../../scripts/formats/cells.mjs';
+import { tablesOfDocuments } from '../../scripts/formats/documents.mjs';
 import {
   addResult,
   checkText,
@@ -13,14 +14,8 @@ import {
   recordOf,
   sweptCells,
 } from '../../scripts/formats/results.mjs';
-import {
-  differenceText,
-  lossText,
-  markdownOf,
-  tablesOf,
-  titleOf,
-  withTable,
-} from '../../scripts/formats/tables.mjs';
+import { speedTable } from '../../scripts/formats/speeds.mjs';
+import { differenceText, lossText, markdownOf, titleOf, withTable } from '../../scripts/formats/tables.mjs';
 import { parseCommand } from '../../src/cli/options.ts';
 import { PRECISION_MODES } from '../../src/engine/index.ts';
 
@@ -182,9 +177,23 @@ describe('the tables', () => {
     expect(text).toContain('| `fp32` | 2.3000 |');
   });
 
+  test('have the speed of each mode that ended its run', () => {
+    const run = { steps: 13, msPerStep: 100.4, memory: { total: 2 ** 20 } };
+    const step = {
+      'a fp32': { ...run, tokensPerSec: 5000 },
+      'a fp16-pure': null,
+      'a fp16': { ...run, tokensPerSec: 7500 },
+    };
+    expect(speedTable({ step }).rows).toEqual([
+      ['`fp32`', '5,000', '1.00', '100', '8', '1.0'],
+      ['`fp16`', '7,500', '1.50', '100', '8', '1.0'],
+    ]);
+    expect(() => speedTable({ step: { 'a fp16': step['a fp16'] } })).toThrow(/no run of fp32/);
+  });
+
   test('of docs/ are those of the results', () => {
     const results = finishedCells(ROOT, join(ROOT, 'bench/results/formats.json'));
-    for (const table of tablesOf(results)) {
+    for (const table of tablesOfDocuments(ROOT, results)) {
       const document = readFileSync(join(ROOT, table.file), 'utf8');
       expect(withTable(document, table), `npm run formats -- --tables writes ${table.file}`).toBe(document);
     }
