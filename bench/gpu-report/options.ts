@@ -19,8 +19,10 @@ import {
 import { FAMILIES, type Family } from './families.ts';
 import { type KernelFilter, readFilter } from './targets.ts';
 
-/** Settings that decide which kernels a step has. */
-const SETTINGS = TRAIN_OPTIONS.filter((option) => option.kind === 'setting' && rowOf(option.field).planned);
+/** Settings that decide which kernels a step has. Of precisions there are several in a report. */
+const SETTINGS = TRAIN_OPTIONS.filter(
+  (option) => option.kind === 'setting' && option.name !== 'precision' && rowOf(option.field).planned,
+);
 
 const OPTIONS: readonly OptionSpec[] = [
   { kind: 'list', name: 'family', choices: FAMILIES, help: 'AMD GPUs to compile for', standard: 'navi31' },
@@ -79,8 +81,16 @@ ${optionList(OPTIONS)}
 export function readOptions(args: readonly string[]): ReportOptions | null {
   const given = readArguments('gpu:report', OPTIONS, args);
   if (given.has('help')) return null;
-  const settings = SETTINGS.filter(({ name }) => given.has(name)).map(({ name }) => name);
-  if (given.has('wgsl') && ['preset', 'precision', 'kernels', ...settings].some((name) => given.has(name))) {
+  const settings = new Map(
+    SETTINGS.flatMap(({ name }) => {
+      const value = given.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  if (
+    given.has('wgsl') &&
+    ['preset', 'precision', 'kernels', ...settings.keys()].some((name) => given.has(name))
+  ) {
     throw new EngineError(
       'BAD_VALUE',
       '--wgsl compiles files, which have no preset, settings, precision or kernels.',
@@ -91,8 +101,8 @@ export function readOptions(args: readonly string[]): ReportOptions | null {
   const { markdown, json, compare, keep } = Object.fromEntries(given);
   return {
     families: listOf('family', given.get('family') ?? 'navi31', FAMILIES),
-    config: configure(preset.config, overridesOf(given)),
-    title: [preset.name, ...settings.map((name) => `--${name} ${given.get(name)}`.trim())].join(' '),
+    config: configure(preset.config, overridesOf(settings)),
+    title: [preset.name, ...[...settings].map(([name, value]) => `--${name} ${value}`.trim())].join(' '),
     precisions: modeList(given.get('precision') ?? 'fp32,fp16,bf16,fp8'),
     filter: readFilter(given.get('kernels')),
     wgsl: given.get('wgsl')?.split(',') ?? [],
