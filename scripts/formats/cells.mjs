@@ -15,7 +15,7 @@ export const BENCHES = {
   a1000: `${SHAPE} ${RATE} --steps 1000`,
   a100: `${SHAPE} ${RATE} --steps 100`,
   llama: `${SHAPE} ${LLAMA} ${RATE} --steps 500`,
-  rates: `${SHAPE} ${LLAMA} ${RATE} --steps 500 --eval-every 100`,
+  rates: `${SHAPE} ${LLAMA} ${RATE} --steps 400 --eval-every 100`,
   hot: `${SHAPE} ${LLAMA} --warmup 50 --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
   hotter: `${SHAPE} ${LLAMA} --warmup 20 --lr 1e-1 --min-lr 1e-2 --steps 80 --eval-batches 10`,
 };
@@ -61,10 +61,10 @@ export const GROUPS = {
   'muon-rates': {
     title: 'learning rates, Llama blocks',
     bench: 'rates',
-    seeds: [SEED],
+    seeds: [1],
     arms: [
-      ...['fp32+lr=3e-3', 'fp32+lr=1e-2'],
-      ...['0.02', '0.04', '0.01'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`),
+      ...['1e-3', '3e-3', '1e-2'].map((rate) => `fp32+lr=${rate}`),
+      ...['0.01', '0.02', '0.04'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`),
     ],
   },
   moments: {
