@@ -23,6 +23,10 @@ export const BENCHES = {
 const SEEDS = [1337, 1338, 1339];
 const [SEED] = SEEDS;
 
+/** AdamW's learning rate, that of Muon's matrices, and what they are compared by: the best that was tried. */
+const ADAMW = ['1e-3', '3e-3', '1e-2'].map((rate) => `fp32+lr=${rate}`);
+const MUON = ['0.01', '0.02', '0.04'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`);
+
 const fixes = ['optim-state=f16-h', 'loss-scaling=compound', 'master=kahan'];
 
 /** What may keep a run stable at ten times the learning rate. */
@@ -62,10 +66,13 @@ export const GROUPS = {
     title: 'learning rates, Llama blocks',
     bench: 'rates',
     seeds: [1],
-    arms: [
-      ...['1e-3', '3e-3', '1e-2'].map((rate) => `fp32+lr=${rate}`),
-      ...['0.01', '0.02', '0.04'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`),
-    ],
+    arms: [...ADAMW, ...MUON],
+  },
+  muon: {
+    title: 'steps, Llama blocks',
+    bench: 'rates',
+    seeds: [1, 2, 3],
+    arms: [ADAMW[1], MUON[1]],
   },
   moments: {
     title: 'moments, Llama blocks',
