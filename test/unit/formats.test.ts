@@ -15,7 +15,14 @@ import {
   sweptCells,
 } from '../../scripts/formats/results.mjs';
 import { speedTable } from '../../scripts/formats/speeds.mjs';
-import { differenceText, lossText, markdownOf, titleOf, withTable } from '../../scripts/formats/tables.mjs';
+import {
+  differenceText,
+  lossText,
+  markdownOf,
+  tablesOf,
+  titleOf,
+  withTable,
+} from '../../scripts/formats/tables.mjs';
 import { parseCommand } from '../../src/cli/options.ts';
 import { PRECISION_MODES } from '../../src/engine/index.ts';
 
@@ -168,6 +175,23 @@ describe('the tables', () => {
       'Text.\n\n| mode | loss |\n| --- | --- |\n| fp32 | 2 |\n\n| model | kept |\n',
     );
     expect(() => withTable('Text.', table)).toThrow(/a\.md has 0 tables/);
+  });
+
+  test('have the losses of each seed by step', () => {
+    const { bench, arms } = GROUPS.muon;
+    const cells = arms.flatMap((arm, which) =>
+      [1, 2].map((seed) => ({
+        ...{ bench, arm, ...run(seed, 2) },
+        evaluations: [100, 200].map((step) => ({ step, loss: seed - which / 10 - step / 1000 })),
+      })),
+    );
+    const table = tablesOf(new Map(cells.map((cell) => [cellName(cell), cell]))).find(
+      ({ columns }) => columns[0] === GROUPS.muon.title,
+    )!;
+    expect(table.rows).toEqual([
+      ['100', '0.900, 1.900', '1.400', '0.800, 1.800', '1.300'],
+      ['200', '0.800, 1.800', '1.300', '0.700, 1.700', '1.200'],
+    ]);
   });
 
   test('in one file say where they were measured', () => {
