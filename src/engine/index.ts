@@ -199,7 +199,6 @@ export {
 } from './inspect/bands.ts';
 export {
   type NumericsFrame,
-  type QuantizationNoise,
   rowCounts,
   type UpdateNumbers,
 } from './inspect/frame.ts';
@@ -278,6 +277,7 @@ export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
+export type { StageMetrics } from './train/stepReadback.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 
