@@ -197,10 +197,15 @@ export {
   WHAT_IF_SCALES,
   zeroShare,
 } from './inspect/bands.ts';
-export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
+export {
+  type NumericsFrame,
+  rowCounts,
+  type UpdateNumbers,
+} from './inspect/frame.ts';
 export type { LongRunTelemetry } from './inspect/longRun.ts';
 export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
+export { columnsOf, type NumberColumn, STORE_NUMBERS, UPDATE_NUMBERS } from './inspect/tensorNumbers.ts';
 
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
@@ -272,6 +277,7 @@ export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
+export type { StageMetrics } from './train/stepReadback.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 

@@ -5,6 +5,7 @@ import { comparedModes, variantTitle } from '../../engine/index.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { isBusy, logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
+import { COST } from './costChart.ts';
 import {
   DIFFERENCE,
   GPU_SPEED,
@@ -35,6 +36,9 @@ export default function Charts() {
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   const measured = runs.some(({ log }) => log.sharpness.length > 0);
   const hasLogZ = runs.some(({ log }) => log.hasLogZ);
+  const scheduled = useRun(({ configs }) =>
+    configs.some(({ precisionSchedule }) => precisionSchedule !== 'none'),
+  );
   // From the start, so that the charts below it do not move when the second run begins.
   const compared = runs.length > 1;
   return (
@@ -45,7 +49,12 @@ export default function Charts() {
       {(!lockstep || timestamps) && (
         <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
       )}
-      {[...(measured ? SHARPNESS_CHARTS : []), ...(hasLogZ ? [LOG_Z] : []), ...SMALL_CHARTS].map((chart) => (
+      {[
+        ...(measured ? SHARPNESS_CHARTS : []),
+        ...(hasLogZ ? [LOG_Z] : []),
+        ...(scheduled ? [COST] : []),
+        ...SMALL_CHARTS,
+      ].map((chart) => (
         <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
       ))}
     </div>

@@ -2,10 +2,13 @@ import { useMemo, useState } from 'react';
 import {
   bandsOf,
   bestScale,
+  columnsOf,
   type FormatId,
   gradientFormat,
   type NumericsFrame,
   recipeFor,
+  STORE_NUMBERS,
+  UPDATE_NUMBERS,
 } from '../../../engine/index.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import { type RunView, useRun } from '../../../store/runStore.ts';
@@ -13,9 +16,17 @@ import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
-import { formatWords, gradientSentence, limitsOf, longRunSentence, whatIfSentence } from './messages.ts';
+import {
+  formatWords,
+  gradientSentence,
+  limitsOf,
+  longRunSentence,
+  NOISE_SENTENCE,
+  updatesSentence,
+  whatIfSentence,
+} from './messages.ts';
 import { heatRows, type Order } from './model.ts';
-import { NoiseTable } from './NoiseTable.tsx';
+import { NumbersTable } from './NumbersTable.tsx';
 import styles from './NumericsPanel.module.css';
 import { NumericsTable } from './NumericsTable.tsx';
 import { UnderflowStrip } from './UnderflowStrip.tsx';
@@ -106,7 +117,26 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
         <UnderflowStrip history={history} length={history.length} />
       )}
       <NumericsTable rows={rows} />
-      {frame.noise.length > 0 && <NoiseTable noise={frame.noise} />}
+      {frame.noise.length > 0 && (
+        <NumbersTable
+          title="Signal to quantisation noise"
+          sentence={NOISE_SENTENCE}
+          columns={columnsOf(STORE_NUMBERS)}
+          rows={frame.noise}
+          data-testid="numerics-noise"
+        />
+      )}
+      {frame.updates && (
+        <>
+          <p data-testid="numerics-updates-sentence">{updatesSentence(frame.updates)}</p>
+          <NumbersTable
+            title="RMS of the updates"
+            columns={columnsOf(UPDATE_NUMBERS)}
+            rows={frame.updates}
+            data-testid="numerics-updates"
+          />
+        </>
+      )}
       {frame.longRun && <p data-testid="numerics-long-run">{longRunSentence(frame.longRun)}</p>}
       <details>
         <summary>What is counted, and its limits</summary>
