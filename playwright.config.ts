@@ -17,7 +17,7 @@ function softwareProjects(): Project[] {
     {
       name: 'swiftshader',
       // Tests that depend on the adapter. The others run where a step takes a quarter of the time.
-      testMatch: /(adapter|input|kernels|train)\.spec\.ts/,
+      testMatch: /(adapter|input|kernels|storyLive|train)\.spec\.ts/,
       use: { browserName: 'chromium', launchOptions: chromiumSwiftShader() },
     },
     { name: 'lavapipe', use: { browserName: 'chromium', launchOptions: chromiumLavapipe() } },

@@ -1,12 +1,11 @@
-/** The first screen: three runs are replayed from a recording, or trained live, and what is shown is what they computed. */
+/** The first screen: three runs are replayed from a recording, and what is shown is what they computed. */
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { WORDS } from '../src/app/story/words.ts';
-import { formatLoss, formatPowerOfTwo } from '../src/engine/core/format.ts';
-import { builtFile, expect, expectNoSidewaysScroll, reach, snapshot, test, waitFor } from './page.ts';
+import { builtFile, expect, expectNoSidewaysScroll, snapshot, test } from './page.ts';
+import { expectCardsOfRuns, MODES } from './storyCards.ts';
 
-const MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 const SIZES = [
   { width: 1440, height: 900 },
   { width: 375, height: 812 },
@@ -18,40 +17,6 @@ const STILL = '/?ui=still';
 /** The share in the headline above the histogram, in percent. */
 async function lostPercent(page: Page): Promise<number> {
   return Number.parseFloat((await page.getByTestId('story-lost').innerText()).replace('<', ''));
-}
-
-/** Keeps every text of the line of progress, however short it is shown. */
-async function recordProgress(page: Page): Promise<void> {
-  await page.getByTestId('story-progress').evaluate((line) => {
-    const texts: string[] = [];
-    Object.assign(window, { texts });
-    new MutationObserver(() => texts.push(line.textContent ?? '')).observe(line, {
-      childList: true,
-      characterData: true,
-      subtree: true,
-    });
-  });
-}
-
-function recordedProgress(page: Page): Promise<string[]> {
-  return page.evaluate(() => (window as unknown as { texts: string[] }).texts);
-}
-
-/** Every figure on the cards that a run has, against the run's own. */
-async function expectCardsOfRuns(page: Page): Promise<void> {
-  const { runs } = await snapshot(page);
-  expect(runs.map(({ config }) => config.precision)).toEqual([...MODES]);
-  for (const { config, steps } of runs) {
-    const last = steps.at(-1)!;
-    const card = (what: string) => page.getByTestId(`card-${what}-${config.precision}`);
-    await expect(card('loss')).toHaveText(formatLoss(last.loss));
-    await expect(card('batch')).toHaveText(String(config.batch));
-    await expect(card('skipped')).toHaveText(String(last.skippedSteps));
-    await expect(card('lost')).toHaveText(/^<?\d+(\.\d+)? %$/);
-    await expect(card('scale')).toHaveText(
-      config.precision === 'fp16' ? formatPowerOfTwo(Math.log2(last.lossScale)) : 'none',
-    );
-  }
 }
 
 test('a first visit replays the recording without touching the GPU, and nothing jumps meanwhile', async ({
@@ -111,53 +76,6 @@ test('the handle moves the gradients out of the red zone by keyboard, and its fi
   expect(await lostPercent(page)).toBeLessThan(1);
   await page.keyboard.press('End');
   await expect(page.getByTestId('story-lost')).toContainText('the step is skipped');
-});
-
-test('one press trains the three runs here; cards, texts, image and link are theirs, and the recording comes back', async ({
-  page,
-  context,
-}) => {
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.goto('/');
-  const run = page.getByTestId('story-run');
-  await recordProgress(page);
-  await run.click();
-  // Gradients are counted every 10 steps. The page presses Stop itself, since the run may end before a test could.
-  await waitFor(page, 'step 12 of the live run, to stop it', () => {
-    const { status, runs } = window.__trainer!.snapshot();
-    if (status !== 'training' || (runs[0]?.steps.at(-1)?.step ?? 0) < 12) return false;
-    document.querySelector<HTMLButtonElement>('[data-testid="story-run"]')!.click();
-    return true;
-  });
-  await reach(page, 'done');
-  await expect(page.getByTestId('story-source')).toContainText('trained just now on');
-  expect(await recordedProgress(page)).toContainEqual(
-    expect.stringMatching(/^compiling GPU programs: \d+ of \d+$/),
-  );
-  await expect(run).toHaveText('Run it again');
-  await expect(page.getByTestId('story-verdict')).toHaveAttribute('data-kind', /./);
-  await expectCardsOfRuns(page);
-  const { runs } = await snapshot(page);
-  const [full, , bare] = runs.map(({ summary }) => summary!.valLoss!);
-  expect(await page.getByTestId('story-verdict').innerText()).toContain(
-    Math.abs(bare! - full!) < 0.0005 ? 'level with' : Math.abs(bare! - full!).toFixed(3),
-  );
-  const written = runs.map(({ sample }) => (sample?.text ?? '').replace(/\s+/g, ' ').trim());
-  await expect(page.getByTestId('story-texts').locator('p')).toHaveText(written);
-
-  const [image] = await Promise.all([page.waitForEvent('download'), page.getByTestId('story-image').click()]);
-  expect(image.suggestedFilename()).toMatch(/\.png$/);
-  await page.getByTestId('story-link').click();
-  await expect(page.getByTestId('story-link')).toHaveText('Copied');
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^http:.*\/#story$/);
-
-  // The Lab has the same runs, and they are still there afterwards.
-  await page.getByTestId('story-lab').click();
-  await expect(page.getByTestId('train')).toHaveText('Train again');
-  await page.getByTestId('tab-story').click();
-  await expectCardsOfRuns(page);
-  await page.getByTestId('story-replay').click();
-  await expect(page.getByTestId('story-source')).toContainText('recorded on');
 });
 
 test('without WebGPU the recording plays and the reason stands above it; the Lab says what to do', async ({

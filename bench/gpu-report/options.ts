@@ -2,20 +2,27 @@
 
 import { listOf, modeList, readArguments } from '../../src/cli/arguments.ts';
 import { optionList } from '../../src/cli/help.ts';
-import type { OptionSpec } from '../../src/cli/optionTable.ts';
+import { overridesOf } from '../../src/cli/options.ts';
+import { type OptionSpec, OPTIONS as TRAIN_OPTIONS } from '../../src/cli/optionTable.ts';
 import {
   benchShape,
+  configure,
   EngineError,
   PRECISION_MODES,
   PRESET_NAMES,
   type PrecisionMode,
-  type PresetName,
   presetOf,
+  rowOf,
   SHAPE_NAMES,
   type TrainConfig,
 } from '../../src/engine/index.ts';
 import { FAMILIES, type Family } from './families.ts';
 import { type KernelFilter, readFilter } from './targets.ts';
+
+/** Settings that decide which kernels a step has. Of precisions there are several in a report. */
+const SETTINGS = TRAIN_OPTIONS.filter(
+  (option) => option.kind === 'setting' && option.name !== 'precision' && rowOf(option.field).planned,
+);
 
 const OPTIONS: readonly OptionSpec[] = [
   { kind: 'list', name: 'family', choices: FAMILIES, help: 'AMD GPUs to compile for', standard: 'navi31' },
@@ -33,6 +40,7 @@ const OPTIONS: readonly OptionSpec[] = [
     choices: [],
     help: 'only targets with these choices, as matmul=tiled,subgroups=off; without it, all that a run may end with',
   },
+  ...SETTINGS,
   { kind: 'file', name: 'wgsl', help: 'compile these files (separated by commas) instead of a step' },
   {
     kind: 'flag',
@@ -49,7 +57,10 @@ const OPTIONS: readonly OptionSpec[] = [
 
 export interface ReportOptions {
   readonly families: readonly Family[];
-  readonly preset: PresetName;
+  /** What is trained, in each of the precisions. */
+  readonly config: TrainConfig;
+  /** As it was asked for: the preset, and the options that change it. */
+  readonly title: string;
   readonly precisions: readonly PrecisionMode[];
   readonly filter: KernelFilter;
   readonly wgsl: readonly string[];
@@ -70,17 +81,28 @@ ${optionList(OPTIONS)}
 export function readOptions(args: readonly string[]): ReportOptions | null {
   const given = readArguments('gpu:report', OPTIONS, args);
   if (given.has('help')) return null;
-  if (given.has('wgsl') && ['preset', 'precision', 'kernels'].some((name) => given.has(name))) {
+  const settings = new Map(
+    SETTINGS.flatMap(({ name }) => {
+      const value = given.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  if (
+    given.has('wgsl') &&
+    ['preset', 'precision', 'kernels', ...settings.keys()].some((name) => given.has(name))
+  ) {
     throw new EngineError(
       'BAD_VALUE',
-      '--wgsl compiles files, which have no preset, precision or kernels.',
+      '--wgsl compiles files, which have no preset, settings, precision or kernels.',
       'Leave one of them out.',
     );
   }
+  const preset = presetOf(given.get('preset') ?? 'gpt2');
   const { markdown, json, compare, keep } = Object.fromEntries(given);
   return {
     families: listOf('family', given.get('family') ?? 'navi31', FAMILIES),
-    preset: presetOf(given.get('preset') ?? 'gpt2').name,
+    config: configure(preset.config, overridesOf(settings)),
+    title: [preset.name, ...[...settings].map(([name, value]) => `--${name} ${value}`.trim())].join(' '),
     precisions: modeList(given.get('precision') ?? 'fp32,fp16,bf16,fp8'),
     filter: readFilter(given.get('kernels')),
     wgsl: given.get('wgsl')?.split(',') ?? [],

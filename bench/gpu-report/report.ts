@@ -23,7 +23,7 @@ export type Groups = ReadonlyMap<string, readonly Kernel[]>;
 
 /** What the options name, and `others` beside. */
 export async function groupsOf(
-  { wgsl, preset, precisions, filter }: ReportOptions,
+  { wgsl, config, title, precisions, filter }: ReportOptions,
   report: AdapterReport,
   others: Groups,
 ): Promise<Groups> {
@@ -31,7 +31,8 @@ export async function groupsOf(
   const targets = filtered(candidateTargets(report, 'auto'), filter);
   const groups = new Map<string, Kernel[]>();
   for (const precision of precisions) {
-    groups.set(groupName(preset, precision), await kernelsOfStep(preset, precision, targets, report.limits));
+    const kernels = await kernelsOfStep({ ...config, precision }, targets, report.limits);
+    groups.set(groupName(title, precision), kernels);
   }
   return new Map([...groups, ...others]);
 }

@@ -2,9 +2,12 @@
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'vite';
-import { commitOf } from '../../scripts/checkout.mjs';
+import { commitOfPaths } from '../../scripts/checkout.mjs';
+
+/** What is compiled, and by what. Documents may change meanwhile. */
+const COMPILED_FROM = ['src', 'shaders', 'bench/gpu-report', 'package-lock.json'];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 await build({ configFile: join(root, 'bench/gpu-report/vite.config.ts'), logLevel: 'warn' });
-globalThis.gpuReport = { root, commit: commitOf(root) };
+globalThis.gpuReport = { root, commit: commitOfPaths(root, COMPILED_FROM) };
 await import(pathToFileURL(join(root, 'dist-tools/gpu-report/main.js')).href);

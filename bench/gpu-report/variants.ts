@@ -5,11 +5,10 @@ import {
   type AdapterReport,
   EngineError,
   type PrecisionMode,
-  type PresetName,
-  presetOf,
   type StepKernel,
   stepKernels,
   type Target,
+  type TrainConfig,
 } from '../../src/engine/index.ts';
 import type { Kernel } from './rows.ts';
 import { targetName } from './targets.ts';
@@ -18,18 +17,16 @@ import { targetName } from './targets.ts';
 const VOCABULARY = 50_257;
 
 /** The group of a step's kernels. */
-export function groupName(preset: PresetName, precision: PrecisionMode): string {
-  return `${preset} ${precision}`;
+export function groupName(title: string, precision: PrecisionMode): string {
+  return `${title} ${precision}`;
 }
 
-/** Every variant that a step of the preset dispatches on one of the targets, once. */
+/** Every variant that a step dispatches on one of the targets, once. */
 export async function kernelsOfStep(
-  preset: PresetName,
-  precision: PrecisionMode,
+  config: TrainConfig,
   targets: readonly Target[],
   limits: AdapterReport['limits'],
 ): Promise<Kernel[]> {
-  const config = { ...presetOf(preset).config, precision };
   const found = new Map<string, StepKernel>();
   const targetsOf = new Map<string, string[]>();
   for (const target of targets) {

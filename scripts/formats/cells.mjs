@@ -15,12 +15,17 @@ export const BENCHES = {
   a1000: `${SHAPE} ${RATE} --steps 1000`,
   a100: `${SHAPE} ${RATE} --steps 100`,
   llama: `${SHAPE} ${LLAMA} ${RATE} --steps 500`,
+  rates: `${SHAPE} ${LLAMA} ${RATE} --steps 400 --eval-every 100`,
   hot: `${SHAPE} ${LLAMA} --warmup 50 --lr 1e-2 --min-lr 1e-3 --steps 120 --eval-batches 20`,
   hotter: `${SHAPE} ${LLAMA} --warmup 20 --lr 1e-1 --min-lr 1e-2 --steps 80 --eval-batches 10`,
 };
 
 const SEEDS = [1337, 1338, 1339];
 const [SEED] = SEEDS;
+
+/** AdamW's learning rate, that of Muon's matrices, and what they are compared by: the best that was tried. */
+const ADAMW = ['1e-3', '3e-3', '1e-2'].map((rate) => `fp32+lr=${rate}`);
+const MUON = ['0.01', '0.02', '0.04'].map((rate) => `fp32+lr=3e-3+optimizer=muon+muon-lr=${rate}`);
 
 const fixes = ['optim-state=f16-h', 'loss-scaling=compound', 'master=kahan'];
 
@@ -50,6 +55,24 @@ export const GROUPS = {
       ...['nvfp4+fp4-rht=off', 'nvfp4+fp4-2d=off', 'nvfp4+fp4-sr=off', 'nvfp4+keep-bf16=0'],
       ...['nvfp4+heal=0.18', 'mxfp4+heal=0.18', 'fp8+quantize-attention'],
     ],
+  },
+  four: {
+    title: '4 bits, three seeds',
+    bench: 'a',
+    seeds: SEEDS,
+    arms: ['fp32', 'mxfp4', 'nvfp4'],
+  },
+  'muon-rates': {
+    title: 'learning rates, Llama blocks',
+    bench: 'rates',
+    seeds: [1],
+    arms: [...ADAMW, ...MUON],
+  },
+  muon: {
+    title: 'steps, Llama blocks',
+    bench: 'rates',
+    seeds: [1, 2, 3],
+    arms: [ADAMW[1], MUON[1]],
   },
   moments: {
     title: 'moments, Llama blocks',

@@ -73,6 +73,7 @@ export function recordOf(lines) {
   const { adapter, valLoss, finalLoss, steps, skippedSteps, lossScale, tokensPerSec, simulatedCost } =
     summary;
   const taken = lines.filter(({ type }) => type === 'step');
+  const evaluated = lines.filter(({ type }) => type === 'eval');
   const forced = taken.filter(({ stage }, i) => i > 0 && stage !== taken[i - 1].stage);
   return {
     adapter,
@@ -83,6 +84,9 @@ export function recordOf(lines) {
     lossScale,
     tokensPerSec: tokensPerSec === null ? null : Math.round(tokensPerSec),
     ...(simulatedCost !== undefined && { simulatedCost }),
+    ...(evaluated.length > 1 && {
+      evaluations: evaluated.map(({ step, valLoss }) => ({ step, loss: valLoss })),
+    }),
     ...(forced.length > 0 && { stages: forced.map(({ step, stage }) => ({ step, stage })) }),
     /** Null where a part has a loss that is not finite. */
     parts: partsOf(taken.map(({ loss }) => loss)),

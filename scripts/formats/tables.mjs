@@ -11,12 +11,15 @@ export function tablesOf(results) {
   return [
     ...['int8', 'int8-all'].map((group) => lossTable('docs/int8.md', group, 'fp32', results)),
     lossTable('docs/block-scales.md', 'blocks', 'fp32', results, ['nvfp4']),
+    lossTable('docs/block-scales.md', 'four', 'fp32', results, ['nvfp4']),
     ...['moments', 'smooth'].map((group) =>
       lossTable('docs/fp8-long-runs.md', group, GROUPS[group].arms[0], results),
     ),
     lossTable('docs/progressive.md', 'progressive', 'i8g8', results),
     lossTable('docs/pure-f16.md', 'pure', 'fp16', results),
     lossTable('docs/optimizer.md', 'masters', 'fp32', results),
+    lossTable('docs/optimizer.md', 'muon-rates', GROUPS.muon.arms[0], results),
+    stepTable('docs/optimizer.md', 'muon', results),
     lossTable('docs/choosing.md', 'modes', 'fp32', results),
     hotTable('hot', ['nothing'], results),
     hotTable('hotter', Object.keys(STABILISERS), results),
@@ -46,6 +49,26 @@ function lossTable(file, group, reference, results, others = []) {
         ...(costs ? [costText(cells)] : []),
       ];
     }),
+  };
+}
+
+/** The losses of each arm's seeds, and their mean, at each step at which all runs of a group were evaluated. */
+function stepTable(file, group, results) {
+  const { title, arms, bench, seeds } = GROUPS[group];
+  const runs = arms.map((arm) => seeds.flatMap((seed) => results.get(cellName({ bench, arm, seed })) ?? []));
+  const steps = runs.flat()[0]?.evaluations.map(({ step }) => step) ?? [];
+  const lossesAt = (step) =>
+    runs.map((cells) => cells.map(({ evaluations }) => evaluations.find((one) => one.step === step).loss));
+  return {
+    file,
+    columns: [title, ...arms.flatMap((arm) => [`\`${titleOf(arm)}\``, 'mean'])],
+    rows: steps.map((step) => [
+      String(step),
+      ...lossesAt(step).flatMap((losses) => [
+        losses.map((loss) => loss.toFixed(3)).join(', ') || MISSING,
+        losses.length > 0 ? (losses.reduce((sum, loss) => sum + loss, 0) / losses.length).toFixed(3) : '',
+      ]),
+    ]),
   };
 }
 

@@ -20,23 +20,43 @@ const KEPT = 1000;
 
 const list = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(2 * KEPT));
 
-const step = v.strictTuple([
-  count, // step
-  figure, // loss
-  finite, // loss scale
-  v.boolean(), // skipped
-  v.nullable(v.pipe(v.string(), v.maxLength(200))), // overflow
-  figure, // gradient norm
-  finite, // learning rate
-  count, // applied
-  count, // skipped so far
-  figure, // milliseconds on the GPU
-  finite, // milliseconds of training
-  v.optional(figure), // mean of log Z, in runs that report it
-]);
+const name = v.pipe(v.string(), v.maxLength(200));
+
+/** What is kept of a step, in the order of its list. */
+const COLUMNS = {
+  step: count,
+  loss: figure,
+  lossScale: finite,
+  skipped: v.boolean(),
+  overflow: v.nullable(name),
+  gradNorm: figure,
+  lr: finite,
+  appliedSteps: count,
+  skippedSteps: count,
+  gpuMs: figure,
+  /** Milliseconds of training. */
+  time: finite,
+  /** Last, because only runs that report it have it. */
+  logZ: v.exactOptional(figure),
+};
+const NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
+
+const step = v.pipe(
+  v.array(v.unknown()),
+  v.transform((row) => Object.fromEntries(row.map((value, at) => [NAMES[at], value]))),
+  v.strictObject(COLUMNS),
+);
+
+/** The first kept step of a stage of a precision schedule, which is that of all up to the next such step. */
+const stage = v.object({
+  step: count,
+  stage: v.object({ stage: count, stages: count, mode: name, forced: count, cost: finite }),
+});
 
 const schema = v.object({
   steps: list(step),
+  /** Absent in runs without a precision schedule. */
+  stages: v.optional(list(stage), []),
   evals: list(evalMetrics),
   sharpness: list(sharpnessMetrics),
 });
@@ -66,8 +86,11 @@ export class RunCurve implements Rows {
   static parse(text: string | undefined, attempted: number): RunCurve {
     const parsed = v.safeParse(schema, parseJson(text));
     if (!parsed.success) return new RunCurve();
-    const steps = parsed.output.steps.map(unpack);
-    const { evals, sharpness } = parsed.output;
+    const { stages, evals, sharpness } = parsed.output;
+    const steps = parsed.output.steps.map((row): TimedStep => {
+      const at = stages.findLast(({ step }) => step <= row.step);
+      return at ? { ...row, stage: at.stage } : row;
+    });
     const ordered = (rows: readonly { readonly step: number }[], before: number) =>
       rows.every(({ step }, i) => step > (rows[i - 1]?.step ?? before) && step <= attempted);
     const inOrder = ordered(steps, 0) && ordered(evals, NEVER) && ordered(sharpness, NEVER);
@@ -113,8 +136,13 @@ export class RunCurve implements Rows {
     const steps = [...this.steps, ...newer.map((metrics) => ({ ...metrics, time }))];
     const before = <T extends { readonly step: number }>(rows: readonly T[]) =>
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
+    const kept = before(steps);
+    const stages = kept.flatMap(({ step, stage }, at) =>
+      stage && stage.stage !== kept[at - 1]?.stage?.stage ? [{ step, stage }] : [],
+    );
     return JSON.stringify({
-      steps: before(steps).map(pack),
+      steps: kept.map(pack),
+      ...(stages.length > 0 && { stages }),
       evals: before(this.evals),
       sharpness: before(this.sharpness),
     });
@@ -130,52 +158,7 @@ function parseJson(text: string | undefined): unknown {
 }
 
 function pack(row: TimedStep): readonly unknown[] {
-  const { loss, lossScale, skipped, overflow, gradNorm, lr, appliedSteps, skippedSteps, gpuMs, time } = row;
-  const figures = [
-    row.step,
-    loss,
-    lossScale,
-    skipped,
-    overflow,
-    gradNorm,
-    lr,
-    appliedSteps,
-    skippedSteps,
-    gpuMs,
-    time,
-  ];
-  return row.logZ === undefined ? figures : [...figures, row.logZ];
-}
-
-function unpack(row: v.InferOutput<typeof step>): TimedStep {
-  const [
-    at,
-    loss,
-    lossScale,
-    skipped,
-    overflow,
-    gradNorm,
-    lr,
-    appliedSteps,
-    skippedSteps,
-    gpuMs,
-    time,
-    logZ,
-  ] = row;
-  return {
-    step: at,
-    loss,
-    lossScale,
-    skipped,
-    overflow,
-    gradNorm,
-    lr,
-    appliedSteps,
-    skippedSteps,
-    gpuMs,
-    time,
-    ...(logZ !== undefined && { logZ }),
-  };
+  return NAMES.filter((name) => row[name] !== undefined).map((name) => row[name]);
 }
 
 /**

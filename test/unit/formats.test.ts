@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { allCells, cellName, chosenCells, GROUPS, optionsOf } from '../../scripts/formats/cells.mjs';
+import { tablesOfDocuments } from '../../scripts/formats/documents.mjs';
 import {
   addResult,
   checkText,
@@ -13,6 +14,7 @@ import {
   recordOf,
   sweptCells,
 } from '../../scripts/formats/results.mjs';
+import { speedTable } from '../../scripts/formats/speeds.mjs';
 import {
   differenceText,
   lossText,
@@ -86,6 +88,15 @@ describe('the record of a run', () => {
       3.5,
       null,
     ]);
+  });
+
+  test('has the losses of evaluations where there is more than the last', () => {
+    const evaluations = [10, 20].map((step) => ({ type: 'eval', step, valLoss: 3 - step / 40 }));
+    expect(recordOf([...steps, ...evaluations, summary])!.evaluations).toEqual([
+      { step: 10, loss: 2.75 },
+      { step: 20, loss: 2.5 },
+    ]);
+    expect(recordOf([...steps, evaluations[1]!, summary])).not.toHaveProperty('evaluations');
   });
 
   test('is none where the run was interrupted', () => {
@@ -166,6 +177,23 @@ describe('the tables', () => {
     expect(() => withTable('Text.', table)).toThrow(/a\.md has 0 tables/);
   });
 
+  test('have the losses of each seed by step', () => {
+    const { bench, arms } = GROUPS.muon;
+    const cells = arms.flatMap((arm, which) =>
+      [1, 2].map((seed) => ({
+        ...{ bench, arm, ...run(seed, 2) },
+        evaluations: [100, 200].map((step) => ({ step, loss: seed - which / 10 - step / 1000 })),
+      })),
+    );
+    const table = tablesOf(new Map(cells.map((cell) => [cellName(cell), cell]))).find(
+      ({ columns }) => columns[0] === GROUPS.muon.title,
+    )!;
+    expect(table.rows).toEqual([
+      ['100', '0.900, 1.900', '1.400', '0.800, 1.800', '1.300'],
+      ['200', '0.800, 1.800', '1.300', '0.700, 1.700', '1.200'],
+    ]);
+  });
+
   test('in one file say where they were measured', () => {
     const cell = { bench: 'a', arm: 'fp32', ...run(1337, 2.3), adapter: 'one', date: 'today', commit: 'abc' };
     const text = markdownOf(new Map([[cellName(cell), cell]]));
@@ -173,9 +201,23 @@ describe('the tables', () => {
     expect(text).toContain('| `fp32` | 2.3000 |');
   });
 
+  test('have the speed of each mode that ended its run', () => {
+    const run = { steps: 13, msPerStep: 100.4, memory: { total: 2 ** 20 } };
+    const step = {
+      'a fp32': { ...run, tokensPerSec: 5000 },
+      'a fp16-pure': null,
+      'a fp16': { ...run, tokensPerSec: 7500 },
+    };
+    expect(speedTable({ step }).rows).toEqual([
+      ['`fp32`', '5,000', '1.00', '100', '8', '1.0'],
+      ['`fp16`', '7,500', '1.50', '100', '8', '1.0'],
+    ]);
+    expect(() => speedTable({ step: { 'a fp16': step['a fp16'] } })).toThrow(/no run of fp32/);
+  });
+
   test('of docs/ are those of the results', () => {
     const results = finishedCells(ROOT, join(ROOT, 'bench/results/formats.json'));
-    for (const table of tablesOf(results)) {
+    for (const table of tablesOfDocuments(ROOT, results)) {
       const document = readFileSync(join(ROOT, table.file), 'utf8');
       expect(withTable(document, table), `npm run formats -- --tables writes ${table.file}`).toBe(document);
     }

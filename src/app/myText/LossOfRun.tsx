@@ -1,12 +1,13 @@
 import { useMemo } from 'react';
 import { variantTitle } from '../../engine/index.ts';
 import { isBusy, logOf, useRun } from '../../store/runStore.ts';
-import { LossChart } from '../charts/LossChart.tsx';
+import { LOSS } from '../charts/definitions.tsx';
+import { LivePlot } from '../charts/LivePlot.tsx';
+import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';
 
 /** Training and validation loss of the one run. */
 export default function LossOfRun() {
-  const frame = useRun((state) => state.frame);
   const configs = useRun((state) => state.configs);
   const busy = useRun(({ status }) => isBusy(status));
   const runs = useMemo((): readonly PlottedRun[] => {
@@ -18,5 +19,5 @@ export default function LossOfRun() {
       { title: variantTitle(mode), mode, log, config, place: 0, ...(busy && { planned: config.steps }) },
     ];
   }, [configs, busy]);
-  return <LossChart runs={runs} frame={frame} />;
+  return <MetricChart chart={LOSS} runs={runs} drawing={LivePlot} live />;
 }

@@ -15,7 +15,7 @@ import { rowsFor } from '../../../bench/gpu-report/report.ts';
 import { isCompiled, type Row } from '../../../bench/gpu-report/rows.ts';
 import { markdownTable, namesOf, spills } from '../../../bench/gpu-report/table.ts';
 import { groupName, kernelsOfStep } from '../../../bench/gpu-report/variants.ts';
-import { candidateTargets } from '../../../src/engine/index.ts';
+import { candidateTargets, presetOf } from '../../../src/engine/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -32,7 +32,10 @@ beforeAll(async () => {
     const targets = candidateTargets(report, 'auto');
     const groups = cases.map(
       async ({ preset, precision, group }) =>
-        [group, await kernelsOfStep(preset, precision, targets, report.limits)] as const,
+        [
+          group,
+          await kernelsOfStep({ ...presetOf(preset).config, precision }, targets, report.limits),
+        ] as const,
     );
     return new Map(await Promise.all(groups));
   });

@@ -346,7 +346,13 @@ describe('what is missing is named, with the fix', () => {
 
 describe('options', () => {
   test('name families, modes and targets, and refuse what there is not', () => {
-    expect(readOptions([])).toMatchObject({ families: ['navi31'], preset: 'gpt2', wgsl: [] });
+    expect(readOptions([])).toMatchObject({ families: ['navi31'], title: 'gpt2', wgsl: [] });
+    expect(readOptions(['--head-size', '32', '--qk-norm', '--precision', 'fp32,fp16'])).toMatchObject({
+      title: 'gpt2 --head-size 32 --qk-norm',
+      config: { headSize: 32, qkNorm: true, width: 768 },
+      precisions: ['fp32', 'fp16'],
+    });
+    expect(() => readOptions(['--wgsl', 'a.wgsl', '--qk-norm'])).toThrow(/--wgsl compiles files/);
     expect(readOptions(['--family', 'vega20,navi21'])?.families).toEqual(['vega20', 'navi21']);
     expect(readOptions(['--help'])).toBeNull();
     expect(() => readOptions(['--family', 'navi3'])).toThrow('--family has "navi3"');
