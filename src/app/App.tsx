@@ -47,7 +47,6 @@ export function App() {
   const help = useUi((state) => state.help);
   const [opened, setOpened] = useState(false);
   if (screen === 'train' && !opened) setOpened(true);
-  useDocument();
   useShortcuts();
   return (
     <div className={styles.app}>
@@ -82,6 +81,13 @@ export function App() {
         <ShortcutsSwitch />
       </footer>
       <Announcer />
+      <DocumentState />
     </div>
   );
+}
+
+/** A leaf, because it renders at every new figure in the title, and the rest of the page must not. */
+function DocumentState() {
+  useDocument();
+  return null;
 }

@@ -10,7 +10,7 @@ import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
-// recharts is larger than everything else together, so the page is usable before it has loaded.
+// The page is usable before the charts have loaded.
 const Charts = lazyPart(
   'charts',
   () => import('../charts/Charts.tsx'),
