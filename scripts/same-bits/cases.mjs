@@ -28,7 +28,7 @@ const OPTIONS = {
     ...SIMULATED,
   ],
   optimizer: ['adamw', 'stable-adamw', 'lion', 'muon'],
-  'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm', 'fp8-e4m3-e5m2'],
+  'optim-state': ['f32', 'bf16', 'fp8', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3'],
   master: ['f32', 'kahan', 'fx64'],
   'update-rms': [false, true],
   skip: ['step', 'tensor'],
@@ -92,12 +92,12 @@ const TAKEN_BY = {
   'keep-bf16': ['nvfp4'],
 };
 
-const FP8_STATES = ['fp8', 'fp8-lm', 'fp8-e4m3-e5m2'];
+const FP8_STATES = ['fp8', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3'];
 
 /** Values that go with some values of another option only, whatever the mode. */
 const PARTNERS = [
   ...FP8_STATES.map((state) => ['optim-state', state, 'optimizer', ['adamw', 'stable-adamw']]),
-  ['master', 'fx64', 'optim-state', ['f32', 'bf16', 'fp8-lm', 'fp8-e4m3-e5m2']],
+  ['master', 'fx64', 'optim-state', ['f32', 'bf16', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3']],
   ...['token', 'channel'].map((scale) => ['smooth-swiglu', scale, 'mlp', GATED]),
 ];
 

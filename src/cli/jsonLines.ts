@@ -1,6 +1,7 @@
 /** The lines of `--json`. Scripts rely on the fields and their order. */
 
 import {
+  columnsOf,
   type EvalMetrics,
   EXPONENT_BIAS,
   NON_FINITE_BIN,
@@ -9,7 +10,9 @@ import {
   type RunWarning,
   rowCounts,
   type SharpnessMetrics,
+  STORE_NUMBERS,
   type StepMetrics,
+  UPDATE_NUMBERS,
   ZERO_BIN,
 } from '../engine/index.ts';
 
@@ -42,17 +45,26 @@ export function sampleLine(step: number, text: string): string {
  * values are not finite.
  */
 export function numericsLine(frame: NumericsFrame): string {
-  const { step, scale, noise, longRun } = frame;
-  const tensors = noise.map(({ name, kind, format, sqnr, saturated, underflow, amax, kurtosis }) => ({
-    ...{ name, kind, format, sqnrDb: sqnr },
-    ...(amax === 0 ? { saturated: null, underflow: null } : { saturated, underflow }),
-    ...{ amax, kurtosis },
-  }));
+  const { step, scale, noise, updates, longRun } = frame;
+  const tensors = noise.map((row) => {
+    const { name, kind, format } = row;
+    return { name, kind, format, ...valuesOf(STORE_NUMBERS, row) };
+  });
+  const ofUpdates = updates?.map((row) => ({ name: row.name, ...valuesOf(UPDATE_NUMBERS, row) }));
   const exponents = frame.rows.map(({ name, kind, layer, format }, row) => ({
     ...{ name, kind, block: layer, format },
     ...exponentsOf(rowCounts(frame, row)),
   }));
-  return line('numerics', { step, lossScale: scale, tensors, exponents, ...longRun });
+  const measured = { tensors, ...(ofUpdates && { updates: ofUpdates }) };
+  return line('numerics', { step, lossScale: scale, ...measured, exponents, ...longRun });
+}
+
+/** The measured numbers of a tensor, by their keys in these lines. */
+function valuesOf<T extends typeof STORE_NUMBERS | typeof UPDATE_NUMBERS>(
+  table: T,
+  row: Readonly<Record<keyof T, number | null>>,
+): Record<string, number | null> {
+  return Object.fromEntries(columnsOf(table).map(({ key, json }) => [json, row[key]]));
 }
 
 /** Counts of values from 2^`lowest` on, one for each exponent, with the loss scale; `lowest` is null when there are none. */

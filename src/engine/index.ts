@@ -197,10 +197,15 @@ export {
   WHAT_IF_SCALES,
   zeroShare,
 } from './inspect/bands.ts';
-export { type NumericsFrame, type QuantizationNoise, rowCounts } from './inspect/frame.ts';
+export {
+  type NumericsFrame,
+  rowCounts,
+  type UpdateNumbers,
+} from './inspect/frame.ts';
 export type { LongRunTelemetry } from './inspect/longRun.ts';
 export type { InspectedKind } from './inspect/probePrograms.ts';
 export type { SharpnessMetrics } from './inspect/sharpness.ts';
+export { columnsOf, type NumberColumn, STORE_NUMBERS, UPDATE_NUMBERS } from './inspect/tensorNumbers.ts';
 
 // checkpoint/: Save and open runs; read and write the files of Hugging Face's libraries.
 
@@ -272,11 +277,34 @@ export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
+export type { StageMetrics } from './train/stepReadback.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 
-// experiments/: Comparisons, sweeps, and their tables.
+// experiments/: The article's table, comparisons, sweeps, and their tables.
 
+export {
+  ARTICLE,
+  ARTICLE_MODES,
+  type ArticleFigures,
+  type ArticleMode,
+  chooseTable,
+  type FittedRun,
+  isLarger,
+  type MeasuredSpeed,
+  measuredSpeed,
+  measuringRuns,
+  planTable,
+  TABLE_MODES,
+  TABLE_PRESETS,
+  TABLE_SECONDS,
+  TABLE_STEPS,
+  type TableBudget,
+  type TableEstimate,
+  type TablePlan,
+  type TablePreset,
+  UNSCALED_MODE,
+} from './experiments/articleTable.ts';
 export type { ComparedRun } from './experiments/comparison.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { DIVERGENCE_NATS, firstDivergence, type LossCurve, largestGap } from './experiments/divergence.ts';

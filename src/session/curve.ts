@@ -20,13 +20,15 @@ const KEPT = 1000;
 
 const list = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(2 * KEPT));
 
+const name = v.pipe(v.string(), v.maxLength(200));
+
 /** What is kept of a step, in the order of its list. */
 const COLUMNS = {
   step: count,
   loss: figure,
   lossScale: finite,
   skipped: v.boolean(),
-  overflow: v.nullable(v.pipe(v.string(), v.maxLength(200))),
+  overflow: v.nullable(name),
   gradNorm: figure,
   lr: finite,
   appliedSteps: count,
@@ -45,8 +47,16 @@ const step = v.pipe(
   v.strictObject(COLUMNS),
 );
 
+/** The first kept step of a stage of a precision schedule, which is that of all up to the next such step. */
+const stage = v.object({
+  step: count,
+  stage: v.object({ stage: count, stages: count, mode: name, forced: count, cost: finite }),
+});
+
 const schema = v.object({
   steps: list(step),
+  /** Absent in runs without a precision schedule. */
+  stages: v.optional(list(stage), []),
   evals: list(evalMetrics),
   sharpness: list(sharpnessMetrics),
 });
@@ -76,7 +86,11 @@ export class RunCurve implements Rows {
   static parse(text: string | undefined, attempted: number): RunCurve {
     const parsed = v.safeParse(schema, parseJson(text));
     if (!parsed.success) return new RunCurve();
-    const { steps, evals, sharpness } = parsed.output;
+    const { stages, evals, sharpness } = parsed.output;
+    const steps = parsed.output.steps.map((row): TimedStep => {
+      const at = stages.findLast(({ step }) => step <= row.step);
+      return at ? { ...row, stage: at.stage } : row;
+    });
     const ordered = (rows: readonly { readonly step: number }[], before: number) =>
       rows.every(({ step }, i) => step > (rows[i - 1]?.step ?? before) && step <= attempted);
     const inOrder = ordered(steps, 0) && ordered(evals, NEVER) && ordered(sharpness, NEVER);
@@ -122,8 +136,13 @@ export class RunCurve implements Rows {
     const steps = [...this.steps, ...newer.map((metrics) => ({ ...metrics, time }))];
     const before = <T extends { readonly step: number }>(rows: readonly T[]) =>
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
+    const kept = before(steps);
+    const stages = kept.flatMap(({ step, stage }, at) =>
+      stage && stage.stage !== kept[at - 1]?.stage?.stage ? [{ step, stage }] : [],
+    );
     return JSON.stringify({
-      steps: before(steps).map(pack),
+      steps: kept.map(pack),
+      ...(stages.length > 0 && { stages }),
       evals: before(this.evals),
       sharpness: before(this.sharpness),
     });

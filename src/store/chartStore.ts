@@ -14,6 +14,7 @@ const CHART_IDS = [
   'sharpness',
   'logit',
   'logZ',
+  'cost',
 ] as const;
 export type ChartId = (typeof CHART_IDS)[number];
 
@@ -65,6 +66,7 @@ export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   sharpness: STANDARD,
   logit: STANDARD,
   logZ: STANDARD,
+  cost: STANDARD,
 };
 
 interface ChartState {

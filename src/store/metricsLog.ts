@@ -1,4 +1,4 @@
-import type { EvalMetrics, SharpnessMetrics } from '../engine/index.ts';
+import type { EvalMetrics, SharpnessMetrics, StageMetrics } from '../engine/index.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { smooth, smoothingOf } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';
@@ -54,6 +54,8 @@ export class MetricsLog {
   length = 0;
   readonly evals: EvalMetrics[] = [];
   readonly sharpness: SharpnessMetrics[] = [];
+  /** Steps at which a precision schedule went to another stage, the first step included; empty in other runs. */
+  readonly stages: { readonly step: number; readonly stage: StageMetrics }[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
   /** Smoothing of {@link smoothedLoss}, 0 to 1. */
@@ -97,6 +99,9 @@ export class MetricsLog {
     c.stepMs[i] = this.#duration.push(step.time, step.step);
     c.gpuMs[i] = step.gpuMs ?? Number.NaN;
     c.gpuStepMs[i] = this.#gpuDuration.push(c.gpuMs[i]);
+    const { stage } = step;
+    if (stage && stage.stage !== this.stages.at(-1)?.stage.stage)
+      this.stages.push({ step: step.step, stage });
     if (step.overflow !== null) this.#overflow.set(i, step.overflow);
     this.length = i + 1;
   }
@@ -107,6 +112,7 @@ export class MetricsLog {
     if (i < 0 || i >= this.length) return null;
     const c = this.#columns;
     const finite = (value: number) => (Number.isNaN(value) ? null : value);
+    const stage = this.stages.findLast(({ step }) => step <= c.step[i]!)?.stage;
     return {
       step: c.step[i]!,
       loss: finite(c.loss[i]!),
@@ -120,6 +126,7 @@ export class MetricsLog {
       skippedSteps: c.skippedSteps[i]!,
       time: c.time[i]!,
       gpuMs: finite(c.gpuMs[i]!),
+      ...(stage && { stage }),
     };
   }
 
@@ -166,4 +173,15 @@ export class MetricsLog {
     for (const name of Object.keys(old) as (keyof Columns)[]) grown[name].set(old[name]);
     this.#columns = grown;
   }
+}
+
+/** Mean simulated cost of the steps of a run with a precision schedule, from its first entry on; NaN without one. */
+export function meanCost({ stages, length, columns: { step } }: MetricsLog): number {
+  const end = length > 0 ? step[length - 1]! + 1 : 0;
+  const first = stages[0]?.step ?? end;
+  const sum = stages.reduce(
+    (total, { step: from, stage }, at) => total + ((stages[at + 1]?.step ?? end) - from) * stage.cost,
+    0,
+  );
+  return sum / (end - first);
 }

@@ -84,6 +84,8 @@ test('JSON lines have exactly the documented fields', () => {
   expect(numericsLine({ ...frame, noise: [{ ...tensor, sqnr: 73.5 }] })).toBe(
     '{"type":"numerics","step":20,"lossScale":1024,"tensors":[{"name":"wte.weight","kind":"weight","format":"f16","sqnrDb":73.5,"saturated":0,"underflow":0.5,"amax":2,"kurtosis":3}],"exponents":[]}\n',
   );
+  const updates = [{ name: 'wte.weight', rms: 1.25 }];
+  expect(JSON.parse(numericsLine({ ...frame, noise: [], updates }))).toMatchObject({ updates });
   const counts = new Uint32Array(512);
   counts.set([7], 0); // exact zeros
   counts.set([3, 0, 5], 127 - 20);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { RMS_SPIKE } from '../../src/engine/inspect/tensorNumbers.ts';
 import { updateRms } from '../../src/engine/reference/updateRms.ts';
-import { RMS_SPIKE, type SpikeStep, spikesOf } from '../../src/engine/train/spikeAlarm.ts';
+import { type SpikeStep, spikesOf } from '../../src/engine/train/spikeAlarm.ts';
 
 /** A hundred steps with losses that fall and vary, an RMS near 1, and what is planted in single steps. */
 function trace(planted: Readonly<Record<number, Partial<SpikeStep>>>): SpikeStep[] {

@@ -2,25 +2,14 @@
 import { BINS } from '../kernels/numerics.ts';
 import type { NoiseRow, NumericsRow } from '../model/numericsRows.ts';
 import type { LongRunTelemetry } from './longRun.ts';
+import type { NumbersOf, STORE_NUMBERS, UPDATE_NUMBERS } from './tensorNumbers.ts';
 
-/**
- * The error of storing a tensor in a narrow format, with its scale if it has one. It is measured on the values of the
- * last micro-batch of a step.
- */
-export interface QuantizationNoise extends NoiseRow {
-  /** 20 log10(||x|| / ||x - q||) in dB; null when x is all zero, q equals x, or either is not finite. */
-  readonly sqnr: number | null;
-  /** Share of the nonzero values that exceed the largest value of the format. */
-  readonly saturated: number;
-  /** Share of the nonzero values that were stored as zero. */
-  readonly underflow: number;
-  /** The largest magnitude before scaling. Infinity and NaN compare as larger than all numbers. */
-  readonly amax: number;
-  /**
-   * The mean fourth power over the squared mean square of the values before they are stored: 3 for normally distributed ones, more
-   * where few values are large. Null as `sqnr` for values that are all zero or not finite.
-   */
-  readonly kurtosis: number | null;
+/** The error of storing a tensor in a narrow format, with its scale if it has one. */
+export interface QuantizationNoise extends NoiseRow, NumbersOf<typeof STORE_NUMBERS> {}
+
+/** What is measured of the update of a parameter. */
+export interface UpdateNumbers extends NumbersOf<typeof UPDATE_NUMBERS> {
+  readonly name: string;
 }
 
 export interface NumericsFrame {
@@ -33,6 +22,8 @@ export interface NumericsFrame {
   readonly counts: Uint32Array<ArrayBuffer>;
   /** One entry for each tensor that is stored in fewer bits than it is computed in; empty except for gradients. */
   readonly noise: readonly QuantizationNoise[];
+  /** Of a step that was applied, in runs that measure some: of each parameter that has them. */
+  readonly updates?: readonly UpdateNumbers[];
   /** Of gradients, in runs with a gated MLP or second moments that have a floor. */
   readonly longRun?: LongRunTelemetry;
   /** Share of the training time that probing takes at the current interval; null while it is not known. */

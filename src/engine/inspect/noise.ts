@@ -23,6 +23,7 @@ import type { ScaleTable } from '../model/scales.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { buildShadows } from './f32Shadows.ts';
 import type { QuantizationNoise } from './frame.ts';
+import { type NumbersOf, numbersFrom, STORE_NUMBERS } from './tensorNumbers.ts';
 
 export interface NoiseSchedule {
   /** Rows in the order of their partial sums in the histogram tensor. */
@@ -126,33 +127,21 @@ export function readNoise(rows: readonly NoiseRow[], words: Uint32Array): Quanti
 export function readParts(
   words: Uint32Array<ArrayBuffer>,
   elements: number,
-): Omit<QuantizationNoise, keyof NoiseRow> {
+): NumbersOf<typeof STORE_NUMBERS> {
   const floats = new Float32Array(words.buffer);
-  let signal = 0;
-  let noise = 0;
-  let fourth = 0;
-  let amax = 0;
-  let saturated = 0;
-  let underflow = 0;
-  let nonZero = 0;
-  let nonFinite = 0;
-  for (let at = 0; at < NOISE_GROUPS * NOISE_PART_WORDS; at += NOISE_PART_WORDS) {
-    signal += floats[at]!;
-    noise += floats[at + 1]!;
-    amax = Math.max(amax, floats[at + 2]!);
-    saturated += words[at + 3]!;
-    underflow += words[at + 4]!;
-    nonZero += words[at + 5]!;
-    nonFinite += words[at + 6]!;
-    fourth += floats[at + 7]!;
-  }
-  const measurable = nonFinite === 0 && signal > 0 && noise > 0;
-  const of = Math.max(1, nonZero);
-  return {
-    sqnr: measurable ? 10 * Math.log10(signal / noise) : null,
-    saturated: saturated / of,
-    underflow: underflow / of,
-    amax,
-    kurtosis: nonFinite === 0 && signal > 0 ? (elements * fourth) / signal ** 2 : null,
+  const sums = {
+    ...{ elements, signal: 0, noise: 0, fourth: 0, amax: 0 },
+    ...{ saturated: 0, underflow: 0, nonZero: 0, nonFinite: 0 },
   };
+  for (let at = 0; at < NOISE_GROUPS * NOISE_PART_WORDS; at += NOISE_PART_WORDS) {
+    sums.signal += floats[at]!;
+    sums.noise += floats[at + 1]!;
+    sums.amax = Math.max(sums.amax, floats[at + 2]!);
+    sums.saturated += words[at + 3]!;
+    sums.underflow += words[at + 4]!;
+    sums.nonZero += words[at + 5]!;
+    sums.nonFinite += words[at + 6]!;
+    sums.fourth += floats[at + 7]!;
+  }
+  return numbersFrom(STORE_NUMBERS, sums);
 }

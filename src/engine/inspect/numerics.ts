@@ -163,6 +163,7 @@ export class Numerics {
       'gradients',
       (state) => state.scaleUsed,
       (frame) => this.#frames.push(frame),
+      true,
     );
   }
 
@@ -199,6 +200,7 @@ export class Numerics {
     kind: keyof NumericsSchedule['rows'],
     scaleOf: (state: StepState) => number,
     deliver: (frame: NumericsFrame) => void,
+    isStep = false,
   ): void {
     const { schedule, probe } = this.#phase;
     const measures = probe?.measures ?? false;
@@ -210,7 +212,10 @@ export class Numerics {
       const cost = this.#interval === null ? null : this.#cost.share(this.#interval);
       const noise = kind === 'gradients' ? noiseIn(schedule, words, measures) : [];
       const longRun = kind === 'gradients' ? schedule.longRun.read(words) : null;
-      const counted = { rows, counts, noise, ...(longRun && { longRun }), cost };
+      // A step that is skipped updates nothing.
+      const updates = isStep && state.overflowSite === null ? schedule.updates.read(words) : null;
+      const more = { ...(updates && { updates }), ...(longRun && { longRun }) };
+      const counted = { rows, counts, noise, ...more, cost };
       deliver({ step: state.attempted, scale: scaleOf(state), ...counted });
     });
     const source = this.#arena.buffer(this.#histogram);

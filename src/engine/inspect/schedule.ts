@@ -11,6 +11,7 @@ import { buildPass, readingPass } from '../model/schedule.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { buildLongRun, type LongRunSchedule } from './longRun.ts';
 import { buildNoise, type NoiseSchedule } from './noise.ts';
+import { buildUpdates, type UpdateSchedule } from './updateRms.ts';
 
 export interface NumericsSchedule {
   readonly begin: readonly Operation[];
@@ -31,6 +32,7 @@ export interface NumericsSchedule {
   readonly activations: readonly Operation[];
   readonly noise: NoiseSchedule;
   readonly longRun: LongRunSchedule;
+  readonly updates: UpdateSchedule;
   readonly rows: Readonly<Record<'gradients' | 'weights' | 'activations', readonly NumericsRow[]>>;
 }
 
@@ -64,6 +66,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
   );
   const noise = buildNoise(target, tensors, microBatch);
   const longRun = buildLongRun(target, tensors);
+  const updates = buildUpdates(tensors);
   const counted = microBatch.flatMap((emitted) =>
     emitted.operations.map((operation) => ({
       operation,
@@ -80,7 +83,13 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
       ...operations,
       ...noise.shadowsAfter(operation),
     ]),
-    gradients: [...parameterRows('gradient'), ...noise.weights, ...longRun.operations, copyState],
+    gradients: [
+      ...parameterRows('gradient'),
+      ...noise.weights,
+      ...longRun.operations,
+      ...updates.operations,
+      copyState,
+    ],
     weights: [clear, ...parameterRows('weight'), copyState],
     activations: [
       clear,
@@ -94,6 +103,7 @@ export function buildNumerics(target: Target, tensors: RunTensors): NumericsSche
     ],
     noise,
     longRun,
+    updates,
     rows: { gradients, weights: weightRows(parameters), activations },
   };
 }

@@ -20,13 +20,9 @@ export function levelTableWords(stages: readonly Stage[]): number {
   return TABLE + LEVEL_ROLES.length * stages.length;
 }
 
-/** The table before step 1, at the first stage, or where a finished model reads it, at the last. */
-export function levelTable(
-  stages: readonly Stage[],
-  at: 'first' | 'last' = 'first',
-): Uint32Array<ArrayBuffer> {
+/** The table at a stage, from 0: the first before step 1, and the last where a finished model reads it. */
+export function levelTable(stages: readonly Stage[], stage = 0): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(levelTableWords(stages));
-  const stage = at === 'first' ? 0 : stages.length - 1;
   words[STAGE_WORD] = stage;
   words[USED_WORD] = stage;
   new Float32Array(words.buffer)[THRESHOLD_WORD] = TURNING.threshold;

@@ -1,6 +1,6 @@
 /** Lists the tensors that the numerics panel shows, and where their values are counted. */
 
-import { formatOf, isScaled } from '../gpu/tensor.ts';
+import { formatOf, isScaled, type Tensor } from '../gpu/tensor.ts';
 import { ALIGNMENT_WORDS, BINS, NOISE_WORDS } from '../kernels/numerics.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
 import type { FormatId } from '../precision/formats.ts';
@@ -141,13 +141,14 @@ export function longRunWords(parameters: ReadonlyMap<string, Parameter>, chunks:
 
 /**
  * Words of the histogram tensor: a row for each gradient, which is the longest of the lists, the noise parts of each narrowed
- * tensor, those of {@link longRunWords}, and a copy of the step state behind them.
+ * tensor, what is measured of updates, the words of {@link longRunWords}, and a copy of the step state behind them.
  */
 export function histogramWords(
   specs: readonly ParameterSpec[],
   chunks: readonly Chunk[],
   { parameters }: Pick<ModelRun, 'parameters'>,
   stores: readonly Stored[],
+  ofUpdates: readonly Tensor[],
 ): number {
   const [scaled, narrowed, read] = [new Set<string>(), new Set<string>(), new Set<string>()];
   for (const stored of stores) {
@@ -158,7 +159,8 @@ export function histogramWords(
   let weights = 0;
   for (const { parts } of parameters.values()) weights += parts.filter(isNarrowedWeight).length;
   const noise = scaled.size + narrowed.size + weights;
-  const others = longRunWords(parameters, chunks) + STEP_STATE_WORDS;
+  const updates = ofUpdates.reduce((sum, { elements }) => sum + elements, 0);
+  const others = updates + longRunWords(parameters, chunks) + STEP_STATE_WORDS;
   return (specs.length + read.size) * BINS + noise * NOISE_WORDS + others;
 }
 

@@ -22,7 +22,7 @@ import { ScaleTable } from './scales.ts';
 import { type PlannedTensor, TensorPlan } from './tensorPlan.ts';
 import { planTensorSteps, type TensorSteps, tensorPartialCount } from './tensorSteps.ts';
 import { updateRules } from './updateRules.ts';
-import { type PlannedUpdate, planScratch, planUpdates } from './updates.ts';
+import { type PlannedUpdate, planScratch, planUpdates, rmsTensors } from './updates.ts';
 
 export interface RunTensors extends ParameterLayout, ModelRun, ReadWeights {
   readonly planned: readonly PlannedTensor[];
@@ -134,8 +134,9 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const tensorSteps = planTensorSteps(plan, config, updates);
   const healing = healedRecipe(config);
   const healed = healing && healedParts(run, healing, layout, decoder, found);
+  const scratch = planScratch(plan, updates);
   const words = [{ ...run, training }, ...(healed ? [healed] : [])].map((each) =>
-    histogramWords(layout.specs, layout.chunks, each, each.training.stores),
+    histogramWords(layout.specs, layout.chunks, each, each.training.stores, rmsTensors(updates, scratch)),
   );
   const tensors: RunTensors = {
     specs: layout.specs,
@@ -150,7 +151,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     losses,
     found,
     planned: plan.planned,
-    scratch: planScratch(plan, updates),
+    scratch,
     headRows: decoder.head.rowsAtOnce(run),
     sharpness:
       config.sharpnessEvery > 0 ? plan.add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,

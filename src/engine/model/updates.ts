@@ -66,6 +66,18 @@ export function planScratch(
   return tensors;
 }
 
+/** The tensors in which updates leave root mean squares, if their rules measure some. */
+export function rmsTensors(
+  updates: readonly PlannedUpdate[],
+  scratch: ReadonlyMap<string, Tensor>,
+): readonly Tensor[] {
+  const names = updates.flatMap(({ rule, scratch: own }) => {
+    const { rms } = rule.optimizer;
+    return rms && own.has(rms.scratch) ? [rms.scratch] : [];
+  });
+  return [...new Set(names)].map((name) => scratch.get(name)!);
+}
+
 /** Binds an update to its operands. @param seedOf returns the seed of a chunk's random bits */
 export function placedUpdate(
   { label, learned, shape, parts, scratch }: PlannedUpdate,

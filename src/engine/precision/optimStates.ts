@@ -3,7 +3,9 @@ import { EngineError, suggestion } from '../core/errors.ts';
 import type { FormatId } from './formats.ts';
 import { keepsMaster, PRECISION_MODES, type Recipe, recipeOf } from './recipes.ts';
 
-export const OPTIM_STATES = ['f32', 'bf16', 'f16-h', 'fp8', 'fp8-lm', 'fp8-e4m3-e5m2'] as const;
+const WIDE_STATES = ['f32', 'bf16', 'f16-h'] as const;
+const FP8_STATES = ['fp8', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3'] as const;
+export const OPTIM_STATES = [...WIDE_STATES, ...FP8_STATES] as const;
 export type OptimState = (typeof OPTIM_STATES)[number];
 
 /** Number of elements in a group, which share a largest magnitude and an exponent where moments are scaled by group. */
@@ -82,6 +84,15 @@ export const OPTIM_STATE_TABLE: Readonly<Record<OptimState, OptimStateRow>> = {
     moments: {
       ...{ firstMoment: 'e4m3fn', secondMoment: 'e5m2', rounding: 'nearest', scale: 'parameter' },
       ...{ scaleKind: 'f32', floor: true },
+    },
+  },
+  'fp8-e4m3-e4m3': {
+    title: 'FP8, both E4M3, no floor',
+    summary:
+      'Both moments in E4M3, each with one FP32 scale for each parameter tensor. A second moment below 2^-19 of the largest becomes zero, and divides an update by epsilon: made to show what the floor of fp8-e4m3-e5m2 is for. 2 bytes per parameter.',
+    moments: {
+      ...{ firstMoment: 'e4m3fn', secondMoment: 'e4m3fn', rounding: 'nearest', scale: 'parameter' },
+      scaleKind: 'f32',
     },
   },
 };

@@ -3,10 +3,10 @@
 import type { RunChange } from '../checkpoint/runChanges.ts';
 import { finite } from '../core/finite.ts';
 import type { MemoryBytes } from '../core/memoryCategories.ts';
+import type { UpdateRms } from '../inspect/updateRms.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import type { PrecisionMode } from '../precision/recipes.ts';
 import type { StageMetrics, StepResult } from './stepReadback.ts';
-import type { UpdateRms } from './updateRms.ts';
 
 /** Steps that are left out of speeds, because they include start-up costs. */
 export const WARM_UP_STEPS = 5;

@@ -1,7 +1,8 @@
 /** Warnings about a run, most of them derived from its metrics. They change nothing in the run. */
+import { RMS_SPIKE } from '../inspect/tensorNumbers.ts';
 import { type Recipe, SCALE_FLOOR } from '../precision/recipes.ts';
 import type { StepMetrics } from './metrics.ts';
-import { AHEAD, RMS_SPIKE, SpikeAlarm } from './spikeAlarm.ts';
+import { AHEAD, SpikeAlarm } from './spikeAlarm.ts';
 import { spikeHint } from './spikeHint.ts';
 
 export interface RunWarning {

@@ -2,9 +2,8 @@
  * The alarm of arXiv 2304.13013: a spike of an update's root mean square in the first layer announces a spike of the loss. The
  * thresholds are the paper's; how many losses the mean is taken over is ours.
  */
+import { RMS_SPIKE } from '../inspect/tensorNumbers.ts';
 
-/** Root mean square of an update in the first layer from which on it is a spike. */
-export const RMS_SPIKE = 2.3;
 /** Standard deviations above the running mean that make a spike of the loss. */
 export const LOSS_SPIKE_Z = 3.2;
 /** A spike of the loss is announced by one of the RMS that was so many steps earlier. */

@@ -3,11 +3,11 @@ import type { Arena } from '../gpu/arena.ts';
 import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
+import { type UpdateRms, updateRmsOf } from '../inspect/updateRms.ts';
 import { stageOf } from '../kernels/levels.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { stageCost } from '../precision/levels.ts';
-import { type UpdateRms, updateRmsOf } from './updateRms.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 

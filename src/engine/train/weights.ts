@@ -133,7 +133,9 @@ export function writeLevels(
   { levels, recipe }: Pick<RunTensors, 'levels' | 'recipe'>,
   at: 'first' | 'last',
 ): void {
-  if (levels) queue.writeBuffer(arena.buffer(levels), 0, levelTable(recipe.stages, at));
+  if (!levels) return;
+  const { stages } = recipe;
+  queue.writeBuffer(arena.buffer(levels), 0, levelTable(stages, at === 'first' ? 0 : stages.length - 1));
 }
 
 /** Clears the found-inf flag, as the optimizer does after each step. */

@@ -135,10 +135,15 @@ test.each([
   }),
 );
 
-test('v = [1, 2^-40, 0] is stored as 0x7b, 0x01 and 0 in E5M2: nothing but zero becomes zero', () =>
+test.each([
+  // Nothing but zero becomes zero. 2^-16 of 57344 is 0.875, which rounds to 0.875.
+  ['fp8-e4m3-e5m2', 'e5m2', [0x7b, 0x01, 0x00, 0x3b]],
+  // 2^-16 of 448 is 3.5 times the smallest code.
+  ['fp8-e4m3-e4m3', 'e4m3fn', [0x7e, 0x00, 0x00, 0x04]],
+] as const)('%s: codes of v = [1, 2^-40, 0, 2^-16] in %s', (optimState, format, codes) =>
   withKernelFixture(async (fixture) => {
     const run = new KernelRun(fixture);
-    const moments = momentsOf(recipeOf('fp32'), 'fp8-e4m3-e5m2');
+    const moments = momentsOf(recipeOf('fp32'), optimState);
     const size = 256;
     // With beta2 = 0 the second moment is the square of the gradient.
     const values = Float64Array.from({ length: size }, (_, i) => [1, 2 ** -20, 0, 2 ** -8][i] ?? 0);
@@ -146,7 +151,7 @@ test('v = [1, 2^-40, 0] is stored as 0x7b, 0x01 and 0 in E5M2: nothing but zero 
     const [master, m, v] = [
       run.zeros('master', 'f32', size),
       run.zeros('m', 'e4m3fn', size),
-      run.zeros('v', 'e5m2', size),
+      run.zeros('v', format, size),
     ] as const;
     const parameterStates = run.zeros('parameter state', 'f32', PARAMETER_STATE_WORDS);
     const partials = run.zeros('partials', 'f32', 4 * statisticsGroups(size));
@@ -177,7 +182,7 @@ test('v = [1, 2^-40, 0] is stored as 0x7b, 0x01 and 0 in E5M2: nothing but zero 
       }),
       adamw(target, args),
     ]);
-    // 2^-16 of 57344 is 0.875, which rounds to 0.875.
-    expect([...run.codesOf(v)].slice(0, 4)).toEqual([0x7b, 0x01, 0x00, 0x3b]);
+    expect([...run.codesOf(v)].slice(0, 4)).toEqual(codes);
     expect([...run.codesOf(m)][0]).toBe(0x7e);
-  }));
+  }),
+);

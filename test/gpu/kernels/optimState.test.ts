@@ -11,6 +11,7 @@ const FORMATS_OF = {
   fp8: ['e4m3fn', 'e4m3fn'],
   'fp8-lm': ['e4m3fn', 'f16'],
   'fp8-e4m3-e5m2': ['e4m3fn', 'e5m2'],
+  'fp8-e4m3-e4m3': ['e4m3fn', 'e4m3fn'],
 } as const;
 
 test.each([
@@ -31,7 +32,7 @@ test.each([
     }),
 );
 
-test.each(['fp8', 'fp8-lm', 'fp8-e4m3-e5m2'] as const)(
+test.each(['fp8', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3'] as const)(
   '%s: what is not finite becomes NaN, stays it, and changes no other moment',
   (optimState) =>
     withKernelFixture(async (fixture) => {

@@ -83,7 +83,7 @@ test('signal-to-quantisation-noise ratios agree with f64, shares and amax exactl
       if (sqnr !== null) worst = Math.max(worst, Math.abs(sqnr - 10 * Math.log10(signal / noise)));
       if (kurtosis === null) expect(['zeros', 'overflow']).toContain(name);
       else expect(Math.abs(kurtosis / fourth - 1), name).toBeLessThanOrEqual(FOURTH_BOUND);
-      if (name.startsWith('a scale')) expect(exact.saturated + exact.underflow).toBeGreaterThan(0.1);
+      if (name.startsWith('a scale')) expect(exact.saturated! + exact.underflow!).toBeGreaterThan(0.1);
     }
     console.info(`worst error ${worst.toExponential(2)} dB, bound ${BOUND.toExponential(2)} dB`);
     expect(worst).toBeLessThanOrEqual(BOUND);

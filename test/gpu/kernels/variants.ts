@@ -202,7 +202,7 @@ export function ofSteps(target: Target, stored: Stored): Operation[] {
     };
     const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
     const schedule = buildSchedule(target, tensors, config);
-    const { rows: _, noise: __, longRun: ___, ...numerics } = buildNumerics(target, tensors);
+    const { rows: _, noise: __, longRun: ___, updates: ____, ...numerics } = buildNumerics(target, tensors);
     const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
     const uploads = tensors.chunks.flatMap(({ master, compute, low, fixed, elements }) => [
       ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),

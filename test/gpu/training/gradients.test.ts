@@ -15,11 +15,13 @@ import {
 } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
+import { levelTable } from '../../../src/engine/kernels/levels.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
 import { formatInfo } from '../../../src/engine/precision/formats.ts';
+import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../../src/engine/precision/levels.ts';
 import type { OperandScale } from '../../../src/engine/precision/mixedPrecision.ts';
 import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
@@ -41,7 +43,7 @@ import {
   withTrainer,
 } from './helper.ts';
 import { LAST_BLOCK } from './roundingByHand.ts';
-import { alternatives, roundingOf } from './roundings.ts';
+import { alternatives, type LevelSettings, roundingOf } from './roundings.ts';
 import { afterStore } from './storeBound.ts';
 
 const ROWS = TINY.batch * TINY.context;
@@ -110,7 +112,10 @@ function referenceOf(
   return { gradients, loss: saved.loss, logZ, bound: Math.sqrt(squares) };
 }
 
-function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[]) {
+function gpuGradients(
+  { stage, ...config }: Partial<TrainConfig> & LevelSettings,
+  features?: GPUFeatureName[],
+) {
   return withTrainer(
     config,
     async (trainer) => {
@@ -118,6 +123,7 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
       expect(headRows).toBe(HEAD_ROWS);
       // Delayed scales are then those of other weights, as they are in a run.
       if (table?.history) await takeSteps(trainer, 4);
+      if (stage !== undefined) enterStage(trainer, stage);
       const initial = initialOf(config);
       await trainer.setParameters((name) => Float32Array.from(initial.get(name)!));
       const scales = table?.history && (await delayedScalesOf(trainer, table));
@@ -134,6 +140,12 @@ function gpuGradients(config: Partial<TrainConfig>, features?: GPUFeatureName[])
     },
     { batches: () => BATCH, features },
   );
+}
+
+/** The run is then in that stage of its schedule, from 0. */
+function enterStage({ device, arena, plan }: Trainer, stage: number): void {
+  const { levels, recipe } = plan.tensors;
+  device.queue.writeBuffer(arena.buffer(levels!), 0, levelTable(recipe.stages, stage));
 }
 
 /** Scales that the next step will use, by name; those of weights follow from the weights. */
@@ -169,7 +181,7 @@ type Case = [
   PrecisionMode,
   TrainConfig['half'],
   (GPUFeatureName[] | undefined)?,
-  (Partial<RecipeSettings> & Kinds & Partial<Pick<TrainConfig, 'kernels'>>)?,
+  (Partial<RecipeSettings> & Kinds & LevelSettings & Partial<Pick<TrainConfig, 'kernels' | 'steps'>>)?,
 ];
 
 /** Modes of which every role shows in a gradient of Llama's blocks: left in f32, at least 1.7 times as far. */
@@ -188,6 +200,17 @@ const LLAMA: Kinds = {
 const OTHER_KINDS: Kinds[] = [
   { ...LLAMA, headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 },
   { mlp: 'relu2', biases: 'qkv', normEpsilon: 1e-2, layerScale: 0.5, logitSoftCap: 3, zLoss: 0.1 },
+];
+
+/** Every stage of every schedule, and a mode of one stage with the other range. */
+const STAGES: readonly Case[] = [
+  ...(['pfq', 'pfq-float'] as const).flatMap((precisionSchedule) =>
+    SCHEDULES[precisionSchedule].modes.map((_, stage): Case => {
+      const precision = SCHEDULES[precisionSchedule].modes.at(-1)!;
+      return [precision, 'auto', undefined, { precisionSchedule, stage, steps: LEAST_SCHEDULED_STEPS }];
+    }),
+  ),
+  ['i4g6', 'auto', undefined, { ...LLAMA, integerRange: 'symmetric' }],
 ];
 
 describe.each<Case>([
@@ -236,6 +259,7 @@ describe.each<Case>([
   ['nvfp4', 'auto', undefined, { fp4Rht: 'off', keepBf16: 0 }],
   ['nvfp4', 'auto', undefined, { fp4TwoD: 'off' }],
   ['nvfp4', 'auto', undefined, { fp4Sr: 'off', dropout: 0.2 }],
+  ...STAGES,
   ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
   ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
   ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],

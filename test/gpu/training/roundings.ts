@@ -3,9 +3,17 @@ import { expect } from 'vitest';
 import type { PrecisionMode } from '../../../src/engine/index.ts';
 import { type DescribedRole, describeRecipe } from '../../../src/engine/precision/description.ts';
 import type { FormatId } from '../../../src/engine/precision/formats.ts';
+import {
+  type IntegerRange,
+  integerBits,
+  LEVEL_ROLES,
+  type Level,
+  SCHEDULES,
+} from '../../../src/engine/precision/levels.ts';
 import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision.ts';
 import type { RecipeSettings } from '../../../src/engine/precision/recipe.ts';
 import { recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { simulatedBits } from '../../../src/engine/precision/simulated.ts';
 import type { BlockQuantization, Rounding } from '../../../src/engine/reference/store.ts';
 import { described } from '../../unit/described.ts';
 import { TINY } from './helper.ts';
@@ -16,7 +24,7 @@ import { BY_HAND } from './roundingByHand.ts';
  * quantised role not quantised.
  */
 export function alternatives(recipe: Rounding): [string, Rounding][] {
-  const { roles, quantization, operands, blocks, lastBlock, attention } = recipe;
+  const { roles, quantization, operands, blocks, levels, lastBlock, attention } = recipe;
   const seen: DescribedRole[] = [
     'activation',
     'outputGradient',
@@ -67,6 +75,12 @@ export function alternatives(recipe: Rounding): [string, Rounding][] {
     wider.push(['q, k and v in bf16', { ...recipe, attention: { qkv: wide, dO } }]);
     wider.push(["the gradient of attention's output in bf16", { ...recipe, attention: { qkv, dO: wide } }]);
   }
+  for (const role of levels ? LEVEL_ROLES : []) {
+    const level = levels![role];
+    // One flip earlier on moves the range, and with it many of 256 codes: as far as if these were not rounded.
+    if (role === 'outputGradient' && level.kind === 'integer' && level.bits >= 8) continue;
+    wider.push([`${role} in 22 bits`, { ...recipe, levels: { ...levels!, [role]: MANY_LEVELS } }]);
+  }
   if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
   if (blocks)
     wider.push(
@@ -74,6 +88,9 @@ export function alternatives(recipe: Rounding): [string, Rounding][] {
     );
   return wider;
 }
+
+/** At so many levels an operand is nearly what it was before. */
+const MANY_LEVELS: Level = { kind: 'integer', bits: 22, range: 'affine' };
 
 /** Each quantised role not quantised, and each part of the mode left out. */
 function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantization][] {
@@ -96,8 +113,32 @@ function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantizatio
   return wider;
 }
 
+/** Settings of a run that rounds operands to levels, and the stage of its schedule that it is in, from 0. */
+export interface LevelSettings {
+  readonly precisionSchedule?: 'pfq' | 'pfq-float';
+  readonly stage?: number;
+  readonly integerRange?: IntegerRange;
+  readonly rounding?: 'rz' | 'rne';
+}
+
+/** The levels of a mode or a stage, by its name. */
+function levelsOf(name: string, { integerRange: range = 'affine', rounding = 'rz' }: LevelSettings) {
+  const integers = integerBits(name);
+  const floats: Level = { kind: 'float', ...simulatedBits(name)!, rounding };
+  const operand: Level = integers ? { kind: 'integer', bits: integers.bits, range } : floats;
+  const outputGradient: Level = integers ? { kind: 'integer', bits: integers.gradientBits, range } : floats;
+  return { activation: operand, weight: operand, outputGradient };
+}
+
 /** What the reference rounds. Where a mode names places, by hand. */
-export function roundingOf(precision: PrecisionMode, settings: Partial<RecipeSettings>): Rounding {
+export function roundingOf(
+  precision: PrecisionMode,
+  settings: Partial<RecipeSettings> & LevelSettings,
+): Rounding {
+  const { precisionSchedule, stage = 0 } = settings;
+  const name = precisionSchedule ? SCHEDULES[precisionSchedule].modes[stage]! : precision;
+  if (precisionSchedule || integerBits(precision))
+    return { ...described('fp32'), levels: levelsOf(name, settings) };
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, width: TINY.width, ...settings }));
   const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
   const own: Rounding | undefined = blocks ? { ...described('bf16'), blocks } : BY_HAND[precision];

@@ -1,9 +1,9 @@
 /** One step whose gradients are thirty times as large as all before: what is measured of it, and the alarm. */
 import { expect, test } from 'vitest';
 import type { TrainConfig } from '../../../src/engine/index.ts';
+import { RMS_SPIKE } from '../../../src/engine/inspect/tensorNumbers.ts';
 import { recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { WarningWatch } from '../../../src/engine/train/runWarning.ts';
-import { RMS_SPIKE } from '../../../src/engine/train/spikeAlarm.ts';
 import { TINY, takeSteps, withTrainer, writeScale } from './helper.ts';
 
 const PLANTED = 31;
@@ -42,6 +42,27 @@ test.each(['adamw', 'stable-adamw'] as const)(
     expect(Object.keys(metrics[PLANTED - 1]!.rms!.byTensor)).toContain('h.1.mlp.c_fc.weight');
   },
 );
+
+test('a probed step has the RMS of each update, that of its metrics, and a skipped step none', () =>
+  withTrainer({ precision: 'fp32', optimizer: 'stable-adamw', updateRms: true }, async (trainer) => {
+    await trainer.numerics.enable(1, false);
+    const metrics = await takeSteps(trainer, 2);
+    const frames = trainer.numerics.takeFrames();
+    expect(frames.map(({ updates }) => updates!.length)).toEqual([28, 28]);
+    for (const [index, { updates }] of frames.entries())
+      expect(Object.fromEntries(updates!.map(({ name, rms }) => [name, rms]))).toEqual(
+        metrics[index]!.rms!.byTensor,
+      );
+    const state = trainer.arena.buffer(trainer.plan.tensors.state);
+    trainer.device.queue.writeBuffer(state, 0, new Float32Array([Number.POSITIVE_INFINITY, 1]));
+    const [skipped] = await takeSteps(trainer, 1);
+    expect(skipped!.skipped).toBe(true);
+    const [frame] = trainer.numerics.takeFrames();
+    expect(frame!.step).toBe(3);
+    expect(frame!.updates).toBeUndefined();
+    writeScale(trainer, 1);
+    expect((await trainer.countGradients()).updates).toBeUndefined();
+  }));
 
 test('with a beta2 of 0.5 no step can set it off', async () => {
   const { metrics, warnings } = await steps({ beta2: 0.5 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
+import { COST } from '../../../src/app/charts/costChart.ts';
 import {
   GPU_SPEED,
   LOG_Z,
@@ -66,6 +67,20 @@ test('only runs that report the mean of log Z have a line of it', () => {
   expect(column).toEqual(['log_z', '5', '', '7', undefined]);
   expect(LOG_Z.summary(series)).toBe('Mixed f16: mean log Z 7.');
   expect(LOG_Z.series(plottedRun(3), 0, [run], DEFAULT_CHARTS.logZ)).toBeNull();
+});
+
+test('only runs with a precision schedule have a line of their simulated cost', () => {
+  const stage = (step: number) => ({
+    ...{ stage: step < 3 ? 1 : 2, stages: 2, mode: step < 3 ? 'i3g6' : 'i4g6', forced: 0 },
+    cost: step < 3 ? 0.01 : 0.02,
+  });
+  const run = plottedRun(4, (step) => ({ stage: stage(step) }));
+  const series = COST.series(run, 0, [run], DEFAULT_CHARTS.cost)!;
+  expect([...(series.values as Float64Array)]).toEqual([1, 1, 2, 2]);
+  expect(COST.summary(series)).toBe(
+    'Mixed f16: stage 2 of 2, i4g6, since step 3, at 2.0 % of the cost of 32 bits; 1.5 % on average.',
+  );
+  expect(COST.series(plottedRun(3), 0, [run], DEFAULT_CHARTS.cost)).toBeNull();
 });
 
 test('leaves out non-finite values and never writes a formula', () => {

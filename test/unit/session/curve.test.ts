@@ -49,6 +49,17 @@ test('the mean of log Z is saved with the steps that report it', () => {
   expect(RunCurve.parse(curve.text(3, []), 3).steps).toEqual(steps);
 });
 
+test('the stages of a precision schedule are saved with the steps', () => {
+  const curve = new RunCurve();
+  const steps = [1, 1, 2, 2, 4].map((stage, i) => ({
+    ...row(i + 1),
+    stage: { stage, stages: 4, mode: `stage ${stage}`, forced: 0, cost: stage / 64 },
+  }));
+  for (const step of steps) curve.addStep(step);
+  expect(RunCurve.parse(curve.text(5, []), 5).steps).toEqual(steps);
+  expect(RunCurve.parse(curve.text(3, []), 3).steps).toEqual(steps.slice(0, 3));
+});
+
 test('an evaluation before the first step is kept, and a run without evaluations is recognised', () => {
   const evaluated = new RunCurve();
   evaluated.addEval({ step: 0, valLoss: 4.5 });

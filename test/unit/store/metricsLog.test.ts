@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TimedStep } from '../../../src/session/protocol.ts';
-import { MetricsLog } from '../../../src/store/metricsLog.ts';
+import { MetricsLog, meanCost } from '../../../src/store/metricsLog.ts';
 import { secondsLeft, tokensPerSecond } from '../../../src/store/speed.ts';
 
 function timedStep(step: number, change: Partial<TimedStep> = {}): TimedStep {
@@ -63,6 +63,25 @@ describe('MetricsLog', () => {
     const other = filled(2);
     expect(other.hasLogZ).toBe(false);
     expect(other.at(1)).not.toHaveProperty('logZ');
+  });
+
+  test('keeps the stages of a precision schedule, and their mean cost', () => {
+    const stage = (number: number, cost: number) => ({
+      ...{ stage: number, stages: 4, mode: `i${number + 2}g6`, forced: 0, cost },
+    });
+    const log = new MetricsLog(10);
+    const costs = [0.25, 0.25, 0.25, 0.5, 1, 1];
+    const steps = costs.map((cost, i) => timedStep(i + 1, { stage: stage(1 + Math.log2(4 * cost), cost) }));
+    for (const step of steps) log.push(step);
+    expect(log.last(6)).toEqual(steps);
+    expect(log.stages.map(({ step, stage: { mode } }) => [step, mode])).toEqual([
+      [1, 'i3g6'],
+      [4, 'i4g6'],
+      [5, 'i5g6'],
+    ]);
+    expect(meanCost(log)).toBeCloseTo(costs.reduce((sum, cost) => sum + cost) / costs.length, 12);
+    expect(filled(2).stages).toEqual([]);
+    expect(meanCost(filled(2))).toBeNaN();
   });
 
   test('finds the entry of a step', () => {

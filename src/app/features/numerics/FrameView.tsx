@@ -1,11 +1,14 @@
-import { useMemo, useState } from 'react';
+import { memo, useMemo, useState } from 'react';
 import {
   bandsOf,
   bestScale,
+  columnsOf,
   type FormatId,
   gradientFormat,
   type NumericsFrame,
   recipeFor,
+  STORE_NUMBERS,
+  UPDATE_NUMBERS,
 } from '../../../engine/index.ts';
 import { type NumericsView, underflowOf } from '../../../store/numericsStore.ts';
 import { type RunView, useRun } from '../../../store/runStore.ts';
@@ -13,9 +16,17 @@ import { formatCount } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { Heatmap } from './Heatmap.tsx';
-import { formatWords, gradientSentence, limitsOf, longRunSentence, whatIfSentence } from './messages.ts';
+import {
+  formatWords,
+  gradientSentence,
+  limitsOf,
+  longRunSentence,
+  NOISE_SENTENCE,
+  updatesSentence,
+  whatIfSentence,
+} from './messages.ts';
 import { heatRows, type Order } from './model.ts';
-import { NoiseTable } from './NoiseTable.tsx';
+import { NumbersTable } from './NumbersTable.tsx';
 import styles from './NumericsPanel.module.css';
 import { NumericsTable } from './NumericsTable.tsx';
 import { UnderflowStrip } from './UnderflowStrip.tsx';
@@ -25,7 +36,8 @@ import { WhatIf } from './WhatIf.tsx';
 const OTHER_FORMATS: readonly FormatId[] = ['f16', 'f16-flush', 'bf16', 'f32'];
 
 interface FrameViewProps {
-  run: RunView;
+  mode: RunView['mode'];
+  config: RunView['config'];
   index: number;
   view: NumericsView;
   frame: NumericsFrame;
@@ -33,9 +45,9 @@ interface FrameViewProps {
   onOrder: (order: Order) => void;
 }
 
-/** A chunk of its own, because it is not needed before the first histogram. */
-export default function FrameView({ run, index, view, frame, order, onOrder }: FrameViewProps) {
-  const recipe = recipeFor(run.config);
+/** A chunk of its own, because it is not needed before the first histogram. It is rendered for each frame, not for each step. */
+export default memo(function FrameView({ mode, config, index, view, frame, order, onOrder }: FrameViewProps) {
+  const recipe = recipeFor(config);
   const own = gradientFormat(recipe);
   const [format, setFormat] = useState<FormatId>(own);
   /** log2 of the loss scale that the visitor asks about; null follows the run. */
@@ -49,8 +61,8 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
   const history = underflowOf(index);
   const forecast = whatIfSentence(frame, scaleLog2, format, bands);
   const learned = ofGradients ? gradientSentence(frame) : null;
-  const several = useRun(({ runs }) => runs.some(({ config }) => config.seed !== run.config.seed));
-  const name = `${runLabel(run)}${several ? `, seed ${run.config.seed},` : ''}`;
+  const several = useRun(({ runs }) => runs.some((run) => run.config.seed !== config.seed));
+  const name = `${runLabel({ mode })}${several ? `, seed ${config.seed},` : ''}`;
   const title = `${VIEW_WORDS[view]} of ${name} at step ${formatCount(frame.step)}`;
   return (
     <>
@@ -106,7 +118,26 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
         <UnderflowStrip history={history} length={history.length} />
       )}
       <NumericsTable rows={rows} />
-      {frame.noise.length > 0 && <NoiseTable noise={frame.noise} />}
+      {frame.noise.length > 0 && (
+        <NumbersTable
+          title="Signal to quantisation noise"
+          sentence={NOISE_SENTENCE}
+          columns={columnsOf(STORE_NUMBERS)}
+          rows={frame.noise}
+          data-testid="numerics-noise"
+        />
+      )}
+      {frame.updates && (
+        <>
+          <p data-testid="numerics-updates-sentence">{updatesSentence(frame.updates)}</p>
+          <NumbersTable
+            title="RMS of the updates"
+            columns={columnsOf(UPDATE_NUMBERS)}
+            rows={frame.updates}
+            data-testid="numerics-updates"
+          />
+        </>
+      )}
       {frame.longRun && <p data-testid="numerics-long-run">{longRunSentence(frame.longRun)}</p>}
       <details>
         <summary>What is counted, and its limits</summary>
@@ -118,4 +149,4 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
       </details>
     </>
   );
-}
+});

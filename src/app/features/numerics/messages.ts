@@ -10,13 +10,15 @@ import {
   type LongRunTelemetry,
   lossesAt,
   type NamedFormat,
+  type NumberColumn,
   type NumericsFrame,
   nonZero,
-  type QuantizationNoise,
   type Recipe,
   rowCounts,
   subnormalShare,
   tensorsWithoutGradient,
+  UPDATE_NUMBERS,
+  type UpdateNumbers,
 } from '../../../engine/index.ts';
 import type { NumericsView } from '../../../store/numericsStore.ts';
 import type { UnderflowHistory } from '../../../store/underflowHistory.ts';
@@ -127,11 +129,30 @@ function largestWords(largest: number | null): string {
   return largest === null ? 'none of the others finite' : `largest below ${formatPowerOfTwo(largest + 1)}`;
 }
 
-/** A ratio in dB, or why there is none. */
-export function ratioWords({ sqnr, saturated, amax }: QuantizationNoise): string {
-  if (sqnr !== null) return `${sqnr.toFixed(1)} dB`;
-  if (amax === 0) return 'all zero';
-  return saturated > 0 || !Number.isFinite(amax) ? 'not finite' : 'exact';
+/** A number that was measured of a tensor; null where there is none. @param row has the numbers by the keys of their columns */
+export function numberIn({ key }: NumberColumn, row: object): number | null {
+  return (row as Readonly<Record<string, number | null>>)[key] ?? null;
+}
+
+/** The same in words, or why there is none. */
+export function numberWords(column: NumberColumn, row: object): string {
+  const { unit, without } = column;
+  const value = numberIn(column, row);
+  if (value === null) return without?.(row) ?? '–';
+  if (!Number.isFinite(value)) return 'not finite';
+  if (unit === 'dB') return `${value.toFixed(1)} dB`;
+  return unit === 'share' ? formatPercent(value) : value.toPrecision(3);
+}
+
+/** Updates that may announce a jump of the loss, or that none does. */
+export function updatesSentence(updates: readonly UpdateNumbers[]): string {
+  const { alarm } = UPDATE_NUMBERS.rms;
+  const high = updates.filter(({ rms }) => rms >= alarm).toSorted((a, b) => b.rms - a.rms);
+  const what = 'An update has an RMS of about 1 in a steady run.';
+  const [most] = high;
+  if (!most) return `${what} None has ${alarm} or more, from which on the loss may jump.`;
+  const count = high.length === 1 ? 'One has' : `${formatCount(high.length)} have`;
+  return `${what} ${count} ${alarm} or more, most that of ${most.name} (${most.rms.toPrecision(3)}): its second moment is behind its gradients, and the loss may jump.`;
 }
 
 /** What long FP8 runs fail by: how far the branches of gated MLPs point the same way, and second moments at their floor. */

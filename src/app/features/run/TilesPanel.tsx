@@ -1,5 +1,6 @@
 import { scalingOf, tokensPerStep } from '../../../engine/index.ts';
 import { modePlace } from '../../../store/comparison.ts';
+import { meanCost } from '../../../store/metricsLog.ts';
 import { logOf, type RunView, useRun } from '../../../store/runStore.ts';
 import { firstConfig } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
@@ -54,6 +55,7 @@ export function TilesPanel() {
         <ScaleTile run={run} scaling={scalingOf(config).kind} />
         <SkippedTile run={run} index={active} />
         <MemoryTile run={run} />
+        <StageTile run={run} index={active} />
       </dl>
       <details className={styles.definitions}>
         <summary>What these figures are</summary>
@@ -70,6 +72,25 @@ export function TilesPanel() {
   );
 }
 
+/** Only of runs with a precision schedule. */
+function StageTile({ run, index }: TileProps & { index: number }) {
+  const stage = run?.latest?.stage;
+  const log = logOf(index);
+  if (!stage || !log) return null;
+  const { forced } = stage;
+  const mean = formatPercent(meanCost(log));
+  return (
+    <StatTile
+      label="Precision stage"
+      value={stage.mode}
+      unit={`${stage.stage} of ${stage.stages}`}
+      detail={`simulated cost ${formatPercent(stage.cost)}, ${mean} on average${forced > 0 ? `; ${forced} forced` : ''}`}
+      title={DEFINITION.stage}
+      testId="stage"
+    />
+  );
+}
+
 /** Of the tiles, for everyone whose device has no pointer to hover with. */
 const DEFINITION = {
   loss: 'Mean cross-entropy of the newest training batch, in nats per token, before loss scaling',
@@ -79,6 +100,8 @@ const DEFINITION = {
   scale:
     'The loss is multiplied by this factor before the backward pass and the gradients are divided by it afterwards. It keeps small gradients above the smallest f16',
   skipped: 'Steps whose gradients overflowed: the weights were not updated and the loss scale was halved',
+  stage:
+    'Levels to which operands are rounded now. Its cost is computed as a share of that of 32 bits: nothing is faster. A stage is forced if it begins because its turn has come and not because the loss has stopped falling',
   memory:
     'All buffers of the run: weights, gradients, optimizer states, activations. Before the start, the planned allocation',
 } as const;

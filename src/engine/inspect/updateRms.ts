@@ -1,7 +1,13 @@
 /** The root mean square of each parameter's update, as telemetry. */
-import type { Tensor } from '../gpu/tensor.ts';
+import type { Operation } from '../gpu/operation.ts';
+import { slice, type Tensor } from '../gpu/tensor.ts';
+import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
+import { longRunWords } from '../model/numericsRows.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { RunTensors } from '../model/tensors.ts';
+import { rmsTensors } from '../model/updates.ts';
+import type { UpdateNumbers } from './frame.ts';
+import { numbersFrom, UPDATE_NUMBERS } from './tensorNumbers.ts';
 
 /** sqrt(mean(g^2 / max(v, epsilon^2))) with the bias-corrected v of AdamW, by parameter. About 1 in a steady run. */
 export interface UpdateRms {
@@ -24,20 +30,22 @@ function isFirst({ block, name, rowsOf }: Pick<ParameterSpec, 'block' | 'name' |
   return block === 0 || (block === null && (rowsOf === 'positions' || name === 'wte.weight'));
 }
 
-export function updateRmsOf({ updates, scratch, parameters }: RunTensors): RmsPlaces {
-  const tensors: Tensor[] = [];
+export function updateRmsOf({
+  updates,
+  scratch,
+  parameters,
+}: Pick<RunTensors, 'updates' | 'scratch' | 'parameters'>): RmsPlaces {
   const places = updates.flatMap(({ label: name, rule, scratch: own }) => {
     const { rms } = rule.optimizer;
     const at = rms && own.get(rms.scratch);
     const parameter = parameters.get(name);
     if (!rms || !at || !parameter) return [];
     const tensor = scratch.get(rms.scratch)!;
-    if (!tensors.includes(tensor)) tensors.push(tensor);
     const index = at.first / at.elements;
     return [{ name, tensor, word: index * rms.record + rms.word, first: isFirst(parameter.spec) }];
   });
   return {
-    tensors,
+    tensors: rmsTensors(updates, scratch),
     read: (numbersOf) => {
       const byTensor: Record<string, number> = {};
       let first: UpdateRms['first'] = null;
@@ -47,6 +55,40 @@ export function updateRmsOf({ updates, scratch, parameters }: RunTensors): RmsPl
         if (isFirst && rms > (first?.rms ?? Number.NEGATIVE_INFINITY)) first = { name, rms };
       }
       return { byTensor, first };
+    },
+  };
+}
+
+export interface UpdateSchedule {
+  /** Run after the optimizer. */
+  readonly operations: readonly Operation[];
+  /** @param words of the histogram tensor, after a step that was applied. @returns null in runs that measure nothing of updates */
+  read(words: Uint32Array<ArrayBuffer>): readonly UpdateNumbers[] | null;
+}
+
+/** Copies what the optimizer measured of its updates to the histogram tensor. */
+export function buildUpdates(tensors: RunTensors): UpdateSchedule {
+  const { histogram, parameters, chunks } = tensors;
+  const places = updateRmsOf(tensors);
+  const all = places.tensors.reduce((sum, { elements }) => sum + elements, 0);
+  let at = histogram.elements - STEP_STATE_WORDS - longRunWords(parameters, chunks) - all;
+  const starts = new Map<Tensor, number>();
+  for (const tensor of places.tensors) {
+    starts.set(tensor, at);
+    at += tensor.elements;
+  }
+  return {
+    operations: [...starts].map(([from, first]) => ({
+      ...{ kind: 'copy', from, to: slice(histogram, first, from.elements) },
+    })),
+    read: (words) => {
+      if (starts.size === 0) return null;
+      const numbers = new Float32Array(words.buffer, words.byteOffset, words.length);
+      const { byTensor } = places.read((tensor) => numbers.subarray(starts.get(tensor)));
+      return Object.entries(byTensor).map(([name, rms]) => ({
+        name,
+        ...numbersFrom(UPDATE_NUMBERS, { rms }),
+      }));
     },
   };
 }
