@@ -295,13 +295,12 @@ export {
   ARTICLE_MODES,
   type ArticleFigures,
   type ArticleMode,
-  chooseTable,
+  afterMeasuring,
   type FittedRun,
-  isLarger,
+  LEAST_STEPS,
   type MeasuredSpeed,
   measuredSpeed,
   measuringRuns,
-  planTable,
   TABLE_MODES,
   TABLE_PRESETS,
   TABLE_SECONDS,
@@ -367,6 +366,7 @@ export {
   sweepRows,
 } from './experiments/sweepTable.ts';
 export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
+export { findUnscaled, type UnscaledFindings } from './experiments/unscaled.ts';
 export {
   modeOfVariant,
   offeredSettings,
