@@ -81,7 +81,7 @@ export default function ModelCard({ run, summary }: { run: RunView; summary: Run
             {`The archive has the weights, the tokenizer and a model card with these figures, for Hugging Face's libraries (${exportedClass(config)}):`}
           </p>
           <pre className={styles.code} translate="no">
-            <code>{snippet(folder)}</code>
+            {snippet(folder)}
           </pre>
           <div className={styles.buttons}>
             <CopyButton label="Copy the program" text={() => snippet(folder)} testId="my-text-snippet" />

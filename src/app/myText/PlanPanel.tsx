@@ -68,7 +68,7 @@ function Sizes({ chosen, advised, disabled }: SizesProps) {
             onChange={() => chooseSize(size)}
             data-testid={`my-text-size-${size}`}
           />
-          {`${SIZE_TITLES[size]}${size === advised ? ' (recommended)' : ''}`}
+          <span>{`${SIZE_TITLES[size]}${size === advised ? ' (recommended)' : ''}`}</span>
         </label>
       ))}
     </fieldset>
