@@ -105,8 +105,8 @@ export interface TableEstimate {
   /** Of the table's preset. */
   readonly flopsPerToken: number;
   /**
-   * The next larger preset and its seconds with {@link LEAST_STEPS}, null where it does not fit the budget. Null for the largest, and for a preset that
-   * was given.
+   * The next larger preset and its seconds with {@link LEAST_STEPS}, null where it does not fit the budget. Null for the
+   * largest, and for a preset that was given.
    */
   readonly larger: { readonly preset: TablePreset; readonly seconds: number | null } | null;
 }
