@@ -2,7 +2,7 @@
 import type { Operation } from '../gpu/operation.ts';
 import { slice, type Tensor } from '../gpu/tensor.ts';
 import { STEP_STATE_WORDS } from '../kernels/stepState.ts';
-import { longRunWords } from '../model/numericsRows.ts';
+import { longRunWords, updateWords } from '../model/numericsRows.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { rmsTensors } from '../model/updates.ts';
@@ -70,8 +70,8 @@ export interface UpdateSchedule {
 export function buildUpdates(tensors: RunTensors): UpdateSchedule {
   const { histogram, parameters, chunks } = tensors;
   const places = updateRmsOf(tensors);
-  const all = places.tensors.reduce((sum, { elements }) => sum + elements, 0);
-  let at = histogram.elements - STEP_STATE_WORDS - longRunWords(parameters, chunks) - all;
+  const behind = longRunWords(parameters, chunks) + STEP_STATE_WORDS;
+  let at = histogram.elements - behind - updateWords(places.tensors);
   const starts = new Map<Tensor, number>();
   for (const tensor of places.tensors) {
     starts.set(tensor, at);

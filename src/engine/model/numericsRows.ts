@@ -139,6 +139,12 @@ export function longRunWords(parameters: ReadonlyMap<string, Parameter>, chunks:
   return gatedWeights(parameters).length * ALIGNMENT_WORDS + ofMoments;
 }
 
+/** Words of copies of `tensors`, of which what lies behind them is bound from a multiple of 256 bytes on. */
+export function updateWords(tensors: readonly Tensor[]): number {
+  const words = tensors.reduce((sum, { elements }) => sum + elements, 0);
+  return 64 * Math.ceil(words / 64);
+}
+
 /**
  * Words of the histogram tensor: a row for each gradient, which is the longest of the lists, the noise parts of each narrowed
  * tensor, what is measured of updates, the words of {@link longRunWords}, and a copy of the step state behind them.
@@ -159,8 +165,7 @@ export function histogramWords(
   let weights = 0;
   for (const { parts } of parameters.values()) weights += parts.filter(isNarrowedWeight).length;
   const noise = scaled.size + narrowed.size + weights;
-  const updates = ofUpdates.reduce((sum, { elements }) => sum + elements, 0);
-  const others = updates + longRunWords(parameters, chunks) + STEP_STATE_WORDS;
+  const others = updateWords(ofUpdates) + longRunWords(parameters, chunks) + STEP_STATE_WORDS;
   return (specs.length + read.size) * BINS + noise * NOISE_WORDS + others;
 }
 
