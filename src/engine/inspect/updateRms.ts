@@ -70,8 +70,8 @@ export interface UpdateSchedule {
 export function buildUpdates(tensors: RunTensors): UpdateSchedule {
   const { histogram, parameters, chunks } = tensors;
   const places = updateRmsOf(tensors);
-  let at =
-    histogram.elements - STEP_STATE_WORDS - longRunWords(parameters, chunks) - updateWords(places.tensors);
+  const behind = longRunWords(parameters, chunks) + STEP_STATE_WORDS;
+  let at = histogram.elements - behind - updateWords(places.tensors);
   const starts = new Map<Tensor, number>();
   for (const tensor of places.tensors) {
     starts.set(tensor, at);
