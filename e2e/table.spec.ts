@@ -4,6 +4,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { formatCount, formatLoss, formatTokensPerSecond } from '../src/engine/core/format.ts';
 import { ARTICLE, ARTICLE_MODES, TABLE_MODES } from '../src/engine/experiments/articleTable.ts';
+import { expectStill, takeShifts, watchShifts } from './layoutShift.ts';
 import { WAIT_MS } from './limits.ts';
 import { beforeWorker, expect, expectNoSidewaysScroll, snapshot, test, waitFor } from './page.ts';
 
@@ -28,6 +29,7 @@ async function expectAccessible(page: Page, where: string): Promise<void> {
 test('one press fills the table beside the article’s figures, names what vanishes without a scaler, and makes a card', async ({
   page,
 }) => {
+  await watchShifts(page);
   await page.goto('/?ui=still#story');
   await page.getByRole('link', { name: 'Train four formats at the largest batch that each fits' }).click();
   await expect(page.getByTestId('table-screen')).toBeVisible();
@@ -47,6 +49,8 @@ test('one press fills the table beside the article’s figures, names what vanis
   await expect(page.getByTestId('table-problem')).toContainText('the budget is 0.5 MiB');
   await page.getByTestId('table-budget').fill('4');
   await page.getByTestId('table-start').click();
+  await expect(page.getByTestId('table-problem')).toHaveCount(0);
+  await takeShifts(page);
   await waitFor(
     page,
     'the end of the table',
@@ -54,6 +58,7 @@ test('one press fills the table beside the article’s figures, names what vanis
   );
   await expect(page.getByTestId('table-start')).toBeEnabled();
   await expect(page.getByTestId('table-problem')).toHaveCount(0);
+  await expectStill(page, 'a table that is made');
 
   // Every figure is the run's own.
   const { runs } = await snapshot(page);

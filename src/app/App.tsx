@@ -24,6 +24,11 @@ const TrainScreen = lazyPart(
   () => import('./screens/TrainScreen.tsx'),
   <p className={styles.waiting}>Loading the Lab…</p>,
 );
+const MyTextScreen = lazyPart(
+  'screen for your text',
+  () => import('./myText/MyTextScreen.tsx'),
+  <p className={styles.waiting}>Loading…</p>,
+);
 const RunsScreen = lazyPart(
   'list of runs',
   () => import('./features/runs/RunsScreen.tsx'),
@@ -65,6 +70,7 @@ export function App() {
         <StorageNotice />
         {help && <ShortcutsDialog />}
         {screen === 'story' && <StoryScreen />}
+        {screen === 'text' && (unsupported ? <UnsupportedScreen {...unsupported} /> : <MyTextScreen />)}
         {/* Hidden, not unmounted: typed text and open sections stay, and nothing is redrawn meanwhile. */}
         {opened && (
           <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>

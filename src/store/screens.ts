@@ -1,7 +1,7 @@
 import { withoutTracking } from './tracking.ts';
 
 /** The screens of the page, in the order of their tabs. `train` is the Lab. */
-export const SCREENS = ['story', 'train', 'runs', 'sweep'] as const;
+export const SCREENS = ['story', 'text', 'train', 'runs', 'sweep'] as const;
 /** Screens without a tab, to which others link. `table` is the article's table. */
 const LINKED_SCREENS = ['table'] as const;
 export type Screen = (typeof SCREENS | typeof LINKED_SCREENS)[number];

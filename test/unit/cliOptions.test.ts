@@ -35,7 +35,7 @@ test('without options: starter on Moby Dick', () => {
     given: {},
     init: null,
     exportTo: null,
-    finalWeights: 'trained',
+    finalWeights: null,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
     numericsEvery: 0,

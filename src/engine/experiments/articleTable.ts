@@ -63,10 +63,10 @@ export type TablePreset = (typeof TABLE_PRESETS)[number];
 
 /** As many as the article timed. */
 export const TABLE_STEPS = 100;
-/** A table that takes longer than this is made with a smaller preset. */
+/** A table that takes longer than this has fewer steps, or a smaller preset. */
 export const TABLE_SECONDS = 300;
-/** Of the smallest preset, where even its table takes too long. */
-const LEAST_STEPS = 20;
+/** Of which 15 are timed. */
+export const LEAST_STEPS = 20;
 /** The first five are not timed. */
 const MEASURED_STEPS = 15;
 const FORWARD_SHARE = 1 / 3;
@@ -105,7 +105,7 @@ export interface TableEstimate {
   /** Of the table's preset. */
   readonly flopsPerToken: number;
   /**
-   * The next larger preset and its seconds, null where it does not fit the budget. Null for the largest, and for a preset that
+   * The next larger preset and its seconds with {@link LEAST_STEPS}, null where it does not fit the budget. Null for the largest, and for a preset that
    * was given.
    */
   readonly larger: { readonly preset: TablePreset; readonly seconds: number | null } | null;
@@ -167,8 +167,8 @@ export function planTable(
 }
 
 /**
- * The table of the largest preset that fits the budget and takes less than {@link TABLE_SECONDS}. Where none does, that of
- * the smallest, with fewer steps.
+ * The table of the largest preset that fits the budget and takes less than {@link TABLE_SECONDS}, if need be with fewer steps,
+ * down to {@link LEAST_STEPS}: a large budget has large batches. Where none does, that of the smallest.
  * @throws EngineError as {@link planTable}, when not even the smallest fits
  */
 export function chooseTable(budget: TableBudget, speed: MeasuredSpeed): TablePlan {
@@ -180,24 +180,45 @@ export function chooseTable(budget: TableBudget, speed: MeasuredSpeed): TablePla
       return { ...plan, estimate: { ...plan.estimate, larger } };
     larger = { preset, seconds: plan?.estimate.seconds ?? null };
   }
-  const whole = planTable(smallest, budget, speed).estimate.seconds;
-  const steps = Math.max(LEAST_STEPS, Math.floor((TABLE_STEPS * TABLE_SECONDS) / whole));
-  const plan = planTable(smallest, budget, speed, Math.min(TABLE_STEPS, steps));
+  const plan = planWithin(smallest, budget, speed);
   return { ...plan, estimate: { ...plan.estimate, larger } };
+}
+
+/** With as many steps as take less than {@link TABLE_SECONDS}, from {@link LEAST_STEPS} to {@link TABLE_STEPS}. */
+function planWithin(preset: TablePreset, budget: TableBudget, speed: MeasuredSpeed): TablePlan {
+  const most = planTable(preset, budget, speed, TABLE_STEPS);
+  const least = planTable(preset, budget, speed, LEAST_STEPS);
+  if (most.estimate.seconds < TABLE_SECONDS) return most;
+  if (least.estimate.seconds >= TABLE_SECONDS) return least;
+  const perStep = (most.estimate.seconds - least.estimate.seconds) / (TABLE_STEPS - LEAST_STEPS);
+  const more = Math.ceil((TABLE_SECONDS - least.estimate.seconds) / perStep) - 1;
+  return planTable(preset, budget, speed, LEAST_STEPS + more);
 }
 
 function planIfItFits(preset: TablePreset, budget: TableBudget, speed: MeasuredSpeed): TablePlan | null {
   try {
-    return planTable(preset, budget, speed);
+    return planWithin(preset, budget, speed);
   } catch (cause) {
     if (cause instanceof EngineError) return null;
     throw cause;
   }
 }
 
-/** Whether a preset is larger than one that was measured, so that it is worth measuring it too. */
-export function isLarger(preset: TablePreset, measured: TablePreset): boolean {
-  return TABLE_PRESETS.indexOf(preset) > TABLE_PRESETS.indexOf(measured);
+/**
+ * What follows a measurement: that of a larger preset which its speed promises, because small models use large GPUs badly, or
+ * the table. The first to measure is the given preset, or else the smallest.
+ * @param given the preset to train whatever it takes; null for the largest that {@link chooseTable} finds
+ * @throws EngineError as {@link planTable}
+ */
+export function afterMeasuring(
+  given: TablePreset | null,
+  budget: TableBudget,
+  speed: MeasuredSpeed,
+): { readonly measure: TablePreset } | { readonly plan: TablePlan } {
+  if (given) return { plan: planTable(given, budget, speed) };
+  const plan = chooseTable(budget, speed);
+  const isLarger = TABLE_PRESETS.indexOf(plan.preset) > TABLE_PRESETS.indexOf(speed.preset);
+  return isLarger ? { measure: plan.preset } : { plan };
 }
 
 /** Every run of the table at its largest batch. */

@@ -1,6 +1,6 @@
 /** The article's table as it was made on this device, as it is kept between visits. */
 import * as v from 'valibot';
-import { type FittedRun, TABLE_MODES, TABLE_PRESETS } from '../../engine/index.ts';
+import { type FittedRun, TABLE_MODES, TABLE_PRESETS, type UnscaledFindings } from '../../engine/index.ts';
 
 const VERSION = 1;
 
@@ -25,16 +25,12 @@ const row = v.object({
 });
 
 const unscaled = v.object({
-  /** Share of the nonzero gradients between layers that became zero; null when they were not counted. */
   lostShare: v.nullable(v.number()),
-  /** Parameter tensors whose gradient is zero everywhere, of so many. */
   withoutGradient: names,
   parameters: count,
-  /** The gradients between layers that lost most, and their shares. */
   worst: v.array(v.object({ name: v.string(), share: v.number() })),
-  /** Tensors with a value that is not finite, each of which skipped a step. */
   nonFinite: names,
-});
+}) satisfies v.GenericSchema<UnscaledFindings>;
 
 const tableRecord = v.object({
   version: v.literal(VERSION),
@@ -62,7 +58,6 @@ const tableRecord = v.object({
 });
 
 export type TableRow = Readonly<v.InferOutput<typeof row>>;
-export type Unscaled = Readonly<v.InferOutput<typeof unscaled>>;
 export type TableRecord = Readonly<Omit<v.InferOutput<typeof tableRecord>, 'version'>>;
 
 export function tableText(record: TableRecord): string {

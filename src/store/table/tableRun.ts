@@ -1,16 +1,13 @@
 /** Makes the article's table: times a few steps, plans, and trains every row through the same worker as any training. */
 import {
-  chooseTable,
+  afterMeasuring,
   DEFAULT_TEXT,
-  gradientFormat,
-  isLarger,
+  findUnscaled,
   type MeasuredSpeed,
   measuredSpeed,
   measuringRuns,
   type PlannedRun,
   planLimits,
-  planTable,
-  recipeFor,
   TABLE_PRESETS,
   type TableBudget,
   type TablePlan,
@@ -24,12 +21,8 @@ import { beginRuns, isBusy, logOf, type RunState, type RunView, useRun } from '.
 import { type Problem, problemOf } from '../settings.ts';
 import { rowOfMode, type TableRow } from './record.ts';
 import { keepTable, useTable } from './tableStore.ts';
-import { findUnscaled } from './unscaled.ts';
 
-/**
- * Makes the table within a budget in bytes. A preset that was not chosen is found by measuring: the smallest first, and then
- * each that its speed promises, since small models use large GPUs badly.
- */
+/** Makes the table within a budget in bytes. */
 export function startTable(bytes: number): void {
   const { adapter, status } = useRun.getState();
   if (!adapter || isBusy(status)) return;
@@ -69,14 +62,13 @@ function measure(preset: TablePreset, budget: TableBudget, restore: () => void):
 
 /** Measures a larger preset that the speed promises, or trains the table. */
 function next(speed: MeasuredSpeed, budget: TableBudget, restore: () => void): void {
-  const { preset } = useTable.getState();
-  let plan: TablePlan | undefined;
+  let follows: ReturnType<typeof afterMeasuring> | undefined;
   const refusal = problemOf(() => {
-    plan = preset ? planTable(preset, budget, speed) : chooseTable(budget, speed);
+    follows = afterMeasuring(useTable.getState().preset, budget, speed);
   });
-  if (!plan) end(refusal, restore);
-  else if (!preset && isLarger(plan.preset, speed.preset)) measure(plan.preset, budget, restore);
-  else trainTable(plan, budget, restore);
+  if (!follows) end(refusal, restore);
+  else if ('measure' in follows) measure(follows.measure, budget, restore);
+  else trainTable(follows.plan, budget, restore);
 }
 
 function trainTable(plan: TablePlan, { bytes }: TableBudget, restore: () => void): void {
@@ -183,7 +175,8 @@ function takeUnscaled(runs: readonly RunView[]): void {
   if (!table || !run || !log || !rowOfMode(table, UNSCALED_MODE)) return;
   showFrames();
   const frame = useNumerics.getState().frames.get(index)?.gradients ?? null;
-  keepTable({ ...table, unscaled: findUnscaled(frame, gradientFormat(recipeFor(run.config)), log) });
+  const overflows = Array.from({ length: log.length }, (_, i) => log.at(i)?.overflow ?? null);
+  keepTable({ ...table, unscaled: findUnscaled(run.config, frame, overflows) });
 }
 
 /** Null when it was stopped. */

@@ -94,7 +94,9 @@ test('the estimate says what it rests on, and why no larger model was taken', ()
   expect(time).toBe('Smoke, 100 steps in each format: about 40 s.');
   expect(basis).toContain('timed steps of Smoke (25 GFLOP/s in FP32');
   expect(basis).toContain('750,000 FLOPs that a token of Smoke takes');
-  expect(basis).toContain('Starter, the next larger model, would take about 11 min; the limit is 5 min.');
+  expect(basis).toContain(
+    'Starter, the next larger model, would take about 11 min even with 20 steps; the limit is 5 min.',
+  );
   const tooLarge = { ...TABLE.estimate, larger: { preset: 'gpt2', seconds: null } } as const;
   expect(estimateSentences(tooLarge, 'smoke', 100).basis).toContain('does not fit the budget');
   for (const isFallback of [true, false])

@@ -3,8 +3,9 @@ import { PRESETS } from '../../../src/engine/config/presets.ts';
 import {
   ARTICLE,
   ARTICLE_MODES,
+  afterMeasuring,
   chooseTable,
-  isLarger,
+  LEAST_STEPS,
   type MeasuredSpeed,
   measuredSpeed,
   measuringRuns,
@@ -86,21 +87,34 @@ describe('a planned table', () => {
 });
 
 describe('the chosen table', () => {
-  test('is that of the largest preset under five minutes, and says what the next larger would take', () => {
-    let before = -1;
-    for (const flops of [1e9, 1e10, 1e11, 1e12, 1e13, 1e15]) {
-      const { preset, estimate, steps } = chooseTable(budget(32 * 1024), speed(flops));
-      const at = TABLE_PRESETS.indexOf(preset);
-      expect(at, `${flops} FLOP/s`).toBeGreaterThanOrEqual(before);
-      before = at;
-      const larger = TABLE_PRESETS[at + 1];
-      expect(estimate.larger?.preset).toBe(larger);
-      if (larger) expect(estimate.larger!.seconds).toBeGreaterThanOrEqual(TABLE_SECONDS);
-      if (steps === TABLE_STEPS) expect(estimate.seconds).toBeLessThan(TABLE_SECONDS);
-      else expect(preset).toBe('smoke');
-    }
-    expect(before).toBe(TABLE_PRESETS.indexOf('gpt2-163m'));
-  });
+  test.each([1, 32])(
+    'in %i GiB is the largest under five minutes, with as many steps as fit, and says what the next larger would take',
+    (gib) => {
+      let before = -1;
+      for (const flops of [1e10, 1e11, 1e12, 1e13, 1e14, 1e16]) {
+        const given = budget(gib * 1024);
+        const { preset, estimate, steps } = chooseTable(given, speed(flops));
+        const at = TABLE_PRESETS.indexOf(preset);
+        expect(at, `${flops} FLOP/s`).toBeGreaterThanOrEqual(before);
+        before = at;
+        const larger = TABLE_PRESETS[at + 1];
+        expect(estimate.larger?.preset).toBe(larger);
+        if (estimate.larger?.seconds != null) {
+          expect(estimate.larger.seconds).toBeGreaterThanOrEqual(TABLE_SECONDS);
+          expect(planTable(larger!, given, speed(flops), LEAST_STEPS).estimate.seconds).toBe(
+            estimate.larger.seconds,
+          );
+        }
+        if (at > 0 || steps > LEAST_STEPS) expect(estimate.seconds).toBeLessThan(TABLE_SECONDS);
+        const more = Math.min(TABLE_STEPS, steps + 1);
+        if (more > steps) {
+          const longer = planTable(preset, given, speed(flops), more).estimate.seconds;
+          expect(longer).toBeGreaterThanOrEqual(TABLE_SECONDS * (1 - 1e-9));
+        }
+      }
+      expect(TABLE_PRESETS[before]).toBe(gib === 32 ? 'gpt2-163m' : 'nanogpt-char');
+    },
+  );
 
   test('leaves out what does not fit the budget', () => {
     const { preset, estimate } = chooseTable(budget(1024), speed(1e15));
@@ -110,11 +124,10 @@ describe('the chosen table', () => {
     expect(error.message).toMatch(/^Smoke in fp32 needs/);
   });
 
-  test('of a device on which even the smallest takes too long has fewer steps', () => {
-    const { preset, steps } = chooseTable(budget(1024), speed(1e9));
+  test('of a device on which even the smallest takes too long has the fewest steps', () => {
+    const { preset, steps } = chooseTable(budget(1024), speed(1e8));
     expect(preset).toBe('smoke');
-    expect(steps).toBeGreaterThanOrEqual(20);
-    expect(steps).toBeLessThan(TABLE_STEPS);
+    expect(steps).toBe(LEAST_STEPS);
   });
 });
 
@@ -143,6 +156,17 @@ test('presets are in the order of their FLOPs a token', () => {
     (preset) => planTable(preset, budget(64 * 1024), speed(1)).estimate.flopsPerToken,
   );
   expect(flops.toSorted((a, b) => a - b)).toEqual(flops);
-  expect(isLarger('starter', 'smoke')).toBe(true);
-  expect(isLarger('smoke', 'smoke')).toBe(false);
+});
+
+test('a measurement is followed by that of a larger preset which it promises, and else by the table', () => {
+  const given = budget(32 * 1024);
+  const promised = chooseTable(given, speed(1e14)).preset;
+  expect(TABLE_PRESETS.indexOf(promised)).toBeGreaterThan(0);
+  expect(afterMeasuring(null, given, speed(1e14))).toEqual({ measure: promised });
+  // Measured itself, it is trained if it is fast enough, and else a smaller one without another measurement.
+  for (const flops of [1e14, 1e11]) {
+    const after = afterMeasuring(null, given, speed(flops, { preset: promised }));
+    expect('plan' in after && after.plan.estimate.measured, `${flops}`).toBe(promised);
+  }
+  expect(afterMeasuring('gpt2', given, speed(1e6))).toMatchObject({ plan: { preset: 'gpt2', steps: 100 } });
 });

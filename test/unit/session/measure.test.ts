@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { EngineError } from '../../../src/engine/core/errors.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
@@ -35,6 +36,7 @@ beforeEach(() => {
   engine.openDevice.mockResolvedValue({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } });
   const parts = {
     submittedSteps: 0,
+    best: NOT_EVALUATED,
     report: { name: 'fake' },
     config: { precision: 'fp32' },
     kernels: {},

@@ -1,5 +1,5 @@
 import { type ComponentProps, memo, useId, useState } from 'react';
-import { checkSample, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
+import { checkSample, keptWeights, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
 import { sample, stopSample } from '../../../store/actions.ts';
 import { isModelOnGpu, useRun } from '../../../store/runStore.ts';
 import { problemOf } from '../../../store/settings.ts';
@@ -49,7 +49,7 @@ export const SampleForm = memo(function SampleForm() {
   const [drawn, setDrawn] = useState(0);
   const [weights, setWeights] = useState<WeightsOfRun>('master');
   const ready = stands && config !== undefined;
-  const averages = config !== undefined && config.emaDecay > 0;
+  const copies = config === undefined ? [] : keptWeights(config);
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
@@ -72,7 +72,10 @@ export const SampleForm = memo(function SampleForm() {
   const write = () => {
     const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
     setDrawn(drawn + 1);
-    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) }, one ? run : undefined);
+    sample(
+      { ...defaults, ...numbers, prompt, ...(copies.some((kept) => kept === weights) && { weights }) },
+      one ? run : undefined,
+    );
   };
   return (
     <form
@@ -89,8 +92,14 @@ export const SampleForm = memo(function SampleForm() {
         data-testid="sample-prompt"
       />
       {one && <RunField value={run} onChoose={setChosen} testId="sample-run" />}
-      {averages && (
-        <WeightsField value={weights} disabled={!ready} onChoose={setWeights} testId="sample-weights" />
+      {config && copies.length > 0 && (
+        <WeightsField
+          config={config}
+          value={weights}
+          disabled={!ready}
+          onChoose={setWeights}
+          testId="sample-weights"
+        />
       )}
       <div className={styles.numbers}>
         {OPTIONS.map((option) => (

@@ -121,7 +121,7 @@ function Progress() {
           ? `${phase.name === 'measuring' ? `Timing a few steps of ${titleOf(phase.preset)}. ` : ''}${line}`
           : isBusy(status)
             ? `The GPU is busy with another training: ${line}.`
-            : `First, a few steps are timed, to know how long ${TABLE_STEPS} steps in each format take.`}
+            : `First, a few steps are timed, to know which model can take up to ${TABLE_STEPS} steps in each format in time.`}
       </p>
     </div>
   );
@@ -129,10 +129,16 @@ function Progress() {
 
 function Estimate() {
   const table = useTable((state) => state.table);
-  if (!table) return <p className={styles.small}>No table was made on this device yet.</p>;
+  if (!table) {
+    return (
+      <div className={styles.estimate}>
+        <p className={styles.small}>No table was made on this device yet.</p>
+      </div>
+    );
+  }
   const { time, basis } = estimateSentences(table.estimate, table.preset, table.steps);
   return (
-    <div data-testid="table-estimate">
+    <div className={styles.estimate} data-testid="table-estimate">
       <p>{time}</p>
       <p className={styles.small}>{basis}</p>
     </div>

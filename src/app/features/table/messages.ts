@@ -2,12 +2,14 @@
 import {
   ARTICLE,
   type ArticleMode,
+  LEAST_STEPS,
   PRESETS,
   TABLE_SECONDS,
   type TableEstimate,
   type TablePreset,
+  type UnscaledFindings,
 } from '../../../engine/index.ts';
-import { rowOfMode, type TableRecord, type TableRow, type Unscaled } from '../../../store/table/record.ts';
+import { rowOfMode, type TableRecord, type TableRow } from '../../../store/table/record.ts';
 import { formatCount, formatDuration, formatLoss, formatPercent } from '../../format.ts';
 
 /** What a row cannot be here, and why. */
@@ -44,7 +46,7 @@ function largerSentence(larger: TableEstimate['larger']): string {
   const title = titleOf(larger.preset);
   return larger.seconds === null
     ? ` ${title}, the next larger model, does not fit the budget.`
-    : ` ${title}, the next larger model, would take about ${formatDuration(larger.seconds)}; the limit is ${formatDuration(TABLE_SECONDS)}.`;
+    : ` ${title}, the next larger model, would take about ${formatDuration(larger.seconds)} even with ${LEAST_STEPS} steps; the limit is ${formatDuration(TABLE_SECONDS)}.`;
 }
 
 const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
@@ -77,12 +79,14 @@ export function speedUp(own: number | null | undefined, reference: number | null
 const MOST_NAMES = 6;
 
 /** What became of the run without a scaler, a sentence each. */
-export function unscaledSentences(table: TableRecord, unscaled: Unscaled, row: TableRow): string[] {
+export function unscaledSentences(table: TableRecord, unscaled: UnscaledFindings, row: TableRow): string[] {
   const { lostShare, withoutGradient, parameters, worst, nonFinite } = unscaled;
   const with16 = rowOfMode(table, 'fp16');
   const sentences = [
     lostShare === null
-      ? 'No gradient between layers is left to count: all are exactly 0.'
+      ? parameters === 0
+        ? 'Its gradients were not counted.'
+        : 'No gradient between layers is left to count: all are exactly 0.'
       : `${formatPercent(lostShare)} of the gradients between layers vanished: f16 stored them as 0, subnormal numbers among them, as some GPUs do.`,
   ];
   if (worst.length > 0) {
@@ -90,9 +94,7 @@ export function unscaledSentences(table: TableRecord, unscaled: Unscaled, row: T
     sentences.push(`Most was lost in ${most}.`);
   }
   sentences.push(
-    withoutGradient.length === 0
-      ? 'Every parameter tensor still got some gradient.'
-      : `${withoutGradient.length} of ${parameters} parameter tensors got none at all, so that a step does not train them: ${listed(withoutGradient)}.`,
+    ...(parameters === 0 ? [] : [withoutSentence(withoutGradient, parameters)]),
     nonFinite.length === 0
       ? 'Nothing became infinite or NaN.'
       : `Not finite: ${listed(nonFinite)}; ${formatCount(row.skippedSteps)} of ${formatCount(row.steps)} steps were skipped.`,
@@ -104,6 +106,12 @@ export function unscaledSentences(table: TableRecord, unscaled: Unscaled, row: T
     );
   }
   return sentences;
+}
+
+function withoutSentence(names: readonly string[], parameters: number): string {
+  return names.length === 0
+    ? 'Every parameter tensor still got some gradient.'
+    : `${names.length} of ${parameters} parameter tensors got none at all, so that a step does not train them: ${listed(names)}.`;
 }
 
 function listed(names: readonly string[]): string {
