@@ -95,3 +95,10 @@ test('texts that cannot be used are refused with both numbers and the fix, and n
   await expect(page.getByTestId('my-text-line')).toContainText('parameters');
   await expectNoSidewaysScroll(page);
 });
+
+test('without WebGPU the screen says why, and what to do', async ({ page }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+  await page.goto('/#text');
+  await expect(page.getByTestId('unsupported')).toBeVisible();
+  await expect(page.getByTestId('remedy')).toBeVisible();
+});
