@@ -8,7 +8,7 @@ import { useRedrawCount } from './useRedrawCount.ts';
 
 /**
  * Draws the chart of runs that train: two axes, and one path for each line. It is redrawn up to four times a second, which
- * recharts would take ten times as long for (docs/dependencies.md).
+ * recharts would take nine times as long for (docs/dependencies.md).
  */
 export const LivePlot = memo(function LivePlot({ id, plot, steps, width, height, figure }: DrawingProps) {
   useRedrawCount(figure);
