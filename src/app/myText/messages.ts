@@ -23,8 +23,8 @@ export function planParts(plan: MyTextPlan, bytes: number | null): string[] {
 
 export function epochsText(epochs: number): string {
   if (epochs < 1) return `${Math.max(1, Math.round(100 * epochs))} % of your text, once`;
-  const count = epochs < 9.5 ? Number(epochs.toFixed(1)) : Math.round(epochs);
-  return `${formatCount(count)} ${count === 1 ? 'epoch' : 'epochs'} of your text`;
+  const count = epochs < 9.5 ? String(Number(epochs.toFixed(1))) : formatCount(Math.round(epochs));
+  return `${count} ${count === '1' ? 'epoch' : 'epochs'} of your text`;
 }
 
 function timeText({ time, milliseconds }: MyTextPlan): string {
