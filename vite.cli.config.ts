@@ -15,6 +15,7 @@ export default defineConfig(({ mode }) => ({
     sourcemap: true,
     rolldownOptions: {
       input: {
+        article: 'src/cli/article.ts',
         bench: 'src/cli/bench.ts',
         compare: 'src/cli/compare.ts',
         evaluate: 'src/cli/evaluate.ts',

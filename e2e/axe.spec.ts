@@ -40,3 +40,15 @@ test('axe finds no accessibility violations on the Train, Sweep and Runs screens
   await expect(page.getByTestId('chosen-runs').getByTestId('chart-loss')).toBeVisible();
   await expectAccessible(page, 'Runs');
 });
+
+test('and none on My text, before and after a run', async ({ page }) => {
+  await page.goto('/#text');
+  const buffer = Buffer.from('Half a step, half a step, half a step onward.\n'.repeat(100));
+  await page.getByTestId('own-file').setInputFiles({ name: 'verse.txt', mimeType: 'text/plain', buffer });
+  await expect(page.getByTestId('my-text-line')).toContainText('about');
+  await expectAccessible(page, 'My text, planned');
+  await page.getByTestId('my-text-train').click();
+  await reach(page, 'done');
+  await expect(page.getByTestId('my-text-model')).toBeVisible();
+  await expectAccessible(page, 'My text, after a run');
+});

@@ -73,7 +73,7 @@ test('every chart option works', async ({ page }) => {
 
   await test.step('axes', async () => {
     const loss = page.getByTestId('chart-loss');
-    const path = () => loss.locator('.loss-line path').first().getAttribute('d');
+    const path = () => loss.locator('path.loss-line').first().getAttribute('d');
     const xName = page.getByTestId('x-name-loss');
     const drawn = [await path()];
     await expect(xName).toHaveText('step');
@@ -92,16 +92,15 @@ test('every chart option works', async ({ page }) => {
     await page.getByTestId('logy-loss').click();
     await expect(page.getByTestId('logy-loss')).toHaveAttribute('aria-pressed', 'true');
     drawn.push(await path());
-    // recharts' own logarithmic axis would draw nothing; the chart's own one draws a line.
     for (const d of drawn) expect(d!.match(/[ML]/g)!.length).toBeGreaterThan(50);
     expect(new Set(drawn).size).toBe(drawn.length);
 
     await page.getByTestId('options-loss').click();
     await page.getByTestId('locky-loss').check();
     await page.getByTestId('smoothing-loss').fill('0');
-    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(2); // no raw lines behind the smoothed ones
+    await expect(loss.locator('path[data-line]')).toHaveCount(2); // no raw lines behind the smoothed ones
     await page.getByTestId('smoothing-loss').fill('0.9');
-    await expect(loss.locator('path.recharts-line-curve')).toHaveCount(4);
+    await expect(loss.locator('path[data-line]')).toHaveCount(4);
     await page.getByTestId('reset-loss').click();
     await expect(xName).toHaveText('step');
     await page.keyboard.press('Escape');
@@ -109,8 +108,7 @@ test('every chart option works', async ({ page }) => {
 
   await test.step('a drag shows a part of the x axis', async () => {
     const plot = page.getByTestId('plot-loss');
-    const ticks = async () =>
-      (await plot.locator('.recharts-xAxis-tick-labels text').allTextContents()).map(Number);
+    const ticks = async () => (await plot.locator('[data-axis="x"] text').allTextContents()).map(Number);
     await plot.scrollIntoViewIfNeeded();
     const { x, y, width, height } = (await plot.boundingBox())!;
     await page.mouse.move(x + width / 2, y + height / 2);
@@ -226,7 +224,7 @@ test('a run of 3,000 steps is drawn with at most 400 points per line and exporte
   for (const logX of [false, true]) {
     await page.getByTestId('logx-loss').setChecked(logX);
     const points = await page
-      .locator('.recharts-line-curve')
+      .locator('path[data-line]')
       .evaluateAll((paths) => paths.map((path) => path.getAttribute('d')!.match(/[MLHV]/g)!.length));
     // A step line has two corners per point, and points only where its value changes.
     expect(Math.max(...points)).toBeLessThanOrEqual(MOST_POINTS);
@@ -238,6 +236,20 @@ test('a run of 3,000 steps is drawn with at most 400 points per line and exporte
   expect(rows).toBeLessThanOrEqual(60);
   const csv = await saved(page, 'csv-loss');
   expect(csv.content.toString('utf8').trim().split('\r\n')).toHaveLength(1 + 2 * 3000);
+});
+
+test('a run that ends while another screen is shown is drawn to its end when the Lab is shown again', async ({
+  page,
+}) => {
+  await makeRunsUp(page, { stepsPerMessage: 20 });
+  await page.goto('/?preset=smoke&steps=300&precision=fp32&sample=0');
+  const summary = page.getByTestId('chart-loss').locator('.visuallyHidden').first();
+  await page.getByTestId('train').click();
+  await expect(summary).toContainText('at step');
+  await page.getByTestId('tab-runs').click();
+  await reach(page, 'done');
+  await page.getByTestId('tab-train').click();
+  await expect(summary).toContainText('at step 300.');
 });
 
 test('charts are redrawn at most four times a second, and not while the page is hidden', async ({ page }) => {

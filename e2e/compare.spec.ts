@@ -175,10 +175,10 @@ test('with several seeds the table shows means and ranges, and the verdict accou
     ['fp16', 6],
   ]);
   // The mean of each mode with its band, and each seed on request.
-  const lines = page.locator('.loss-line path.recharts-line-curve');
+  const lines = page.locator('path.loss-line');
   const chart = page.getByTestId('chart-loss');
   await expect(lines).toHaveCount(2);
-  await expect(chart.locator('path.recharts-area-area')).toHaveCount(2);
+  await expect(chart.locator('path.loss-band')).toHaveCount(2);
   await expect(chart.locator('figcaption')).toContainText('FP32, mean of 2 seeds');
   await page.getByTestId('options-loss').click();
   await page.getByTestId('seeds-loss').check();

@@ -37,7 +37,7 @@ test('a chart that resizes late does not widen the page', async ({ page }) => {
   await page.goto('/?preset=smoke&steps=6&sample=0&ui=still');
   await page.getByTestId('train').click();
   await reach(page, 'done');
-  const plot = page.getByTestId('chart-loss').locator('.recharts-wrapper');
+  const plot = page.getByTestId('plot-loss').locator('svg').first();
   await expect
     .poll(async () => (await plot.boundingBox())!.width, { message: 'width of the chart' })
     .toBeGreaterThan(400);

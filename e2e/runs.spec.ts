@@ -38,7 +38,7 @@ test('runs are stored, compared, exported, deleted and imported again', async ({
   await train(page, 'precision=fp16&lossScale=2^30');
   await expect.poll(() => keptRuns(page), { message: 'runs in the database' }).toBe(1);
   await train(page, 'precision=fp32'); // loads the page again, so that the first run comes from the database
-  await page.keyboard.press('3');
+  await page.keyboard.press('4');
   await expect(page).toHaveURL(/#runs$/);
   const rows = page.getByTestId('run');
   await expect(rows).toHaveCount(2);

@@ -84,7 +84,7 @@ test('a sweep fills in, survives a reload, continues, and is exported', async ({
   }
   await page.getByTestId('sweep-delete').click();
   await expect(page.getByTestId('no-sweeps')).toBeVisible();
-  await page.keyboard.press('3');
+  await page.keyboard.press('4');
   await expect(page.getByTestId('no-runs')).toContainText('No runs yet');
 });
 

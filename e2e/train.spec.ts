@@ -44,7 +44,7 @@ test('on a first visit one click trains, and the loss falls by a fifth in 60 ste
   await expect(page.getByTestId('value-speed')).toHaveText(/^[\d,.]+$/);
   await expect(page.getByTestId('value-memory')).toHaveText(/^\d+\.\d MiB$/);
   expect((await page.getByTestId('sample-fp16').innerText()).length).toBeGreaterThan(90);
-  await expect(page.locator('.loss-line path.recharts-line-curve')).toHaveCount(1);
+  await expect(page.locator('path.loss-line')).toHaveCount(1);
   await expect(page).toHaveTitle(/^Done · /);
 });
 
@@ -144,7 +144,7 @@ test('two modes train from the same start and share the charts', async ({ page }
   const { activations } = runs[0]!.facts!.memory;
   expect(activations).toBeLessThanOrEqual(0.62 * runs[1]!.facts!.memory.activations);
 
-  const lines = page.locator('.loss-line path.recharts-line-curve');
+  const lines = page.locator('path.loss-line');
   await expect(lines).toHaveCount(2);
   const [solid, dashed] = await lines.evaluateAll((paths) =>
     paths.map((path) => [path.getAttribute('stroke'), path.getAttribute('stroke-dasharray')]),

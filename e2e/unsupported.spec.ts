@@ -71,7 +71,7 @@ test('a block by policy is reported as such, and a recorded run is shown', async
 
   const recorded = page.getByTestId('recorded-run');
   await expect(recorded).toContainText(/trained on \d{4}-\d\d-\d\d on .*llvmpipe/);
-  await expect(recorded.locator('.loss-line path.recharts-line-curve')).toHaveCount(3);
+  await expect(recorded.locator('path.loss-line')).toHaveCount(3);
   await expect(page.getByTestId('result-val-loss-fp16-noscale')).toHaveText(/^3\.\d{3}$/);
   // It is a recording, not a training.
   await expect(page).toHaveTitle('Halfstep');
@@ -87,7 +87,7 @@ for (const [width, height] of [
     await page.setViewportSize({ width, height });
     await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
     await page.goto(LAB);
-    const curves = page.getByTestId('recorded-run').locator('.loss-line path.recharts-line-curve');
+    const curves = page.getByTestId('recorded-run').locator('path.loss-line');
     await expect(curves).toHaveCount(3);
     const box = (await curves.first().boundingBox())!;
     // The reason and the remedy are above it, and the whole chart is visible without scrolling.

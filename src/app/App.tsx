@@ -24,6 +24,11 @@ const TrainScreen = lazyPart(
   () => import('./screens/TrainScreen.tsx'),
   <p className={styles.waiting}>Loading the Lab…</p>,
 );
+const MyTextScreen = lazyPart(
+  'screen for your text',
+  () => import('./myText/MyTextScreen.tsx'),
+  <p className={styles.waiting}>Loading…</p>,
+);
 const RunsScreen = lazyPart(
   'list of runs',
   () => import('./features/runs/RunsScreen.tsx'),
@@ -34,6 +39,11 @@ const SweepScreen = lazyPart(
   () => import('./features/sweep/SweepScreen.tsx'),
   <p className={styles.waiting}>Loading the sweeps…</p>,
 );
+const TableScreen = lazyPart(
+  "article's table",
+  () => import('./features/table/TableScreen.tsx'),
+  <p className={styles.waiting}>Loading the table…</p>,
+);
 const ShortcutsDialog = lazyPart('list of shortcuts', () => import('./ui/ShortcutsDialog.tsx'));
 
 export function App() {
@@ -42,7 +52,6 @@ export function App() {
   const help = useUi((state) => state.help);
   const [opened, setOpened] = useState(false);
   if (screen === 'train' && !opened) setOpened(true);
-  useDocument();
   useShortcuts();
   return (
     <div className={styles.app}>
@@ -61,6 +70,7 @@ export function App() {
         <StorageNotice />
         {help && <ShortcutsDialog />}
         {screen === 'story' && <StoryScreen />}
+        {screen === 'text' && (unsupported ? <UnsupportedScreen {...unsupported} /> : <MyTextScreen />)}
         {/* Hidden, not unmounted: typed text and open sections stay, and nothing is redrawn meanwhile. */}
         {opened && (
           <Activity mode={screen === 'train' ? 'visible' : 'hidden'}>
@@ -69,6 +79,7 @@ export function App() {
         )}
         {screen === 'runs' && <RunsScreen />}
         {screen === 'sweep' && <SweepScreen />}
+        {screen === 'table' && <TableScreen />}
       </main>
       <footer className={styles.bottom}>
         <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>
@@ -76,6 +87,13 @@ export function App() {
         <ShortcutsSwitch />
       </footer>
       <Announcer />
+      <DocumentState />
     </div>
   );
+}
+
+/** A leaf, because it renders at every new figure in the title, and the rest of the page must not. */
+function DocumentState() {
+  useDocument();
+  return null;
 }

@@ -20,9 +20,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { key: ' ', label: 'Space', does: 'start, pause and resume training', on: 'train', run: trainOrPause },
   { key: 's', label: 'S', does: 'stop after this step', on: 'train', run: stop },
   { key: '1', label: '1', does: 'show the story', run: () => showScreen('story') },
-  { key: '2', label: '2', does: 'show the Lab', run: () => showScreen('train') },
-  { key: '3', label: '3', does: 'show the runs', run: () => showScreen('runs') },
-  { key: '4', label: '4', does: 'show the sweeps', run: () => showScreen('sweep') },
+  { key: '2', label: '2', does: 'train on your text', run: () => showScreen('text') },
+  { key: '3', label: '3', does: 'show the Lab', run: () => showScreen('train') },
+  { key: '4', label: '4', does: 'show the runs', run: () => showScreen('runs') },
+  { key: '5', label: '5', does: 'show the sweeps', run: () => showScreen('sweep') },
   { key: '?', label: '?', does: 'show these shortcuts', run: () => useUi.setState({ help: true }) },
 ];
 

@@ -20,7 +20,7 @@ import {
 import { prepareExport } from './exportModel.ts';
 import { fileSource } from './fileSource.ts';
 import { fillOption, modelNotes, openInitialModel } from './initialModel.ts';
-import { checkFinalWeights, type TextChoice, type TrainCommand } from './options.ts';
+import { finalWeightsOf, type TextChoice, type TrainCommand } from './options.ts';
 import type { ProgressLine } from './progress.ts';
 import { resumedConfig, textOf } from './resumeRun.ts';
 import { checkSavePath } from './saveRun.ts';
@@ -56,7 +56,7 @@ export async function beginRun(
       ? resumedConfig(resume, resumed.given)
       : (command.config ??
         configure(presetOf(command.preset).config, model ? settingsOfModel(model, given) : given));
-  checkFinalWeights(command.finalWeights, asked);
+  finalWeightsOf(command.finalWeights, asked);
   const text = resume && !command.text ? textOf(resume.description) : command.text!;
   if (exportTo) {
     exportedFamily(asked);

@@ -14,22 +14,25 @@ interface PageTraining {
     readonly longestMs: number;
     readonly totalMs: number;
   } | null;
+  /** Processor time of the main thread. */
+  readonly busySeconds: number;
 }
 
 export async function longtasks({ print }: BenchContext, results: BenchResults): Promise<void> {
   const trainings = browserBench<PageTraining[]>('longTasks.mjs');
   results.json.longtasks = trainings;
-  const rows = trainings.map(({ query, steps, seconds, longTasks }) => [
+  const rows = trainings.map(({ query, steps, seconds, longTasks, busySeconds }) => [
     query,
     String(steps),
     seconds.toFixed(1),
     longTasks ? String(longTasks.count) : 'not reported',
     longTasks ? longTasks.longestMs.toFixed(0) : '',
     longTasks ? longTasks.totalMs.toFixed(0) : '',
+    busySeconds.toFixed(2),
   ]);
   print(
     textTable(
-      ['page, preset smoke', 'steps', 'seconds', 'tasks above 50 ms', 'longest, ms', 'all, ms'],
+      ['page, preset smoke', 'steps', 'seconds', 'tasks above 50 ms', 'longest, ms', 'all, ms', 'busy, s'],
       rows,
     ),
   );

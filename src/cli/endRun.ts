@@ -2,13 +2,16 @@
 import {
   type EarlyStop,
   EngineError,
+  lowestWeights,
   type RunSummary,
   readParameters,
   type Trainer,
+  type WeightsOfRun,
 } from '../engine/index.ts';
 import { exportModel } from './exportModel.ts';
 import { sampleLine } from './jsonLines.ts';
-import type { TrainCommand } from './options.ts';
+import { finalWeightsOf, type TrainCommand } from './options.ts';
+import type { FinalWeights } from './optionTable.ts';
 import { type Screen, show } from './terminal.ts';
 
 export interface Ended {
@@ -50,14 +53,15 @@ export async function endRun(
     if (save) places.push(`saved in "${save.path}"`);
   });
   // The final state is saved by now.
-  if (finalWeights === 'averaged') await takeAverages(trainer);
-  const which = finalWeights === 'averaged' ? 'averaged weights' : 'weights';
+  const which = weightsAtEnd(finalWeightsOf(finalWeights, trainer.config), summary);
+  if (which !== 'master') await take(trainer, which);
   if (exportTo) {
     const { folder, dtype } = exportTo;
     await attempt(async () => {
-      const { valLoss, emaLoss = null } = summary;
-      await exportModel(trainer, folder, dtype, finalWeights === 'averaged' ? emaLoss : valLoss);
-      show(`Exported   ${folder}, ${which} in ${dtype}\n`, screen);
+      const { valLoss, emaLoss = null, best } = summary;
+      const losses = { master: valLoss, average: emaLoss, best: best?.valLoss ?? null };
+      await exportModel(trainer, folder, dtype, losses[which], which);
+      show(`Exported   ${folder}, ${titleOf(which, summary)} in ${dtype}\n`, screen);
       places.push(`exported to "${folder}"`);
     });
   }
@@ -67,10 +71,20 @@ export async function endRun(
   if (first) throw first;
 }
 
-/** Replaces the weights by their averages. */
-async function takeAverages(trainer: Trainer): Promise<void> {
-  const averages = await readParameters(trainer, 'average');
-  await trainer.setParameters((name) => averages.get(name)!);
+/** Of a run that was stopped, the last weights may be better than the best at its evaluations. */
+function weightsAtEnd(asked: FinalWeights, summary: RunSummary): WeightsOfRun {
+  return asked === 'averaged' ? 'average' : asked === 'best' ? lowestWeights(summary) : 'master';
+}
+
+function titleOf(which: WeightsOfRun, { best }: RunSummary): string {
+  if (which === 'best') return `the weights after step ${best?.step}, with the lowest validation loss,`;
+  return which === 'average' ? 'averaged weights' : 'weights';
+}
+
+/** Replaces the weights by a copy that the run keeps of them. */
+async function take(trainer: Trainer, which: WeightsOfRun): Promise<void> {
+  const kept = await readParameters(trainer, which);
+  await trainer.setParameters((name) => kept.get(name)!);
 }
 
 function stopped(

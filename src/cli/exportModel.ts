@@ -10,6 +10,7 @@ import {
   modelFolder,
   readParameters,
   type Trainer,
+  type WeightsOfRun,
 } from '../engine/index.ts';
 
 /**
@@ -32,6 +33,7 @@ export async function prepareExport(folder: string): Promise<void> {
  * Writes `model.safetensors`, `config.json`, the tokenizer's files and the model card, or `model.gguf`. Files of an earlier export are
  * replaced only after all new files are on the disk.
  * @param valLoss for the model card, in nats; null when the run was not evaluated
+ * @param weights which of the run's weights the trainer has by now, for the model card
  * @throws EngineError SAVE_FAILED when a file cannot be written, NOT_FINITE when a weight is not finite or too large for F16
  */
 export async function exportModel(
@@ -39,13 +41,14 @@ export async function exportModel(
   folder: string,
   dtype: ExportFormat,
   valLoss: number | null,
+  weights: WeightsOfRun = 'master',
 ): Promise<void> {
   const { gpt } = trainer.plan.tensors;
   const parameters = await readParameters(trainer);
   const { json } = trainer.dataset.tokenizer;
   await writeTogether(
     folder,
-    modelFolder(gpt, json, dtype, (name) => parameters.get(name)!, cardFacts(trainer, valLoss)),
+    modelFolder(gpt, json, dtype, (name) => parameters.get(name)!, cardFacts(trainer, valLoss, weights)),
   );
 }
 

@@ -5,6 +5,7 @@ import {
   type Dataset,
   DeviceAccess,
   type Ending,
+  type NumericsFrame,
   type OpenGpu,
   type PlannedRun,
   type RecordedRun,
@@ -14,6 +15,7 @@ import {
   RunControl,
   type RunWarning,
   recordRun,
+  type StepMetrics,
   splitText,
   type TrainConfig,
   type Trainer,
@@ -32,6 +34,9 @@ import { openText, showReading } from './texts.ts';
 interface TrainOptions {
   /** Counts the gradients that were flushed to zero after the last step. */
   readonly countGradients?: boolean;
+  readonly onStep?: (metrics: StepMetrics) => void;
+  /** Called with those counts. */
+  readonly onGradients?: (frame: NumericsFrame) => void;
 }
 
 export class Lab {
@@ -122,8 +127,14 @@ export class Lab {
       const rate = new StepRate();
       const run = await recordRun(
         mode,
-        (events) => train({ ...events, onWarning: (warning) => this.#printWarning(warning, label) }),
+        (events) =>
+          train({
+            ...events,
+            onWarning: (warning) => this.#printWarning(warning, label),
+            ...(options.onGradients && { onGradients: options.onGradients }),
+          }),
         (metrics) => {
+          options.onStep?.(metrics);
           rate.record(metrics.step, performance.now());
           const text = () => `${label}  ${progressText(metrics, config, rate.stepsPerSecond)}`;
           this.progress.update(text, metrics.step === config.steps);

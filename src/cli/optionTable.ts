@@ -14,7 +14,7 @@ import {
 export const DEFAULT_EXPORT_DTYPE: ExportFormat = 'F32';
 export const DEFAULT_SAVE_EVERY = 500;
 /** Which weights are exported and sampled when a run has ended. */
-export const FINAL_WEIGHTS = ['trained', 'averaged'] as const;
+export const FINAL_WEIGHTS = ['trained', 'averaged', 'best'] as const;
 export type FinalWeights = (typeof FINAL_WEIGHTS)[number];
 
 interface OptionText {
@@ -89,8 +89,8 @@ const OUTPUT: readonly OptionSpec[] = [
     kind: 'name',
     name: 'final-weights',
     choices: FINAL_WEIGHTS,
-    help: 'which weights are exported and sampled at the end; averaged needs --ema-decay. A saved run has both',
-    standard: 'trained',
+    help: 'which weights are exported and sampled at the end; averaged needs --ema-decay, best needs --keep-best. A saved run has all of them',
+    standard: 'best with --keep-best, else trained',
   },
   {
     kind: 'count',

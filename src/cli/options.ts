@@ -8,6 +8,7 @@ import {
   EXPORT_FORMATS,
   type ExportFormat,
   isPresetOpen,
+  keptWeights,
   type Overrides,
   type PresetName,
   presetOf,
@@ -55,7 +56,8 @@ export type Command =
       /** Path of the weights to start from. */
       readonly init: string | null;
       readonly exportTo: ExportChoice | null;
-      readonly finalWeights: FinalWeights;
+      /** Null where the command does not say. */
+      readonly finalWeights: FinalWeights | null;
       /** Null for the text of the run that is gone on with. */
       readonly text: TextChoice | null;
       readonly json: boolean;
@@ -127,21 +129,39 @@ function exportDtype(value: string): ExportFormat {
   throw thereIsNo('export-dtype', value, EXPORT_FORMATS);
 }
 
-function finalWeights(given: ReadonlyMap<string, string>): FinalWeights {
+function finalWeights(given: ReadonlyMap<string, string>): FinalWeights | null {
   const value = given.get('final-weights');
-  const found = value === undefined ? 'trained' : FINAL_WEIGHTS.find((weights) => weights === value);
-  if (found) return found;
-  throw thereIsNo('final-weights', value!, FINAL_WEIGHTS);
+  const found = FINAL_WEIGHTS.find((weights) => weights === value);
+  if (found || value === undefined) return found ?? null;
+  throw thereIsNo('final-weights', value, FINAL_WEIGHTS);
 }
 
-/** @throws EngineError BAD_VALUE for averaged weights of a run that keeps no average */
-export function checkFinalWeights(finalWeights: FinalWeights, { emaDecay }: TrainConfig): void {
-  if (finalWeights === 'trained' || emaDecay > 0) return;
-  throw new EngineError(
-    'BAD_VALUE',
-    '--final-weights averaged was given for a run that keeps no average of its weights: its ema-decay is 0.',
-    'Train with --ema-decay 0.999, or leave it out.',
-  );
+/**
+ * The weights that are exported and sampled at the end.
+ * @param asked null where the command does not say
+ * @throws EngineError BAD_VALUE for weights that the run does not keep
+ */
+export function finalWeightsOf(
+  asked: FinalWeights | null,
+  config: Pick<TrainConfig, 'emaDecay' | 'keepBest'>,
+): FinalWeights {
+  const kept = keptWeights(config);
+  if (asked === null) return kept.includes('best') ? 'best' : 'trained';
+  if (asked === 'averaged' && !kept.includes('average')) {
+    throw new EngineError(
+      'BAD_VALUE',
+      '--final-weights averaged was given for a run that keeps no average of its weights: its ema-decay is 0.',
+      'Train with --ema-decay 0.999, or leave it out.',
+    );
+  }
+  if (asked === 'best' && !kept.includes('best')) {
+    throw new EngineError(
+      'BAD_VALUE',
+      '--final-weights best was given for a run that keeps no best weights: it has no --keep-best.',
+      'Train with --keep-best, or leave it out.',
+    );
+  }
+  return asked;
 }
 
 function numericsEvery(given: ReadonlyMap<string, string>): number {

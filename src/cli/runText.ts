@@ -129,9 +129,22 @@ export function sharpnessText({ step, sharpness, sharpnessLast, maxLogit }: Shar
 }
 
 export function summaryText(summary: RunSummary, config: TrainConfig): string {
-  const { steps, appliedSteps, skippedSteps, firstLoss, finalLoss, tokensPerSec, msPerStep, mfu, startUpMs } =
-    summary;
-  const early = steps < config.steps ? ` of ${formatCount(config.steps)}, stopped early` : '';
+  const {
+    steps,
+    best,
+    appliedSteps,
+    skippedSteps,
+    firstLoss,
+    finalLoss,
+    tokensPerSec,
+    msPerStep,
+    mfu,
+    startUpMs,
+  } = summary;
+  const early =
+    steps < config.steps
+      ? ` of ${formatCount(config.steps)}, ${summary.endedEarly ? `ended after ${config.earlyStop} evaluations without a lower validation loss` : 'stopped early'}`
+      : '';
   const training =
     steps === 0 ? '' : `${formatLoss(firstLoss)} at the first step, ${formatLoss(finalLoss)} at the last, `;
   const speed =
@@ -141,6 +154,9 @@ export function summaryText(summary: RunSummary, config: TrainConfig): string {
   return [
     `Steps      ${formatCount(steps)}${early} (${formatCount(appliedSteps)} applied, ${formatCount(skippedSteps)} skipped)`,
     `Loss       ${training}${validationText(summary)} in validation (nats)`,
+    ...(best
+      ? [`Best       ${formatLoss(best.valLoss)} in validation after step ${formatCount(best.step)}`]
+      : []),
     `Speed      ${speed}${tokensPerSec === null ? '' : `, ${shareText(mfu)}`}`,
     `Start      ${startUpMs === null ? 'no step finished' : `${(startUpMs / 1000).toFixed(1)} s until the first loss, including compilation`}`,
     `Scale      ${formatScale(summary.lossScale)}`,

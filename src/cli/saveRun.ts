@@ -17,11 +17,13 @@ import { writePiecesAtomically } from './atomicFile.ts';
 import { fileSource } from './fileSource.ts';
 import type { SaveChoice, TextChoice } from './options.ts';
 
+type SavedTrainer = Pick<Trainer, 'config' | 'device' | 'best'>;
+
 /** Saves the snapshots of one run. A save that fails leaves the previous file unchanged. */
 export class RunSaver {
   readonly #choice: SaveChoice;
   readonly #snapshots: Snapshots;
-  readonly #trainer: Pick<Trainer, 'config' | 'device'>;
+  readonly #trainer: SavedTrainer;
   readonly #describe: () => RunDescription;
   readonly #print: (line: string) => void;
   #writing: Promise<void> = Promise.resolve();
@@ -29,13 +31,15 @@ export class RunSaver {
   #onDisk: Promise<void> = Promise.resolve();
   /** The last step of which a snapshot was started. */
   #newest = -1;
+  /** The last evaluation that this snapshot includes. */
+  #evaluated = -1;
   #failure: EngineError | null = null;
 
   /** @param print shows a line to the user during the run */
   constructor(
     choice: SaveChoice,
     snapshots: Snapshots,
-    trainer: Pick<Trainer, 'config' | 'device'>,
+    trainer: SavedTrainer,
     describe: () => RunDescription,
     print: (line: string) => void,
   ) {
@@ -62,7 +66,8 @@ export class RunSaver {
    * @returns SAVE_FAILED when the newest state could not be written, else null
    */
   async finish(step: number): Promise<EngineError | null> {
-    if (this.#newest !== step || this.#failure) await this.#begin(step);
+    const { evaluatedAt } = this.#trainer.best;
+    if (this.#newest !== step || this.#evaluated !== evaluatedAt || this.#failure) await this.#begin(step);
     await this.#writing;
     return this.#failure;
   }
@@ -75,6 +80,7 @@ export class RunSaver {
   async #begin(step: number): Promise<void> {
     await this.#writing;
     this.#newest = step;
+    this.#evaluated = this.#trainer.best.evaluatedAt;
     const snapshot = this.#snapshots.take(step);
     this.#writing = snapshot.then((taken) => this.#write(taken));
     // The run itself reports a lost device. If nobody waits for this promise, its failure must not end the process.

@@ -163,7 +163,8 @@ export {
 
 // model/: The memory plan of a run, and the largest batch that fits.
 
-export { parameterSpecs } from './model/decoder.ts';
+export { parameterCount, parameterSpecs } from './model/decoder.ts';
+export { keptWeights, type WeightsOfRun } from './model/keptWeights.ts';
 export {
   type DeeperLevel,
   deeperLevelFor,
@@ -238,6 +239,7 @@ export {
   checkFingerprint,
   checkText,
   describeRun,
+  isComplete,
   type RunDescription,
   type RunFile,
   type RunProgress,
@@ -258,7 +260,13 @@ export {
 } from './train/forwardModel.ts';
 export { type Lane, runLockstep } from './train/lockstep.ts';
 export { learningRateAt } from './train/lrSchedule.ts';
-export { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './train/metrics.ts';
+export {
+  type EvalMetrics,
+  lowestWeights,
+  type RunSummary,
+  type StepMetrics,
+  WARM_UP_STEPS,
+} from './train/metrics.ts';
 export { cardFacts, readParameters } from './train/readWeights.ts';
 export { Recovery } from './train/recovery.ts';
 export { RefusedMemoryError } from './train/refusedMemory.ts';
@@ -273,7 +281,6 @@ export {
   type SampleOptions,
   sampleSteps,
 } from './train/sampler.ts';
-export type { WeightsOfRun } from './train/sampling.ts';
 export type { Score } from './train/scorer.ts';
 export type { StartChecksums } from './train/start.ts';
 export { type RunEvents, TooManySkipsError } from './train/steppedRun.ts';
@@ -281,12 +288,34 @@ export type { StageMetrics } from './train/stepReadback.ts';
 export type { Trainer } from './train/trainer.ts';
 export { TrainingClock } from './train/trainingClock.ts';
 
-// experiments/: Comparisons, sweeps, and their tables.
+// experiments/: The article's table, comparisons, sweeps, and their tables.
 
+export {
+  ARTICLE,
+  ARTICLE_MODES,
+  type ArticleFigures,
+  type ArticleMode,
+  afterMeasuring,
+  type FittedRun,
+  LEAST_STEPS,
+  type MeasuredSpeed,
+  measuredSpeed,
+  measuringRuns,
+  TABLE_MODES,
+  TABLE_PRESETS,
+  TABLE_SECONDS,
+  TABLE_STEPS,
+  type TableBudget,
+  type TableEstimate,
+  type TablePlan,
+  type TablePreset,
+  UNSCALED_MODE,
+} from './experiments/articleTable.ts';
 export type { ComparedRun } from './experiments/comparison.ts';
 export { type ConfirmedBatch, confirmBatch } from './experiments/confirmBatch.ts';
 export { DIVERGENCE_NATS, firstDivergence, type LossCurve, largestGap } from './experiments/divergence.ts';
 export { aboutLine, startSentence, toMarkdown } from './experiments/markdown.ts';
+export { type MeasuredStep, measureStep } from './experiments/measureStep.ts';
 export { comparedModes, comparedRuns, hasEnded, inMode, type PlannedRun } from './experiments/planned.ts';
 export {
   type EarlyStop,
@@ -337,6 +366,7 @@ export {
   sweepRows,
 } from './experiments/sweepTable.ts';
 export { type ComparisonTable, comparisonTable, FAILED_MODE } from './experiments/table.ts';
+export { findUnscaled, type UnscaledFindings } from './experiments/unscaled.ts';
 export {
   modeOfVariant,
   offeredSettings,

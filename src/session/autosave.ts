@@ -78,7 +78,11 @@ async function newestRun(slots: Slots): Promise<RunFile | null> {
 
 export function savedFacts({ description, progress, file }: RunFile): SavedRun {
   const { config, text, savedAt } = description;
-  return { config, text, savedAt, step: progress.attempted, bytes: file.source.size };
+  const best = config.keepBest ? progress.best : undefined;
+  return {
+    ...{ config, text, savedAt, step: progress.attempted, bytes: file.source.size },
+    ...(best && { best }),
+  };
 }
 
 /**
@@ -109,6 +113,8 @@ export class Autosave {
   #due = false;
   /** Step of the newest save that was started. */
   #newest = -1;
+  /** The last evaluation that this save includes. */
+  #evaluated = -1;
   /** Whether the newest save belongs to this run. */
   #saved = false;
 
@@ -213,6 +219,7 @@ export class Autosave {
     this.#trainer = trainer;
     this.#builtin = text.kind === 'builtIn' ? text.id : null;
     this.#newest = trainer.submittedSteps;
+    this.#evaluated = trainer.best.evaluatedAt;
     this.#snapshots = await trainer.snapshots();
     this.#timer = setInterval(() => this.request(), intervalMs);
   }
@@ -259,13 +266,15 @@ export class Autosave {
     return this.#writing;
   }
 
-  /** Skips the save when no step was taken since the last one. */
+  /** Skips the save when no step was taken, and no evaluation counted, since the last one. */
   async #saveChanges(): Promise<void> {
     const trainer = this.#trainer;
-    if (!trainer || !this.#snapshots || !this.#open || trainer.submittedSteps === this.#newest) return;
+    if (!trainer || !this.#snapshots || !this.#open) return;
+    if (trainer.submittedSteps === this.#newest && trainer.best.evaluatedAt === this.#evaluated) return;
     let arrived = Promise.resolve();
     const steps = () => {
       this.#newest = trainer.submittedSteps;
+      this.#evaluated = trainer.best.evaluatedAt;
       arrived = trainer.metricsArrived;
       return this.#newest;
     };

@@ -8,6 +8,8 @@ export interface SavedRun extends Pick<RunDescription, 'config' | 'text' | 'save
   /** Steps taken. */
   readonly step: number;
   readonly bytes: number;
+  /** The lowest validation loss so far, where the run has kept the weights that had it. */
+  readonly best?: { readonly step: number; readonly valLoss: number };
 }
 
 /** A run saved in the page's private storage. */

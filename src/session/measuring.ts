@@ -1,4 +1,4 @@
-import { benchmark, confirmBatch, type DeviceAccess, type OpenGpu } from '../engine/index.ts';
+import { benchmark, confirmBatch, type DeviceAccess, measureStep, type OpenGpu } from '../engine/index.ts';
 import { BUSY, errorReport } from './errorReport.ts';
 import type { OpenFiles } from './files.ts';
 import type { ErrorReport, SessionCommand, SessionEvent } from './protocol.ts';
@@ -6,7 +6,7 @@ import { scoreText } from './scoring.ts';
 
 type MeasureCommand = Extract<
   SessionCommand,
-  { type: 'benchmark' | 'confirmBatch' | 'scoreText' | 'cancelMeasuring' }
+  { type: 'benchmark' | 'confirmBatch' | 'measureStep' | 'scoreText' | 'cancelMeasuring' }
 >;
 
 /** Runs measurements, which need the GPU to themselves, one at a time in the order of the requests. */
@@ -46,6 +46,9 @@ export class Measuring {
       case 'confirmBatch':
         this.#confirmBatch(command);
         break;
+      case 'measureStep':
+        this.#measureStep(command);
+        break;
       case 'scoreText':
         this.#scoreText(command);
         break;
@@ -66,6 +69,18 @@ export class Measuring {
       }),
       (error) => ({ type: 'batchRefused', id, error }),
       { type: 'batchCancelled', id },
+    );
+  }
+
+  #measureStep({ id, config, vocabulary }: Extract<MeasureCommand, { type: 'measureStep' }>): void {
+    this.#measure(
+      async ({ device, report }, signal) => ({
+        type: 'stepMeasured',
+        id,
+        result: await measureStep(device, report, config, vocabulary, signal),
+      }),
+      (error) => ({ type: 'stepRefused', id, error }),
+      { type: 'stepCancelled', id },
     );
   }
 

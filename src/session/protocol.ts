@@ -24,6 +24,7 @@
  *   benchmark  -> benchmarked | benchmarkRefused | benchmarkCancelled  refused while training
  *   scoreText  -> textScored | scoreRefused | scoreCancelled    likewise
  *   confirmBatch -> batchTried* (batchConfirmed | batchRefused | batchCancelled)    likewise
+ *   measureStep -> stepMeasured | stepRefused | stepCancelled       likewise
  *   cancelMeasuring -> the current measurement and those waiting end as cancelled
  *
  * Each command is also followed by one `settled`, once it no longer uses the page's storage.
@@ -37,6 +38,7 @@ import type {
   ExportFormat,
   HalfStorage,
   InspectedKind,
+  MeasuredStep,
   MemoryBytes,
   NumericsFrame,
   PrecisionMode,
@@ -65,6 +67,7 @@ export type {
   FileProgress,
   HalfStorage,
   InspectedKind,
+  MeasuredStep,
   MemoryBytes,
   NumericsFrame,
   OpenedFile,
@@ -272,6 +275,13 @@ export type SessionCommand =
       readonly config: TrainConfig;
       readonly vocabulary: number;
     }
+  /** Measures how long a step of the configuration takes. */
+  | {
+      readonly type: 'measureStep';
+      readonly id: number;
+      readonly config: TrainConfig;
+      readonly vocabulary: number;
+    }
   /** Scores a text with the model of opened file `id`, whose shape `config` has. */
   | { readonly type: 'scoreText'; readonly id: number; readonly text: string; readonly config: TrainConfig }
   /** Takes effect between two measurements and before each step. */
@@ -367,5 +377,8 @@ export type SessionEvent =
   | { readonly type: 'batchConfirmed'; readonly id: number; readonly result: ConfirmedBatch }
   | { readonly type: 'batchRefused'; readonly id: number; readonly error: ErrorReport }
   | { readonly type: 'batchCancelled'; readonly id: number }
+  | { readonly type: 'stepMeasured'; readonly id: number; readonly result: MeasuredStep }
+  | { readonly type: 'stepRefused'; readonly id: number; readonly error: ErrorReport }
+  | { readonly type: 'stepCancelled'; readonly id: number }
   | { readonly type: 'failed'; readonly error: ErrorReport }
   | { readonly type: 'lost'; readonly error: ErrorReport };

@@ -162,6 +162,7 @@ export class Session {
         break;
       case 'benchmark':
       case 'confirmBatch':
+      case 'measureStep':
       case 'scoreText':
       case 'cancelMeasuring':
         this.#measuring.handle(command);

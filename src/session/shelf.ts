@@ -1,5 +1,5 @@
 /** The runs in the page's private storage, and which of them ended during this visit. */
-import { openRun, type RunFile, writerOf } from '../engine/index.ts';
+import { isComplete, openRun, type RunFile, writerOf } from '../engine/index.ts';
 import { Autosave, savedElsewhere, savedFacts } from './autosave.ts';
 import { errorReport, SessionError } from './errorReport.ts';
 import type { SessionEvent, StoredRun, UnreadableRun } from './protocol.ts';
@@ -120,7 +120,7 @@ export class Shelf {
       if (read.state === 'unreadable') unreadable.push({ place, ...read.what });
       if (read.state !== 'run') continue;
       const saved = savedFacts(read.run);
-      const ended = saved.step >= saved.config.steps || this.#ended.has(place);
+      const ended = isComplete(read.run) || this.#ended.has(place);
       stored.push({ ...saved, place, ended });
     }
     return { stored, unreadable };

@@ -261,8 +261,8 @@ export function inspect(what: InspectedKind, run: number): void {
 function leaveSlowPreset(run: number): void {
   const log = logOf(run);
   const { status, schedule, purpose, startedWith } = useRun.getState();
-  // In lockstep a step's time includes the other modes; a sweep keeps the preset it was started with.
-  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose === 'sweep') return;
+  // In lockstep a step's time includes the other modes; sweeps and tables keep the preset they were started with.
+  if (run !== 0 || !log || status !== 'training' || schedule === 'lockstep' || purpose !== 'training') return;
   if (startedWith === null) return; // a resumed run keeps its settings
   if (adaptToSpeed(log)) restart();
 }

@@ -1,4 +1,4 @@
-/** Most points of a drawn line: recharts' redraw time grows with them. */
+/** Most points of a drawn line: the time of a redraw grows with them. */
 export const MAX_POINTS = 400;
 
 /**

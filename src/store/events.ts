@@ -3,6 +3,7 @@ import type { SessionEvent } from '../session/protocol.ts';
 import { clockOf } from './comparison.ts';
 import { applyFileEvent } from './files.ts';
 import { applyMeasurement } from './measurementStore.ts';
+import { applyStepTime } from './myText/stepTimes.ts';
 import { takeFrame, takeInspection, useNumerics } from './numericsStore.ts';
 import { applyTextEvent } from './ownText.ts';
 import { Pulse } from './pulse.ts';
@@ -110,6 +111,11 @@ export function applyEvent(event: SessionEvent): void {
     case 'batchRefused':
     case 'batchCancelled':
       applyMeasurement(event);
+      break;
+    case 'stepMeasured':
+    case 'stepRefused':
+    case 'stepCancelled':
+      applyStepTime(event);
       break;
     case 'failed':
     case 'lost':

@@ -7,6 +7,7 @@ import {
   mostTokens,
   type PlanLimits,
   REFERENCE_MODE,
+  type TrainConfig,
   type VariantId,
   VOCABULARY_PADDING,
 } from '../engine/index.ts';
@@ -68,6 +69,11 @@ export function plannedMemory(inputs: PlanInputs): MemoryBytes[] {
   const vocabulary = plannedVocabulary(inputs);
   const limits = limitsOf(planner, inputs);
   return configsOf(inputs.settings).map((config) => memoryPlan(config, vocabulary, limits).bytes);
+}
+
+/** Number of trained values of a model; null while plans cannot be made. */
+export function plannedParameters(config: TrainConfig, vocabulary: number): number | null {
+  return planner ? planner.parameterCount(planner.gptConfig(config, vocabulary)) : null;
 }
 
 /** Bytes of the largest buffer that the adapter binds; null while that is not known. */

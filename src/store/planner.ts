@@ -3,8 +3,10 @@ export {
   byteLength,
   deeperLevelFor,
   fittingMicroBatch,
+  gptConfig,
   largestBatch,
   memoryEstimate,
   memoryPlan,
+  parameterCount,
   planLimits,
 } from '../engine/index.ts';

@@ -3,12 +3,12 @@ interface Drawing {
   readonly draw: () => void;
   readonly intervalMs: number;
   lastDrawn: number;
-  requestedAt: number | null;
+  requested: boolean;
   visible: boolean;
 }
 
 export interface DrawingHandle {
-  /** Requests a redraw at the next turn. */
+  /** Requests a redraw at the next animation frame that its interval allows. */
   request(): void;
   /** A drawing that is out of sight waits until it is visible. */
   setVisible(visible: boolean): void;
@@ -16,15 +16,18 @@ export interface DrawingHandle {
 }
 
 /**
- * Shares the main thread among drawings: one per animation frame, each at most once in its interval, the longest
- * waiting first, and none while the page is hidden.
+ * Draws what was requested, each drawing at most once in its interval and none while the page is hidden. All that are due
+ * are drawn in one animation frame, because laying out and painting the page costs more than most drawings.
  */
 export class RedrawQueue {
+  readonly #together: (drawAll: () => void) => void;
   readonly #drawings = new Set<Drawing>();
   #frame: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
+  /** @param together calls its argument at once, and ends after what that draws is in the page */
+  constructor(together: (drawAll: () => void) => void = (drawAll) => drawAll()) {
+    this.#together = together;
     document.addEventListener('visibilitychange', () => this.#schedule());
   }
 
@@ -33,13 +36,13 @@ export class RedrawQueue {
       draw,
       intervalMs,
       lastDrawn: Number.NEGATIVE_INFINITY,
-      requestedAt: null,
+      requested: false,
       visible: true,
     };
     this.#drawings.add(drawing);
     return {
       request: () => {
-        drawing.requestedAt ??= performance.now();
+        drawing.requested = true;
         this.#schedule();
       },
       setVisible: (visible) => {
@@ -53,7 +56,7 @@ export class RedrawQueue {
   }
 
   #waiting(): Drawing[] {
-    return [...this.#drawings].filter(({ requestedAt, visible }) => requestedAt !== null && visible);
+    return [...this.#drawings].filter(({ requested, visible }) => requested && visible);
   }
 
   /** Sleeps until the first drawing is due, then asks for an animation frame. */
@@ -65,19 +68,21 @@ export class RedrawQueue {
     const due = Math.min(...waiting.map(({ lastDrawn, intervalMs }) => lastDrawn + intervalMs));
     const wait = due - performance.now();
     if (wait > 0) this.#timer = setTimeout(() => this.#schedule(), Math.ceil(wait));
-    else this.#frame = requestAnimationFrame(() => this.#drawOne());
+    else this.#frame = requestAnimationFrame(() => this.#drawDue());
   }
 
-  #drawOne(): void {
+  #drawDue(): void {
     this.#frame = undefined;
     const now = performance.now();
-    const due = this.#waiting()
-      .filter(({ lastDrawn, intervalMs }) => now - lastDrawn >= intervalMs)
-      .sort((a, b) => a.requestedAt! - b.requestedAt!)[0];
-    if (due && !document.hidden) {
-      due.lastDrawn = now;
-      due.requestedAt = null;
-      due.draw();
+    const due = this.#waiting().filter(({ lastDrawn, intervalMs }) => now - lastDrawn >= intervalMs);
+    if (due.length > 0 && !document.hidden) {
+      for (const drawing of due) {
+        drawing.lastDrawn = now;
+        drawing.requested = false;
+      }
+      this.#together(() => {
+        for (const { draw } of due) draw();
+      });
     }
     this.#schedule();
   }

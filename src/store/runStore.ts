@@ -65,10 +65,10 @@ export interface RunState {
   readonly runs: readonly RunView[];
   readonly schedule: Schedule;
   /**
-   * A cell of a sweep is shown like any run, but stored with its sweep instead of with the runs. A recording was trained
-   * elsewhere and is not stored.
+   * A cell of a sweep and a row of the article's table are shown like any run, but stored with their sweep or table instead of
+   * with the runs. A recording was trained elsewhere and is not stored.
    */
-  readonly purpose: 'training' | 'sweep' | 'recording';
+  readonly purpose: 'training' | 'sweep' | 'table' | 'recording';
   /**
    * Index of the run that is prepared or trained or, at the end, was trained last; in lockstep the first of its seed.
    */

@@ -9,6 +9,7 @@ import {
   benchmark,
   confirmBatch,
   createDataset,
+  measureStep,
   memoryPlan,
   presetOf,
   reportOf,
@@ -67,6 +68,23 @@ test('a batch is confirmed by a step that allocates the planned memory', () =>
       refused: null,
     });
     expect(tried).toEqual([6]);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('a step is timed on the planned memory, not before an abort, and no buffer stays', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const report = reportOf(adapter, device);
+    const measured = await measureStep(device, report, TINY, TINY_VOCABULARY);
+    expect(measured.bytes).toBe(memoryPlan(TINY, TINY_VOCABULARY).bytes.total);
+    expect(measured.steps).toBeGreaterThanOrEqual(2);
+    expect(measured.msPerStep).toBeGreaterThan(0);
+    const tokens = TINY.batch * TINY.context;
+    expect(measured.tokensPerSec).toBeCloseTo((1000 * tokens) / measured.msPerStep, 6);
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+    const reason = new Error('cancelled');
+    await expect(measureStep(device, report, TINY, TINY_VOCABULARY, AbortSignal.abort(reason))).rejects.toBe(
+      reason,
+    );
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 

@@ -13,6 +13,7 @@ import { openText } from '../../src/cli/texts.ts';
 import { readEntry } from '../../src/engine/checkpoint/runFile.ts';
 import type { Snapshots } from '../../src/engine/checkpoint/snapshot.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
+import { NOT_EVALUATED } from '../../src/engine/model/best.ts';
 import { runTensor, writeRunFile } from './savedRunFile.ts';
 
 /** Descriptors that this process has opened and not closed, by path. */
@@ -112,7 +113,11 @@ test('the last step is saved immediately, because export and sample may fail', a
       return Promise.reject(new Error('the GPU is gone'));
     },
   } as unknown as Snapshots;
-  const trainer = { config: { ...PRESETS.smoke.config, steps: 40 }, device: {} as GPUDevice };
+  const trainer = {
+    config: { ...PRESETS.smoke.config, steps: 40 },
+    device: {} as GPUDevice,
+    best: NOT_EVALUATED,
+  };
   const described = () => {
     throw new Error('nothing is written');
   };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { helpText } from '../../src/cli/help.ts';
-import { type Command, parseCommand } from '../../src/cli/options.ts';
+import { type Command, finalWeightsOf, parseCommand } from '../../src/cli/options.ts';
 import { OPTIONS } from '../../src/cli/optionTable.ts';
 import { filledIn } from '../../src/engine/config/filledIn.ts';
 import { PRESETS } from '../../src/engine/config/presets.ts';
@@ -35,7 +35,7 @@ test('without options: starter on Moby Dick', () => {
     given: {},
     init: null,
     exportTo: null,
-    finalWeights: 'trained',
+    finalWeights: null,
     text: { kind: 'builtin', id: 'moby-dick' },
     json: false,
     numericsEvery: 0,
@@ -306,4 +306,23 @@ test('--help lists every option, preset and mode, whatever else is given', () =>
     expect(help).toContain(`  ${name} `);
   for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   expect(help).not.toContain('undefined');
+});
+
+test('the best checkpoint is taken at the end where it is kept, and early stop needs evaluations', () => {
+  const final = (line: string) => finalWeightsOf(parse(line).finalWeights, configOf(line));
+  expect(final('')).toBe('trained');
+  expect(final('--ema-decay 0.9')).toBe('trained');
+  expect(final('--keep-best')).toBe('best');
+  expect(final('--keep-best --final-weights trained')).toBe('trained');
+  expect(thrownBy(() => final('--final-weights best'))).toMatchObject({
+    code: 'BAD_VALUE',
+    hint: expect.stringContaining('--keep-best'),
+  });
+  expect(thrownBy(() => final('--keep-best --final-weights averaged'))).toMatchObject({ code: 'BAD_VALUE' });
+  expect(configOf('--early-stop 3 --keep-best')).toMatchObject({ earlyStop: 3, keepBest: true });
+  expect(thrownBy(() => configOf('--early-stop 3 --eval-every 0 --steps 100'))).toMatchObject({
+    code: 'BAD_VALUE',
+    message: expect.stringMatching(/early-stop 3 .*eval-every is 0/),
+    hint: expect.stringContaining('such as 5'),
+  });
 });

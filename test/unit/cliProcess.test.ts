@@ -37,7 +37,7 @@ test('the help of sweep has its own defaults, and mentions no option that it doe
   expect(stdout).toMatch(/--eval-every N[^[]+\[0\]/);
   expect(stdout).toMatch(/--min-lr N[^[]+\[lr \/ 10\]/);
   expect(stdout).not.toContain('--lr ');
-  for (const command of ['sweep', 'compare', 'plan']) {
+  for (const command of ['sweep', 'compare', 'article', 'plan']) {
     expect(cli([command, '--help']).stdout).not.toMatch(/listed below|numerics-every/);
   }
 });
@@ -50,6 +50,7 @@ test('wrong use exits with 2, says what and how, and writes nothing to standard 
   });
   expect(cli(['train', '--data', '/no/such/file', '--json'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['train', '--text', 'copy', '--ctx', '100000'])).toMatchObject({ status: 2, stdout: '' });
+  expect(cli(['article', '--budget', '0'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['trian'])).toMatchObject({ status: 2, stdout: '' });
 });
 

@@ -15,6 +15,7 @@ import { PRESETS } from '../../src/engine/config/presets.ts';
 import { gptConfig, type TrainConfig } from '../../src/engine/config/trainConfig.ts';
 import { createDataset, type Dataset } from '../../src/engine/data/dataset.ts';
 import type { Trainer } from '../../src/engine/index.ts';
+import { NOT_EVALUATED } from '../../src/engine/model/best.ts';
 import { writeRunFile } from './savedRunFile.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -260,7 +261,7 @@ test('an export that cannot be written after the run is a failure, not a usage e
   };
   const trainer = {
     ...{ plan: { tensors }, dataset: DATASET, config: PRESETS.smoke.config, report: { name: 'a GPU' } },
-    ...{ submittedSteps: 1, firstLoss: null, lastLoss: null },
+    ...{ submittedSteps: 1, best: NOT_EVALUATED, firstLoss: null, lastLoss: null },
   } as unknown as Trainer;
   await expect(exportModel(trainer, join(folder, 'removed'), 'F32', null)).rejects.toMatchObject({
     code: 'SAVE_FAILED',

@@ -88,6 +88,28 @@ it.each(['fp32', 'fp16-pure', 'bf16-split'] as const)(
   },
 );
 
+it.each([
+  ['fp32', 4],
+  ['fp16-pure', 2],
+  ['bf16-split', 4],
+] as const)(
+  '%s: the best weights take %i bytes per parameter, as the masters do, and early stop alone takes none',
+  (precision, each) => {
+    const { bytes, tensors } = memoryPlan({ ...smoke, precision }, 80);
+    const elements = tensors.chunks.reduce((sum, chunk) => sum + chunk.elements, 0);
+    const { bytes: kept } = memoryPlan({ ...smoke, precision, keepBest: true }, 80);
+    const [added, words] = [each * elements, 32];
+    expect(kept).toEqual({
+      ...bytes,
+      masterWeights: bytes.masterWeights + added,
+      state: bytes.state + words,
+      total: bytes.total + added + words,
+    });
+    const { bytes: stops } = memoryPlan({ ...smoke, precision, earlyStop: 3 }, 80);
+    expect(stops).toEqual({ ...bytes, state: bytes.state + words, total: bytes.total + words });
+  },
+);
+
 it('dropout adds a table of windows and scratch of the size of the stream', () => {
   const { bytes, tensors } = memoryPlan(smoke, 80);
   const { bytes: dropping } = memoryPlan({ ...smoke, dropout: 0.1 }, 80);

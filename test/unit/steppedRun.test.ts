@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/config/presets.ts';
 import type { NumericsFrame } from '../../src/engine/inspect/frame.ts';
 import { BINS } from '../../src/engine/kernels/numerics.ts';
+import { endsEarly, NOT_EVALUATED, withEvaluation } from '../../src/engine/model/best.ts';
 import { type PrecisionMode, recipeOf } from '../../src/engine/precision/recipes.ts';
 import type { StepMetrics } from '../../src/engine/train/metrics.ts';
 import { ResumableRun, type ResumableRunEvents } from '../../src/engine/train/resumableRun.ts';
@@ -21,6 +22,7 @@ function trainerWith(
   skipped: (step: number) => boolean,
   begun = 0,
   every = 0,
+  earlyStop = 0,
 ): Trainer {
   const config = {
     ...PRESETS.smoke.config,
@@ -28,7 +30,9 @@ function trainerWith(
     steps: STEPS,
     evalEvery: every,
     sharpnessEvery: every,
+    earlyStop,
   };
+  let best = NOT_EVALUATED;
   let submitted = begun;
   let arrived = begun;
   let inARow = 0;
@@ -70,6 +74,18 @@ function trainerWith(
     },
     takeMetrics: () => takeUpTo(Math.max(drained, submitted - IN_FLIGHT)),
     evaluate: async () => 2,
+    get best() {
+      return best;
+    },
+    get endedEarly() {
+      return endsEarly(config, best);
+    },
+    get countsEvaluation() {
+      return earlyStop > 0 && submitted > best.evaluatedAt;
+    },
+    recordEvaluation: (valLoss: number | null) => {
+      if (earlyStop > 0) best = withEvaluation(best, submitted, valLoss);
+    },
     sharpness: async () => ({ step: submitted }),
     state: async () => ({ lossScale: 1, applied: 0, skipped: 0 }),
     modelFlopsUtilization: async () => null,
@@ -196,5 +212,40 @@ describe('the warning about a loss spike', () => {
     expect(warning!.hint).toContain('not counted');
     const [sound] = await warningsOf('fp16', true);
     expect(sound!.hint).toContain('lower learning rate');
+  });
+});
+
+describe('early stop', () => {
+  /** Trains with evaluations every two steps whose losses are `losses` in turn. */
+  async function trainOn(losses: readonly number[], reported?: { evaluation: number }, begun = 0) {
+    const left = [...losses];
+    const told: number[] = [];
+    const trainer = Object.assign(
+      trainerWith('fp32', () => false, begun, 2, 2),
+      { evaluate: async () => left.shift()! },
+    );
+    const summary = await runTraining(
+      trainer,
+      { ...events, onEval: ({ step }) => void told.push(step), ...(reported && { reported }) },
+      new RunControl(),
+    );
+    return { summary, told };
+  }
+
+  test('a run ends after two evaluations in a row that are not lower than the lowest', async () => {
+    const { summary, told } = await trainOn([3, 2, 2.5, 1.5, 1.5, 1.6, 1]);
+    expect(summary).toMatchObject({ steps: 12, endedEarly: true, best: { step: 8, valLoss: 1.5 } });
+    expect(told).toEqual([2, 4, 6, 8, 10, 12]);
+  });
+
+  test('a run whose loss falls takes all its steps and says nothing of an early end', async () => {
+    const { summary } = await trainOn(Array.from({ length: STEPS / 2 }, (_, i) => 3 - i / 10));
+    expect(summary).toMatchObject({ steps: STEPS, best: { step: STEPS } });
+    expect(summary.endedEarly).toBeUndefined();
+  });
+
+  test('an evaluation that was reported but is not in the restored state is done again', async () => {
+    const { told } = await trainOn([3, 3, 3], { evaluation: 4 }, 4);
+    expect(told).toEqual([4, 6, 8]);
   });
 });

@@ -177,6 +177,8 @@ describe('one table of settings', () => {
       'src/engine/config/openPreset.ts',
       // What functions of the package look for in their arguments.
       'src/package/checked.ts',
+      // What is recommended to a visitor who only has a text.
+      'src/store/myText/planned.ts',
       // What a file of weights decides.
       'src/store/settings.ts',
     ]);

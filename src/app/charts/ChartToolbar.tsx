@@ -1,18 +1,26 @@
-import { useId } from 'react';
+import { memo, useId } from 'react';
 import { type ChartSettings, DEFAULT_CHARTS, useCharts, X_AXES } from '../../store/chartStore.ts';
-import type { MetricsLog } from '../../store/metricsLog.ts';
 import { MAX_SMOOTHING } from '../../store/smoothing.ts';
 import styles from './ChartToolbar.module.css';
 import type { ChartDefinition } from './chart.ts';
-import type { Plot } from './plot.ts';
 import { useDismiss } from './useDismiss.ts';
-import { rescaled, zoomChart } from './zoom.ts';
+
+/** What the toolbar does with what the chart shows at that moment. */
+export interface ChartActions {
+  /** The range to lock the y axis to. */
+  readonly yRange: () => readonly [low: number, high: number];
+  readonly showAll: () => void;
+  /** Shows a part of the x axis `factor` times as wide, around its middle. */
+  readonly zoomBy: (factor: number) => void;
+  readonly saveCsv: () => void;
+  readonly savePicture: (kind: 'png' | 'svg') => void;
+}
 
 interface ChartToolbarProps {
   chart: ChartDefinition;
   settings: ChartSettings;
-  /** The range to lock the y axis to; null while nothing is drawn. */
-  yRange: readonly [number, number] | null;
+  /** Whether there is something to save or to zoom. */
+  drawn: boolean;
   /** Smoothing of the first run while the slider is untouched. */
   ownSmoothing: number;
   tokensKnown: boolean;
@@ -20,17 +28,14 @@ interface ChartToolbarProps {
   seeds: boolean;
   /** Whether only a part of the x axis is shown. */
   zoomed: boolean;
-  plot: Plot;
-  /** The first run, which a zoom belongs to. */
-  of: MetricsLog | undefined;
-  onCsv: () => void;
-  onPicture: (kind: 'png' | 'svg') => void;
+  /** The same object at every redraw. */
+  actions: ChartActions;
 }
 
 const X_LABELS = { step: 'Step', tokens: 'Tokens', time: 'Training time' } as const;
 
 /** The settings of a chart: the most used as buttons, the others in a menu. */
-export function ChartToolbar(props: ChartToolbarProps) {
+export const ChartToolbar = memo(function ChartToolbar(props: ChartToolbarProps) {
   const { chart, settings } = props;
   const change = (next: Partial<ChartSettings>) => useCharts.getState().change(chart.id, next);
   const menu = useDismiss();
@@ -41,7 +46,7 @@ export function ChartToolbar(props: ChartToolbarProps) {
           type="button"
           className={styles.button}
           aria-label={`${chart.title}: whole x axis`}
-          onClick={() => zoomChart(chart.id, props, null)}
+          onClick={props.actions.showAll}
           data-testid={`zoom-reset-${chart.id}`}
         >
           Reset zoom
@@ -81,10 +86,10 @@ export function ChartToolbar(props: ChartToolbarProps) {
       </details>
     </div>
   );
-}
+});
 
 function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettings>) => void }) {
-  const { chart, settings, yRange, change } = props;
+  const { chart, settings, drawn, actions, change } = props;
   const id = useId();
   return (
     <div className={styles.panel}>
@@ -117,8 +122,8 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         <input
           type="checkbox"
           checked={settings.lockedY !== null}
-          disabled={yRange === null && settings.lockedY === null}
-          onChange={() => change({ lockedY: settings.lockedY ? null : yRange && [...yRange] })}
+          disabled={!drawn && settings.lockedY === null}
+          onChange={() => change({ lockedY: settings.lockedY ? null : [...actions.yRange()] })}
           data-testid={`locky-${chart.id}`}
         />
         Lock y axis
@@ -149,8 +154,8 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
             key={factor}
             type="button"
             className={styles.button}
-            disabled={yRange === null || (factor > 1 && !props.zoomed)}
-            onClick={() => zoomChart(chart.id, props, rescaled(props.plot.x, props.plot.wholeX, 0.5, factor))}
+            disabled={!drawn || (factor > 1 && !props.zoomed)}
+            onClick={() => actions.zoomBy(factor)}
             data-testid={`zoom-${factor < 1 ? 'in' : 'out'}-${chart.id}`}
           >
             {factor < 1 ? 'Zoom in' : 'Zoom out'}
@@ -171,8 +176,8 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
         <button
           type="button"
           className={styles.button}
-          disabled={yRange === null}
-          onClick={props.onCsv}
+          disabled={!drawn}
+          onClick={actions.saveCsv}
           data-testid={`csv-${chart.id}`}
         >
           CSV
@@ -182,8 +187,8 @@ function Options(props: ChartToolbarProps & { change: (next: Partial<ChartSettin
             key={kind}
             type="button"
             className={styles.button}
-            disabled={yRange === null}
-            onClick={() => props.onPicture(kind)}
+            disabled={!drawn}
+            onClick={() => actions.savePicture(kind)}
             data-testid={`${kind}-${chart.id}`}
           >
             {kind.toUpperCase()}

@@ -1,4 +1,4 @@
-/** The lazy chunk of the charts: everything that imports recharts is behind this module. */
+/** The lazy chunk of the charts of the runs on the page. */
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { comparedModes, variantTitle } from '../../engine/index.ts';
@@ -12,13 +12,14 @@ import {
   GRADIENT_NORM,
   LEARNING_RATE,
   LOG_Z,
+  LOSS,
+  LOSS_SCALE,
   MAX_LOGIT,
   MEMORY,
   SHARPNESS,
   SPEED,
 } from './definitions.tsx';
-import { LossChart } from './LossChart.tsx';
-import { LossScaleChart } from './LossScaleChart.tsx';
+import { LivePlot } from './LivePlot.tsx';
 import { MetricChart } from './MetricChart.tsx';
 import type { PlottedRun } from './plottedRun.ts';
 import { COLORS } from './series.ts';
@@ -27,35 +28,41 @@ const SMALL_CHARTS = [GRADIENT_NORM, LEARNING_RATE, MEMORY];
 /** Shown only when a run measures sharpness. */
 const SHARPNESS_CHARTS = [SHARPNESS, MAX_LOGIT];
 
-/** `frame` increases at most four times a second, and not while the page is hidden. */
+/** Each chart is redrawn at new frames of the store, without rendering this list of them. */
 export default function Charts() {
-  const frame = useRun((state) => state.frame);
   const runs = usePlottedRuns();
   // Between the steps of a run in lockstep the others take theirs, so only the GPU's clock measures its own speed.
   const lockstep = useRun((state) => state.schedule === 'lockstep');
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
-  const measured = runs.some(({ log }) => log.sharpness.length > 0);
-  const hasLogZ = runs.some(({ log }) => log.hasLogZ);
+  // The logs grow outside the store, whose every change asks again.
+  const measured = useRun(() => runs.some(({ log }) => log.sharpness.length > 0));
+  const hasLogZ = useRun(() => runs.some(({ log }) => log.hasLogZ));
   const scheduled = useRun(({ configs }) =>
     configs.some(({ precisionSchedule }) => precisionSchedule !== 'none'),
   );
   // From the start, so that the charts below it do not move when the second run begins.
   const compared = runs.length > 1;
+  const charts = [
+    LOSS,
+    ...(compared ? [DIFFERENCE] : []),
+    LOSS_SCALE,
+    ...(lockstep ? (timestamps ? [GPU_SPEED] : []) : [SPEED]),
+    ...(measured ? SHARPNESS_CHARTS : []),
+    ...(hasLogZ ? [LOG_Z] : []),
+    ...(scheduled ? [COST] : []),
+    ...SMALL_CHARTS,
+  ];
   return (
     <div className={styles.charts}>
-      <LossChart runs={runs} frame={frame} />
-      {compared && <MetricChart chart={DIFFERENCE} runs={runs} frame={frame} />}
-      <LossScaleChart runs={runs} frame={frame} wide={!compared} />
-      {(!lockstep || timestamps) && (
-        <MetricChart chart={lockstep ? GPU_SPEED : SPEED} runs={runs} frame={frame} />
-      )}
-      {[
-        ...(measured ? SHARPNESS_CHARTS : []),
-        ...(hasLogZ ? [LOG_Z] : []),
-        ...(scheduled ? [COST] : []),
-        ...SMALL_CHARTS,
-      ].map((chart) => (
-        <MetricChart key={chart.id} chart={chart} runs={runs} frame={frame} />
+      {charts.map((chart) => (
+        <MetricChart
+          key={chart.id}
+          chart={chart}
+          runs={runs}
+          drawing={LivePlot}
+          live
+          wide={chart === LOSS_SCALE && !compared}
+        />
       ))}
     </div>
   );

@@ -1,34 +1,42 @@
-import { useId, useMemo, useRef, useState } from 'react';
+import { memo, useId, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { variantTitle } from '../../engine/index.ts';
 import { useCharts, type XAxisKind } from '../../store/chartStore.ts';
 import { download } from '../download.ts';
 import { useWidth } from '../hooks/useWidth.ts';
 import { rangeOf } from './axes.ts';
 import { ChartTable } from './ChartTable.tsx';
-import { ChartToolbar } from './ChartToolbar.tsx';
+import { type ChartActions, ChartToolbar } from './ChartToolbar.tsx';
 import { Crosshair } from './Crosshair.tsx';
 import type { ChartDefinition, Series } from './chart.ts';
+import { type Drawing, REFERENCE_DASH } from './drawing.ts';
 import { chartCsv } from './exportCsv.ts';
-import { chartPng, chartSvg } from './exportPicture.ts';
+import { chartPng, chartSvg, type PictureLegend } from './exportPicture.ts';
 import { LegendBand, LegendDot, LegendLine, LegendReference } from './Legend.tsx';
 import styles from './MetricChart.module.css';
-import { Plot, REFERENCE_DASH } from './Plot.tsx';
 import { buildPlot, type Plot as PlotModel, xKindOf } from './plot.ts';
-import type { ChartProps, PlottedRun } from './plottedRun.ts';
+import type { PlottedRun } from './plottedRun.ts';
 import { hasSeeds, seedsTogether } from './seeds.ts';
 import { COLORS, runColor, runDash } from './series.ts';
 import { useRedraw } from './useRedraw.ts';
-import { useZoom, zoomFor } from './zoom.ts';
+import { rescaled, useZoom, zoomChart, zoomFor } from './zoom.ts';
 
-interface MetricChartProps extends ChartProps {
+interface MetricChartProps {
   chart: ChartDefinition;
+  /** Colour and dash follow the index, or the run's own `place`. */
+  runs: readonly PlottedRun[];
+  drawing: Drawing;
+  /** Whether it is redrawn as the logs of the runs grow. */
+  live: boolean;
   /** Whether it takes the full width, like the large chart. */
   wide?: boolean;
 }
 
-/** Shortest time between redraws: the large chart up to four times a second, small ones once a second. */
-const LARGE_INTERVAL_MS = 250;
-const SMALL_INTERVAL_MS = 1000;
+/**
+ * Shortest time between redraws. The store has a new frame every 250 ms: the large chart is drawn at each, small ones at
+ * every fourth. The times are a little shorter, so that a chart is drawn together with the figures of its frame.
+ */
+const LARGE_INTERVAL_MS = 200;
+const SMALL_INTERVAL_MS = 950;
 
 const X_NAMES: Readonly<Record<XAxisKind, string>> = {
   step: 'step',
@@ -37,13 +45,20 @@ const X_NAMES: Readonly<Record<XAxisKind, string>> = {
 };
 
 /** The frame shared by all charts: axes, crosshair, legend, toolbar, table, exports and the text for screen readers. */
-export function MetricChart({ chart, runs, frame, wide = false }: MetricChartProps) {
+export const MetricChart = memo(function MetricChart({
+  chart,
+  runs,
+  drawing: DrawnPlot,
+  live,
+  wide = false,
+}: MetricChartProps) {
   const id = useId();
   const figure = useRef<HTMLElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const settings = useCharts((state) => state.charts[chart.id]);
   const width = useWidth(body);
-  const drawn = useRedraw(figure, frame, chart.large ? LARGE_INTERVAL_MS : SMALL_INTERVAL_MS);
+  const interval = chart.large ? LARGE_INTERVAL_MS : SMALL_INTERVAL_MS;
+  const drawn = useRedraw(figure, live ? interval : null);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the logs are outside React; `drawn` says when to read them again
   const series = useMemo(
@@ -67,35 +82,47 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
   );
   const empty = emptyText(chart, runs, shown, plot);
   const height = heightOf(chart, settings.expanded);
-  const xName = `${X_NAMES[plot.xKind]}${plot.x.log ? ', logarithmic' : ''}`;
+  const xName = xNameOf(plot.xKind, plot.x.log);
   const [problem, setProblem] = useState<string | null>(null);
 
-  const savePicture = async (kind: 'png' | 'svg') => {
-    const svg = body.current?.querySelector('svg');
-    if (!svg) return;
-    const legend = [
-      ...shown.map(({ run, index }) => ({
-        text: run.title,
-        color: runColor(index),
-        dash: runDash(index),
-      })),
-      ...labelled(plot).map(({ label }) => ({
-        text: label,
-        color: 'var(--line-strong)',
-        dash: REFERENCE_DASH,
-      })),
-    ];
-    setProblem(null);
-    try {
-      const picture = { title: chart.title, xLabel: xName, legend };
-      download(
-        `halfstep-${chart.id}.${kind}`,
-        kind === 'svg' ? chartSvg(svg, picture) : await chartPng(svg, picture),
-      );
-    } catch (cause) {
-      setProblem(`The image could not be created: ${cause instanceof Error ? cause.message : cause}`);
-    }
-  };
+  const latest = useRef({ plot, shown, series });
+  useLayoutEffect(() => {
+    latest.current = { plot, shown, series };
+  });
+  // The same object at every redraw, so that the toolbar is not rendered again.
+  const actions = useMemo((): ChartActions => {
+    const zoomTo = (part: Parameters<typeof zoomChart>[2]) =>
+      zoomChart(chart.id, { plot: latest.current.plot, of: runs[0]?.log }, part);
+    const savePicture = async (kind: 'png' | 'svg') => {
+      const svg = body.current?.querySelector('svg');
+      if (!svg) return;
+      const { xKind: kindOfX, x } = latest.current.plot;
+      const picture = {
+        title: chart.title,
+        xLabel: xNameOf(kindOfX, x.log),
+        legend: pictureLegend(latest.current.shown, latest.current.plot),
+      };
+      setProblem(null);
+      try {
+        download(
+          `halfstep-${chart.id}.${kind}`,
+          kind === 'svg' ? chartSvg(svg, picture) : await chartPng(svg, picture),
+        );
+      } catch (cause) {
+        setProblem(`The image could not be created: ${cause instanceof Error ? cause.message : cause}`);
+      }
+    };
+    return {
+      yRange: () => latest.current.plot.yRange,
+      showAll: () => zoomTo(null),
+      zoomBy: (factor) => zoomTo(rescaled(latest.current.plot.x, latest.current.plot.wholeX, 0.5, factor)),
+      saveCsv: () => {
+        const csv = new Blob([chartCsv(chart, latest.current.series)], { type: 'text/csv;charset=utf-8' });
+        download(`halfstep-${chart.id}.csv`, csv);
+      },
+      savePicture,
+    };
+  }, [chart, runs]);
 
   return (
     <figure
@@ -114,20 +141,12 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
         <ChartToolbar
           chart={chart}
           settings={settings}
-          yRange={empty === null ? plot.yRange : null}
+          drawn={empty === null}
           ownSmoothing={runs[0]?.log.smoothing ?? 0}
           tokensKnown={xKindOf(runs, 'tokens') === 'tokens'}
           seeds={seeds}
           zoomed={zoom !== null}
-          plot={plot}
-          of={runs[0]?.log}
-          onCsv={() =>
-            download(
-              `halfstep-${chart.id}.csv`,
-              new Blob([chartCsv(chart, series)], { type: 'text/csv;charset=utf-8' }),
-            )
-          }
-          onPicture={savePicture}
+          actions={actions}
         />
         {/* As high without entries, so that nothing moves when the first step is drawn. */}
         <div className={styles.legend}>
@@ -153,7 +172,7 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
                 width={width}
                 height={height}
               >
-                <Plot
+                <DrawnPlot
                   id={chart.id}
                   plot={plot}
                   steps={chart.shape === 'steps'}
@@ -172,6 +191,21 @@ export function MetricChart({ chart, runs, frame, wide = false }: MetricChartPro
       {settings.table && empty === null && <ChartTable chart={chart} series={series} kind={plot.xKind} />}
     </figure>
   );
+});
+
+function xNameOf(kind: XAxisKind, log: boolean): string {
+  return `${X_NAMES[kind]}${log ? ', logarithmic' : ''}`;
+}
+
+function pictureLegend(series: readonly Series[], plot: PlotModel): PictureLegend[] {
+  return [
+    ...series.map(({ run, index }) => ({ text: run.title, color: runColor(index), dash: runDash(index) })),
+    ...labelled(plot).map(({ label }) => ({
+      text: label,
+      color: 'var(--line-strong)',
+      dash: REFERENCE_DASH,
+    })),
+  ];
 }
 
 interface LegendProps {

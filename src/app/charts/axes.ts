@@ -1,6 +1,6 @@
 /**
- * Ranges and tick marks. To recharts all axes are linear, because it draws nothing where a logarithmic axis meets 0: a
- * logarithmic axis here is a linear one over log10 of the values, with ticks labelled by the values.
+ * Ranges and tick marks. In both drawings all axes are linear, because recharts draws nothing where a logarithmic axis
+ * meets 0: a logarithmic axis here is a linear one over log10 of the values, with ticks labelled by the values.
  */
 
 export interface Tick {

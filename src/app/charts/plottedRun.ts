@@ -16,10 +16,3 @@ export interface PlottedRun {
   /** Bytes of all buffers of the run. Without it there is no memory line. */
   readonly memoryBytes?: number;
 }
-
-/** Colour and dash follow the index in `runs`, or the run's own `place`. */
-export interface ChartProps {
-  readonly runs: readonly PlottedRun[];
-  /** Counts redraws: the logs are outside React and grow without changing identity. */
-  readonly frame: number;
-}

@@ -10,7 +10,7 @@ import { lazyPart } from '../ui/lazyPart.tsx';
 import { Note } from '../ui/Note.tsx';
 import styles from './TrainScreen.module.css';
 
-// recharts is larger than everything else together, so the page is usable before it has loaded.
+// The page is usable before the charts have loaded.
 const Charts = lazyPart(
   'charts',
   () => import('../charts/Charts.tsx'),
@@ -34,7 +34,9 @@ const ComparePanel = lazyPart(
 export default function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
   const busy = useRun((state) => isBusy(state.status));
-  const several = useRun((state) => state.configs.length > 1);
+  // Runs of a table have batches of their own, so that they are no comparison.
+  const compared = useRun(({ configs, purpose }) => configs.length > 1 && purpose !== 'table');
+  const single = useRun(({ configs }) => configs.length <= 1);
   const failed = useRun(({ error, runs }) => error !== null || runs.some((run) => run.error));
   return (
     <>
@@ -52,12 +54,13 @@ export default function TrainScreen() {
         <section className={styles.board} aria-label="Training">
           <SavedRunNote />
           <FileNote />
-          <SweepLine />
+          <PartOf />
           {failed && <RunNotes />}
           <TilesPanel />
           <Charts />
           <NumericsPanel />
-          {several ? <ComparePanel /> : <ResultsPanel />}
+          {compared && <ComparePanel />}
+          {single && <ResultsPanel />}
           <SamplePanel />
           <ExportPanel />
         </section>
@@ -80,14 +83,23 @@ function textCanChange(): boolean {
   return !isBusy(useRun.getState().status);
 }
 
-/** Shown when the current run belongs to a sweep. */
-function SweepLine() {
+/** Shown when the current run belongs to a sweep, and when the runs are rows of the article's table. */
+function PartOf() {
   const sweeping = useRun(({ purpose, status }) => purpose === 'sweep' && isBusy(status));
-  if (!sweeping) return null;
+  const inTable = useRun(({ purpose }) => purpose === 'table');
   return (
-    <p data-testid="sweep-line">
-      This run is a cell of a sweep. <a href="#sweep">Show the sweep</a>
-    </p>
+    <>
+      {sweeping && (
+        <p data-testid="sweep-line">
+          This run is a cell of a sweep. <a href="#sweep">Show the sweep</a>
+        </p>
+      )}
+      {inTable && (
+        <p data-testid="table-line">
+          These runs are for the article's table. <a href="#table">Show the table</a>
+        </p>
+      )}
+    </>
   );
 }
 

@@ -17,7 +17,7 @@ export function Chapters() {
       <LossScale run={ofMode('fp16')} />
       <Chapter
         title="The same bits, spent differently"
-        link="precision"
+        link={docsPage('precision')}
         more="How each format is treated here"
       >
         <p>
@@ -32,7 +32,7 @@ export function Chapters() {
 
 interface ChapterProps {
   title: string;
-  /** The page of the documentation that says more. */
+  /** The address of the page that says more. */
   link: string;
   more: string;
   children: ReactNode;
@@ -44,7 +44,7 @@ function Chapter({ title, link, more, children }: ChapterProps) {
       <h3>{title}</h3>
       {children}
       <p>
-        <a href={docsPage(link)}>{more}</a>
+        <a href={link}>{more}</a>
       </p>
     </section>
   );
@@ -53,7 +53,11 @@ function Chapter({ title, link, more, children }: ChapterProps) {
 function Underflow() {
   const { keptFrom, normalFrom } = bandsOf('f16');
   return (
-    <Chapter title="Too small to write down" link="formats" more="What a format does to each tensor">
+    <Chapter
+      title="Too small to write down"
+      link={docsPage('formats')}
+      more="What a format does to each tensor"
+    >
       <p>
         {`The smallest number that f16 holds with all its digits is ${formatPowerOfTwo(normalFrom)}, about ${(2 ** normalFrom).toFixed(5)}. Below it digits are lost, and below ${formatPowerOfTwo(keptFrom)} nothing is left: the number is stored as 0. Gradients are often that small, and a gradient of 0 changes nothing, however many steps are taken. This is called underflow. The run without scaling stores 0 below ${formatPowerOfTwo(normalFrom)} already, as some GPUs do.`}
       </p>
@@ -67,7 +71,7 @@ function LossScale({ run }: { run: RunView | undefined }) {
     ? ` In the run above the scale stood at ${formatPowerOfTwo(Math.log2(latest.lossScale))} at the end, and ${formatCount(latest.skippedSteps)} of ${formatCount(latest.step)} steps were skipped.`
     : '';
   return (
-    <Chapter title="Multiply first, divide later" link="stability" more="When a scale is wrong">
+    <Chapter title="Multiply first, divide later" link={docsPage('stability')} more="When a scale is wrong">
       <p>
         {`Every gradient is proportional to the loss. Multiply the loss by ${formatPowerOfTwo(16)}, and all gradients become ${formatCount(2 ** 16)} times as large, out of the zone that f16 cannot hold. Just before the model changes they are divided again. If one becomes too large instead, that step is skipped and the scale is halved; after some steps without, it is doubled.${measured}`}
       </p>
@@ -78,7 +82,11 @@ function LossScale({ run }: { run: RunView | undefined }) {
 function Memory({ full, half }: { full: RunView | undefined; half: RunView | undefined }) {
   const [of32, of16] = [memoryOf(full), memoryOf(half)];
   return (
-    <Chapter title="What half the bits save" link="precision" more="Where the memory goes">
+    <Chapter
+      title="What half the bits save"
+      link="#table"
+      more="Train four formats at the largest batch that each fits"
+    >
       <p>
         What the model remembers of each text it reads takes half the space in 16 bits; larger batches fit,
         and less has to be moved. The model itself is kept in 32 bits as well, so that small changes add up.

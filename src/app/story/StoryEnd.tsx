@@ -93,8 +93,7 @@ function Share({ arms, ready }: { arms: StoryArms; ready: boolean }) {
 }
 
 function trainOwnText(): void {
-  useSettings.getState().choose({ text: 'own' });
-  showScreen('train');
+  showScreen('text');
 }
 
 /** A live run is in the Lab already; for the recording, the Lab gets what would train it here. */

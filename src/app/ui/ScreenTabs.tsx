@@ -2,7 +2,7 @@ import { SCREENS } from '../../store/screens.ts';
 import { useUi } from '../../store/uiStore.ts';
 import styles from './ScreenTabs.module.css';
 
-const TITLES = { story: 'Story', train: 'Lab', runs: 'Runs', sweep: 'Sweep' } as const;
+const TITLES = { story: 'Story', text: 'My text', train: 'Lab', runs: 'Runs', sweep: 'Sweep' } as const;
 
 /** Tabs are links, so that they can be opened in a new tab and copied, and Back works. */
 export function ScreenTabs() {

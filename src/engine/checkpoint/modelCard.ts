@@ -4,6 +4,7 @@ import { DEFAULTS, FIELDS, type Field, rowOf } from '../config/settings/table.ts
 import { type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import { HALFSTEP_VERSION } from '../core/version.ts';
 import { parameterCount } from '../model/decoder.ts';
+import type { WeightsOfRun } from '../model/keptWeights.ts';
 import type { ExportDtype } from './dtypes.ts';
 import { FAMILIES, type FamilyName } from './families.ts';
 
@@ -19,8 +20,10 @@ export interface CardFacts {
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly valLoss: number | null;
-  /** Whether the weights are averages of the trained ones; not by default. */
-  readonly averaged?: boolean;
+  /** Which of the run's weights these are; the last by default. */
+  readonly weights?: WeightsOfRun;
+  /** The lowest validation loss of the run in nats, and the step after which it was. */
+  readonly best?: { readonly step: number; readonly valLoss: number };
 }
 
 /** What is known of a model that was only read from files. */
@@ -97,7 +100,8 @@ function training({
   firstLoss,
   lastLoss,
   valLoss,
-  averaged = false,
+  weights = 'master',
+  best,
 }: CardFacts): string {
   const figures: readonly (readonly [string, number | null])[] = [
     ['training loss of step 1', firstLoss],
@@ -114,7 +118,12 @@ ${table(
   [
     ['text', inCell(text)],
     ['steps', `${steps} of ${tokensPerStep(config)} tokens`],
-    ...(averaged ? [['weights', `averages of the trained ones, ema-decay ${config.emaDecay}`]] : []),
+    ...(weights === 'average'
+      ? [['weights', `averages of the trained ones, ema-decay ${config.emaDecay}`]]
+      : []),
+    ...(weights === 'best' && best
+      ? [['weights', `those after step ${best.step}, with the lowest validation loss of the run`]]
+      : []),
     ...losses,
     ['adapter', inCell(adapter)],
     ['program', `Halfstep ${HALFSTEP_VERSION}`],

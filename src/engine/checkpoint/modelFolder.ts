@@ -4,7 +4,8 @@ import type { GptConfig } from '../config/gptConfig.ts';
 import { gptConfig } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { loadTokenizer, type TokenizerJson, tokensIn } from '../data/tokenizer.ts';
-import { AVERAGE_PREFIX } from '../model/runState.ts';
+import type { WeightsOfRun } from '../model/keptWeights.ts';
+import { AVERAGE_PREFIX, BEST_PREFIX } from '../model/runState.ts';
 import { type PlanLimits, type RunTensors, runTensors } from '../model/tensors.ts';
 import { configJson } from './configJson.ts';
 import { type ExportFormat, ggufTypeOf, isGgufFormat } from './exportFormats.ts';
@@ -64,54 +65,70 @@ export function modelFolder(
 /**
  * Returns the folder of a saved run's model.
  * @param limits of the adapter that saved the run, because they determine how its tensors are laid out
- * @param which `average` takes the averages of a run with `emaDecay`
+ * @param which `average` and `best` take what a run with `emaDecay` or `keepBest` keeps
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL while the weights are written, as {@link readMaster}; BAD_VALUE for
- * averages of a run that keeps none
+ * weights that the run does not keep
  */
 export async function modelFolderOfRun(
   run: RunFile,
   format: ExportFormat,
   limits: PlanLimits,
-  which: 'master' | 'average' = 'master',
+  which: WeightsOfRun = 'master',
 ): Promise<FileToWrite[]> {
   const { config, tokenizer, text, adapter, firstLoss } = run.description;
-  const steps = run.progress.attempted;
-  const averaged = which === 'average';
-  const facts = {
+  const { attempted: steps, best } = run.progress;
+  const facts: CardFacts = {
     config,
     text: text.name,
     adapter,
     steps,
     firstLoss,
     lastLoss: null,
-    valLoss: null,
-    averaged,
+    valLoss: which === 'best' ? (best?.valLoss ?? null) : null,
+    weights: which,
+    ...(best && { best }),
   };
   return modelFolder(
     await modelOfRun(run),
     tokenizer,
     format,
-    averaged ? averagesOfRun(run, await weightsOfRun(run, limits)) : await weightsOfRun(run, limits),
+    await keptWeightsOfRun(run, limits, which),
     facts,
   );
 }
 
-/** Reads the averages of a saved run. Parameters that are not trained are their own. */
-function averagesOfRun(
-  { file, description: { config } }: RunFile,
-  own: (name: string) => Promise<Float32Array>,
-): (name: string) => Promise<Float32Array> {
-  if (config.emaDecay === 0) {
+/** Reads the chosen weights of a saved run. Parameters that are not trained are their own copies. */
+async function keptWeightsOfRun(
+  run: RunFile,
+  limits: PlanLimits,
+  which: WeightsOfRun,
+): Promise<(name: string) => Promise<Float32Array>> {
+  checkKept(run, which);
+  if (which !== 'average') return weightsOfRun(run, limits, which);
+  const own = await weightsOfRun(run, limits);
+  const { file } = run;
+  return (name) => {
+    const average = file.tensors.get(`${AVERAGE_PREFIX}${name}`);
+    return average ? readFloats(file, average) : own(name);
+  };
+}
+
+function checkKept({ description: { config }, progress }: RunFile, which: WeightsOfRun): void {
+  if (which === 'average' && config.emaDecay === 0) {
     throw new EngineError(
       'BAD_VALUE',
       'The run keeps no average of its weights: its ema-decay is 0.',
       'Take its weights, or train with an ema-decay.',
     );
   }
-  return (name) => {
-    const average = file.tensors.get(`${AVERAGE_PREFIX}${name}`);
-    return average ? readFloats(file, average) : own(name);
-  };
+  if (which !== 'best' || (config.keepBest && progress.best)) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    config.keepBest
+      ? `The run has no best weights yet: no evaluation up to step ${progress.attempted} was finite.`
+      : 'The run keeps no copy of its best weights: keep-best is off.',
+    config.keepBest ? 'Take its last weights.' : 'Take its last weights, or train with keep-best.',
+  );
 }
 
 export function textFile(name: string, text: string): FileToWrite {
@@ -132,14 +149,16 @@ export async function modelOfRun({ description: { config, tokenizer } }: RunFile
 export async function weightsOfRun(
   run: RunFile,
   limits: PlanLimits,
+  which: 'master' | 'best' = 'master',
 ): Promise<(name: string) => Promise<Float32Array>> {
   const gpt = await modelOfRun(run);
   const tensors = runTensors(run.description.config, gpt.vocabulary, limits);
-  return (name) => readMaster(run, tensors, name);
+  return (name) => readMaster(run, tensors, name, which);
 }
 
 /**
  * Reads a parameter of a saved run at full precision; the two halves of a split master are added.
+ * @param which of a run with `keepBest`; a frozen parameter has one value
  * @param tensors of the run's configuration, laid out as on the adapter that saved the run
  * @throws EngineError NOT_FINITE, BAD_FILE or WRONG_MODEL, as `readFloats`
  */
@@ -147,12 +166,15 @@ export async function readMaster(
   { file }: RunFile,
   { parameters, chunks }: Pick<RunTensors, 'parameters' | 'chunks'>,
   name: string,
+  which: 'master' | 'best' = 'master',
 ): Promise<Float32Array> {
-  const values = await readFloats(file, file.tensors.get(name)!);
+  const best = which === 'best' ? file.tensors.get(`${BEST_PREFIX}${name}`) : undefined;
+  const values = await readFloats(file, best ?? file.tensors.get(name)!);
   const { spec, parts } = parameters.get(name)!;
   const words = new Uint32Array(values.buffer);
   for (const { chunk, master, firstRow } of parts) {
-    const { low } = chunks[chunk]!;
+    const { low: own, bestLow } = chunks[chunk]!;
+    const low = best ? bestLow : own;
     if (!low) continue;
     const at = file.tensors.get(low.name)!.offset + 2 * master.offset;
     const bytes = await readExactly(file.source, at, 2 * master.elements);

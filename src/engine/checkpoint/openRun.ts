@@ -57,6 +57,8 @@ const descriptionSchema = v.object({
     lossScale: v.number(),
     growthTracker: count,
     nextMicroBatch: count,
+    best: v.exactOptional(v.object({ step: count, valLoss: v.pipe(v.number(), v.finite()) })),
+    endedEarly: v.exactOptional(v.literal(true)),
   }),
 });
 

@@ -5,7 +5,13 @@ import { bytesPerElement } from '../gpu/tensor.ts';
 import { statesOf } from '../kernels/optimizers/rules.ts';
 import { OPTIMIZERS } from '../kernels/optimizers/table.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
-import { AVERAGE_PREFIX, frozenNames, type StateEntry, stateEntries } from '../model/runState.ts';
+import {
+  AVERAGE_PREFIX,
+  BEST_PREFIX,
+  frozenNames,
+  type StateEntry,
+  stateEntries,
+} from '../model/runState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type RunFile, readEntry } from './runFile.ts';
 
@@ -28,6 +34,7 @@ export async function restoreState(
   checkStates(entries, run);
   let step: StepState | undefined;
   for (const entry of entries) {
+    if (entry.optional && !run.file.tensors.has(entry.name)) continue;
     const bytes = await readEntry(run, entry);
     if (entry.name === 'step_state') step = checkedState(bytes, run);
     let from = 0;
@@ -75,11 +82,12 @@ export function checkFrozen(
 
 const STATE_PREFIXES = new Set([
   AVERAGE_PREFIX,
+  BEST_PREFIX,
   ...OPTIMIZERS.flatMap((optimizer) => statesOf(optimizer).map(({ filePrefix }) => filePrefix)),
 ]);
 
 /**
- * Refuses a file with optimizer states or averaged weights that the run does not have: its description is that of another run.
+ * Refuses a file with optimizer states, averaged or best weights that the run does not have: its description is that of another run.
  * @throws EngineError WRONG_RUN naming one of them
  */
 export function checkStates(entries: readonly StateEntry[], { file }: RunFile): void {

@@ -12,7 +12,8 @@ import type { AdapterReport } from '../gpu/device.ts';
 import type { ElementType } from '../gpu/tensor.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState } from '../kernels/stepState.ts';
-import { entryBytes, type StateEntry } from '../model/runState.ts';
+import { endsEarly, NOT_EVALUATED, readBest } from '../model/best.ts';
+import { BEST_STATE, entryBytes, type StateEntry } from '../model/runState.ts';
 import { customRecipeJson } from '../precision/customModes.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { recipeOf } from '../precision/recipes.ts';
@@ -66,6 +67,10 @@ export interface RunProgress {
   readonly growthTracker: number;
   /** Index of the next batch. Windows and random numbers depend on it and the seed alone. */
   readonly nextMicroBatch: number;
+  /** The lowest validation loss so far in nats, in runs that follow it. */
+  readonly best?: { readonly step: number; readonly valLoss: number };
+  /** Set where `earlyStop` has ended the run. */
+  readonly endedEarly?: true;
 }
 
 export interface RunFile {
@@ -133,7 +138,13 @@ export function writeRun(
 ): AsyncGenerator<Uint8Array> {
   const { entries, bytesOf } = snapshot;
   const state = entries.find(({ name }) => name === 'step_state')!;
-  const progress = progressOf(bytesOf(state)[0]!, description.config.accumulation);
+  const bestState = entries.find(({ name }) => name === BEST_STATE);
+  const best = bestState ? readBest(bytesOf(bestState)[0]!.slice().buffer) : NOT_EVALUATED;
+  const progress: RunProgress = {
+    ...progressOf(bytesOf(state)[0]!, description.config.accumulation),
+    ...(best.lowest && { best: best.lowest }),
+    ...(endsEarly(description.config, best) && { endedEarly: true }),
+  };
   const { described, tensors: ofTokenizer } = writeTokenizer(description.tokenizer);
   const metadata = {
     ...more,
@@ -183,6 +194,14 @@ export async function readEntry({ file }: RunFile, entry: StateEntry): Promise<U
     at += piece.length;
   }
   return bytes;
+}
+
+/** Whether nothing is left to train: all steps are taken, or `earlyStop` has ended the run. */
+export function isComplete({
+  description: { config },
+  progress: { attempted, endedEarly },
+}: Pick<RunFile, 'description' | 'progress'>): boolean {
+  return attempted >= config.steps || endedEarly === true;
 }
 
 /** @throws EngineError WRONG_RUN when the text is not the one that the run was trained on */

@@ -87,7 +87,7 @@ async function oneStep(
 }
 
 /** An empty text with a vocabulary of `size`, which is all that memory depends on. */
-function blankText(size: number): Dataset {
+export function blankText(size: number): Dataset {
   const characters = Array.from({ length: size }, (_, i) => String.fromCodePoint(0x10000 + i)).join('');
   const tokenizer = createTokenizer({ kind: 'char', characters });
   const nothing = new Uint32Array(0);

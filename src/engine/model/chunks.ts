@@ -52,6 +52,10 @@ export interface Chunk {
   readonly states: Readonly<Record<string, Tensor>>;
   /** The averaged weights, f32; undefined where the run keeps none. */
   readonly average: Tensor | undefined;
+  /** The weights of the lowest validation loss, in the master's format; undefined where the run keeps none. */
+  readonly best: Tensor | undefined;
+  /** Lower halves of the best weights of a split master. */
+  readonly bestLow: Tensor | undefined;
   /** Four f32 for each group of moments, where moments are scaled by group; see shaders/lib/moments.wgsl. */
   readonly groups: Tensor | undefined;
 }
@@ -72,6 +76,8 @@ export interface ParameterPart {
   readonly states: Readonly<Record<string, TensorSlice>>;
   /** Undefined where the parameter is frozen, and in runs that keep no averages. */
   readonly average: TensorSlice | undefined;
+  /** Undefined where the parameter is frozen, and in runs that keep no best weights. */
+  readonly best: TensorSlice | undefined;
 }
 
 /** A part of a matrix whose copy for matmuls has a tensor of its own. */
@@ -109,6 +115,14 @@ export interface ParameterLayout {
  */
 const VOCABULARY_STEP = 512;
 
+/** What a run keeps of the weights that it trains, apart from the weights. */
+export interface KeptCopies {
+  /** Averages. */
+  readonly average?: boolean;
+  /** Those of the lowest validation loss. */
+  readonly best?: boolean;
+}
+
 interface Placed {
   readonly spec: ParameterSpec;
   readonly firstRow: number;
@@ -126,7 +140,7 @@ interface PlacedChunk {
  * Packs parameters into chunks of at most `maxBytes` (at four bytes per element) and slices vocabulary matrices that exceed
  * it. Parameters with the same rule share chunks, those with weight decay first; frozen parameters come last.
  * @param ruleOf returns how a trainable parameter is updated; equal rules must be the same object
- * @param averaged whether the run keeps averages of the weights that it trains
+ * @param keeps copies of the weights beside them
  * @throws EngineError LIMIT_EXCEEDED when a parameter, or the smallest slice of the vocabulary, exceeds `maxBytes`
  */
 export function layoutParameters(
@@ -134,7 +148,7 @@ export function layoutParameters(
   recipe: Recipe,
   ruleOf: (spec: ParameterSpec) => UpdateRule,
   maxBytes: number,
-  averaged = false,
+  keeps: KeptCopies = {},
 ): ParameterLayout {
   const limit = Math.floor(maxBytes / 4 / ALIGNMENT) * ALIGNMENT;
   const placed: PlacedChunk[] = [];
@@ -166,7 +180,7 @@ export function layoutParameters(
   const chunks = placed.map(({ rule, members }, index) => {
     const last = members.at(-1)!;
     const elements = Math.ceil((last.offset + last.elements) / ALIGNMENT) * ALIGNMENT;
-    const chunk = makeChunk(index, elements, rule, members, recipe, copy, averaged);
+    const chunk = makeChunk(index, elements, rule, members, recipe, copy, keeps);
     for (const { spec, firstRow, rows, offset, elements: count } of members) {
       const sliceOf = (tensor: Tensor): TensorSlice => slice(tensor, offset, count);
       const weight = sliceOf(readsCopy(spec) ? chunk.compute! : chunk.master);
@@ -180,6 +194,7 @@ export function layoutParameters(
         gradient: chunk.gradient && sliceOf(chunk.gradient),
         states: mapStates(chunk.states, sliceOf),
         average: chunk.average && sliceOf(chunk.average),
+        best: chunk.best && sliceOf(chunk.best),
       };
       const before = partsOf.get(spec);
       if (before) before.push(part);
@@ -244,7 +259,7 @@ function makeChunk(
   members: readonly Placed[],
   recipe: Recipe,
   copy: FormatId | null,
-  averaged: boolean,
+  keeps: KeptCopies,
 ): Chunk {
   const { format: master, rounding } = recipe.storage('master');
   const tensor = (suffix: string, type: Tensor['type'], count = elements): Tensor => ({
@@ -266,7 +281,9 @@ function makeChunk(
     fixed: rule && rounding === 'fixed' ? tensor('fixed', 'u32', fixedWords(elements)) : undefined,
     gradient: rule ? tensor('grad', recipe.storage('gradient').format) : undefined,
     states: Object.fromEntries(states ?? []),
-    average: rule && averaged ? tensor('average', 'f32') : undefined,
+    average: rule && keeps.average ? tensor('average', 'f32') : undefined,
+    best: rule && keeps.best ? tensor('best', master) : undefined,
+    bestLow: rule && keeps.best && rounding === 'split' ? tensor('best low', 'u32', elements / 2) : undefined,
     groups:
       rule?.moments.scale === 'group' ? tensor('groups', 'f32', (4 * elements) / MOMENT_GROUP) : undefined,
   };

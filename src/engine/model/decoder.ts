@@ -114,3 +114,8 @@ export function parameterSpecs(config: GptConfig): readonly ParameterSpec[] {
 export function parameterCount(config: GptConfig): number {
   return parameterSpecs(config).reduce((sum, spec) => sum + learnedElements(spec), 0);
 }
+
+/** FLOPs per token of a model, forward and backward, as {@link Decoder.flopsPerToken} counts them. */
+export function flopsPerToken(config: GptConfig): number {
+  return new Decoder(config).flopsPerToken;
+}

@@ -139,10 +139,10 @@ export function longRunWords(parameters: ReadonlyMap<string, Parameter>, chunks:
   return gatedWeights(parameters).length * ALIGNMENT_WORDS + ofMoments;
 }
 
-/** Words of copies of `tensors`, of which what lies behind them is bound from a multiple of 256 bytes on. */
-export function updateWords(tensors: readonly Tensor[]): number {
-  const words = tensors.reduce((sum, { elements }) => sum + elements, 0);
-  return 64 * Math.ceil(words / 64);
+/** Words of what the optimizer measures of its updates, in whole alignments: bindings of storage buffers begin behind them. */
+export function updateWords(measured: readonly Tensor[]): number {
+  const words = measured.reduce((sum, { elements }) => sum + elements, 0);
+  return Math.ceil(words / ALIGNMENT_WORDS) * ALIGNMENT_WORDS;
 }
 
 /**

@@ -9,7 +9,7 @@ import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
 import { SCALE_CEILING, SCALE_FLOOR } from '../precision/recipes.ts';
-import { followWeights } from './average.ts';
+import { followWeights } from './keptWeights.ts';
 import { stageOperations } from './levels.ts';
 import { decideTensors, stateOfTensor, tensorNorms } from './tensorSteps.ts';
 import type { RunTensors } from './tensors.ts';

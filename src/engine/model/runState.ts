@@ -18,13 +18,19 @@ export interface StateEntry {
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly slices: readonly TensorSlice[];
+  /** Whether a file may lack it, as it does if the setting that needs it was given on resuming. It is zero then. */
+  readonly optional?: boolean;
 }
 
 /** Before a parameter's name in files: its averaged weights. */
 export const AVERAGE_PREFIX = 'ema.';
+/** Before a parameter's name in files: its weights at the lowest validation loss. */
+export const BEST_PREFIX = 'best.';
+/** The name in files of what is known of the lowest validation loss. */
+export const BEST_STATE = 'best_state';
 
 /** Every tensor of a run's state, in a fixed order. Compute weights are left out, because they follow from the master weights. */
-export function stateEntries({ parameters, planned, state, scales }: RunTensors): StateEntry[] {
+export function stateEntries({ parameters, planned, state, bestState, scales }: RunTensors): StateEntry[] {
   const byParameter = [...parameters.values()].flatMap(({ spec, rule, parts }) => {
     const { name, rows, columns } = spec;
     const entry = (prefix: string, sliceOf: (part: ParameterPart) => TensorSlice): StateEntry => {
@@ -42,6 +48,7 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
         entry(filePrefix, (part) => part.states[state]!),
       ),
       ...(parts[0]!.average ? [entry(AVERAGE_PREFIX, (part) => part.average!)] : []),
+      ...(parts[0]!.best ? [entry(BEST_PREFIX, (part) => part.best!)] : []),
     ];
   });
   const covered = new Set(byParameter.flatMap(({ slices }) => slices.map(({ tensor }) => tensor)));
@@ -53,6 +60,7 @@ export function stateEntries({ parameters, planned, state, scales }: RunTensors)
     ...(scales?.history
       ? [whole('tensor_scales', scales.scales), whole('amax_history', scales.history)]
       : []),
+    ...(bestState ? [{ ...whole(BEST_STATE, bestState), optional: true }] : []),
     whole('step_state', state),
   ];
 }

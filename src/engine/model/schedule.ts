@@ -3,8 +3,8 @@ import { microBatchOf, type TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
-import { averagedParameters, weightCopies } from './average.ts';
 import { type Emitted, operationsOf } from './emission.ts';
+import { keptParameters, keptWeights, weightCopies } from './keptWeights.ts';
 import { optimizer } from './optimizer.ts';
 import { Pass } from './pass.ts';
 import type { PassOptions } from './passOptions.ts';
@@ -23,12 +23,14 @@ export interface Schedule {
   readonly optimizer: readonly Operation[];
   /** Stores the loss of each row of a micro-batch in `losses`. It only reads weights and training state. */
   readonly evaluation: readonly Operation[];
-  /**
-   * The same with averaged weights, after `averageCopies` has made the copies that matmuls read; `weightCopies` makes them from
-   * the weights again. All are empty in runs that keep no averages.
-   */
+  /** The same with averaged weights, after `averageCopies`; empty in runs that keep no averages. */
   readonly averagedEvaluation: readonly Operation[];
+  /**
+   * Make the copies that matmuls read from the averages, from the best weights, or from the weights again. Empty in runs that
+   * keep no such weights.
+   */
   readonly averageCopies: readonly Operation[];
+  readonly bestCopies: readonly Operation[];
   readonly weightCopies: readonly Operation[];
   /** Before the first step of a run's last ones, where these differ: makes the copies that their matmuls read. Empty elsewhere. */
   readonly enter: readonly Operation[];
@@ -79,26 +81,19 @@ export function buildSchedule(
       ...(scales ? nextScales(scales, state) : []),
     ],
     evaluation: evaluation(),
-    ...averagedEvaluation(target, tensors, config),
+    averagedEvaluation: config.emaDecay > 0 ? averagedEvaluation(target, tensors, config) : [],
+    averageCopies: config.emaDecay > 0 ? weightCopies(target, tensors, 'average') : [],
+    bestCopies: config.keepBest ? weightCopies(target, tensors, 'best') : [],
+    weightCopies: keptWeights(config).length > 0 ? weightCopies(target, tensors, 'master') : [],
     enter: isLater ? weightCopies(target, tensors, 'master') : [],
     sharpness: tensors.sharpness ? evaluation(tensors.sharpness) : [],
   };
 }
 
-function averagedEvaluation(
-  target: Target,
-  tensors: RunTensors,
-  config: TrainConfig,
-): Pick<Schedule, 'averagedEvaluation' | 'averageCopies' | 'weightCopies'> {
-  if (config.emaDecay === 0) return { averagedEvaluation: [], averageCopies: [], weightCopies: [] };
-  const averaged = { ...tensors, parameters: averagedParameters(tensors) };
+function averagedEvaluation(target: Target, tensors: RunTensors, config: TrainConfig): Operation[] {
+  const averaged = { ...tensors, parameters: keptParameters(tensors, 'average') };
   const { decoder } = tensors;
-  const pass = readingPass(averaged, target, microBatchOf(config), (pass) => decoder.evaluate(pass));
-  return {
-    averagedEvaluation: operationsOf(pass),
-    averageCopies: weightCopies(target, tensors, 'average'),
-    weightCopies: weightCopies(target, tensors, 'master'),
-  };
+  return operationsOf(readingPass(averaged, target, microBatchOf(config), (pass) => decoder.evaluate(pass)));
 }
 
 /**

@@ -10,6 +10,7 @@ import { delayedScaling, isCompound, roundsAtRandom, storagesOf } from '../preci
 import { healedRecipe, recipeFor } from '../precision/recipes.ts';
 import { tensorScale } from '../precision/storage.ts';
 import { planAngles } from './angles.ts';
+import { BEST_WORDS, followsBest } from './best.ts';
 import { layoutParameters, type ParameterLayout } from './chunks.ts';
 import { ownWeights, type ReadWeights } from './computeWeights.ts';
 import { Decoder } from './decoder.ts';
@@ -45,6 +46,8 @@ export interface RunTensors extends ParameterLayout, ModelRun, ReadWeights {
   readonly found: Tensor;
   /** The overflow flag of evaluation and sampling, which therefore never cause a training step to be skipped. */
   readonly evalFound: Tensor;
+  /** The lowest validation loss so far, as `bestWords`; null where nothing depends on it. */
+  readonly bestState: Tensor | null;
   readonly schedule: Tensor;
   readonly normPartials: Tensor;
   /** Null where a step is skipped as a whole. */
@@ -84,8 +87,10 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   const decoder = new Decoder(gpt);
   const all = decoder.parameters();
   const specs = frozen ? all.map((spec) => (frozen(spec.name) ? { ...spec, trainable: false } : spec)) : all;
-  const averaged = config.emaDecay > 0;
-  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes, averaged);
+  const layout = layoutParameters(specs, recipe, updateRules(config, recipe), maxBindingBytes, {
+    average: config.emaDecay > 0,
+    best: config.keepBest,
+  });
   planChunks(plan, layout);
   const scales = storagesOf(recipe).some(tensorScale) ? new ScaleTable(delayedScaling(recipe)) : undefined;
   const { parameters, computeWeights, weightPartials } = ownWeights(plan, recipe, gpt, layout, scales);
@@ -158,6 +163,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
       config.sharpnessEvery > 0 ? plan.add('logits', 'sharpness', 'f32', rows * SHARPNESS_WIDTH) : null,
     stateAside: plan.add('state', 'step state aside', 'u32', STEP_STATE_WORDS),
     evalFound: plan.add('state', 'evaluation found inf', 'u32', 4),
+    bestState: followsBest(config) ? plan.add('state', 'best state', 'u32', BEST_WORDS) : null,
     schedule: plan.add('state', 'learning-rate schedule', 'f32', 4 * Math.max(1, config.steps)),
     normPartials: plan.add(
       'state',
@@ -184,6 +190,8 @@ export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void 
     plan.include('masterWeights', chunk.low);
     plan.include('masterWeights', chunk.compensation);
     plan.include('masterWeights', chunk.fixed);
+    plan.include('masterWeights', chunk.best);
+    plan.include('masterWeights', chunk.bestLow);
     plan.include('computeWeights', chunk.compute);
     plan.include('gradients', chunk.gradient);
     for (const state of Object.values(chunk.states)) plan.include('optimizer', state);

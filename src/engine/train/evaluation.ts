@@ -7,6 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { type Arena, GPUBufferUsageFlags } from '../gpu/arena.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { type SharpnessMetrics, sharpnessOf } from '../inspect/sharpness.ts';
+import { keepsNone } from '../model/keptWeights.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { microBatchesOf } from './microBatches.ts';
 import type { Programs } from './phases.ts';
@@ -58,8 +59,7 @@ export class Evaluation {
    * @throws RangeError for averages of a run that keeps none
    */
   async loss(weights: 'master' | 'average'): Promise<number | null> {
-    if (weights === 'average' && this.#config.emaDecay === 0)
-      throw new RangeError('emaDecay is 0, so the run keeps no average of its weights');
+    if (weights === 'average' && this.#config.emaDecay === 0) throw new RangeError(keepsNone('average'));
     const program = weights === 'average' ? 'averagedEvaluation' : 'evaluation';
     const { losses } = this.#tensors;
     const passes = this.#passesPerBatch * this.#config.evalBatches;

@@ -67,6 +67,10 @@ export interface RunSummary {
   readonly valLoss: number | null;
   /** The same of the averaged weights, in runs with `emaDecay`. */
   readonly emaLoss?: number | null;
+  /** The lowest validation loss in nats and the step after which it was, in runs with `keepBest` or `earlyStop`. */
+  readonly best?: { readonly step: number; readonly valLoss: number };
+  /** Set where `earlyStop` ended the run. */
+  readonly endedEarly?: true;
   /** Measured from the first step after the 5 warm-up steps to a final sync; null when too few steps ran. */
   readonly tokensPerSec: number | null;
   /** Time from creating the trainer to the result of its first step; null before that. */
@@ -91,6 +95,11 @@ export interface RunSummary {
   readonly kernels: Readonly<Record<string, string>>;
   /** The steps from which the numbers may differ from those of an uninterrupted run. */
   readonly changes: readonly RunChange[];
+}
+
+/** The weights with the lowest validation loss that a run has kept: the last ones, unless the best are better. */
+export function lowestWeights({ best, valLoss }: Pick<RunSummary, 'best' | 'valLoss'>): 'best' | 'master' {
+  return best && !(valLoss !== null && valLoss < best.valLoss) ? 'best' : 'master';
 }
 
 /**

@@ -2,29 +2,34 @@
 import { decodeFloats } from '../checkpoint/dtypes.ts';
 import type { CardFacts } from '../checkpoint/modelCard.ts';
 import { formatOf, type Tensor } from '../gpu/tensor.ts';
+import type { Chunk } from '../model/chunks.ts';
+import { keepsNone, keptWeights, type WeightsOfRun } from '../model/keptWeights.ts';
 import { formatInfo } from '../precision/formats.ts';
 import type { Trainer } from './trainer.ts';
 
 /**
  * Reads the master weights by name, (rows * columns) f32 each, including padding rows. The two halves of a split master
  * are added. One CPU-GPU sync for each chunk of parameters.
- * @param which `average` reads the averaged weights of a run with `emaDecay`; frozen parameters are their own average
- * @throws RangeError for averages of a run that keeps none
+ * @param which `average` and `best` read what a run with `emaDecay` or `keepBest` keeps; frozen parameters are their own
+ * @throws RangeError for weights that the run does not keep, and for the best before one was found
  */
 export async function readParameters(
   trainer: Trainer,
-  which: 'master' | 'average' = 'master',
+  which: WeightsOfRun = 'master',
 ): Promise<Map<string, Float32Array>> {
-  const averaged = which === 'average';
-  if (averaged && trainer.config.emaDecay === 0)
-    throw new RangeError('The run keeps no average of its weights');
+  if (which !== 'master' && !keptWeights(trainer.config).includes(which))
+    throw new RangeError(keepsNone(which));
+  if (which === 'best' && !trainer.best.lowest)
+    throw new RangeError('No evaluation of the run was finite yet, so it has no best weights');
   const { chunks, parameters } = trainer.plan.tensors;
   const values = new Map<string, Float32Array>();
   for (const [name, { spec }] of parameters) values.set(name, new Float32Array(spec.rows * spec.columns));
-  for (const { master, low, average } of chunks) {
-    const read = (averaged && average) || master;
+  for (const chunk of chunks) {
+    const { master } = chunk;
+    const read = chunk[which] ?? master;
     const numbers = decode(read, new Uint8Array(await trainer.read(read)));
-    if (low && read === master) addLow(numbers, new Int16Array(await trainer.read(low)));
+    const low = lowOf(chunk, read);
+    if (low) addLow(numbers, new Int16Array(await trainer.read(low)));
     for (const [name, { spec, parts }] of parameters) {
       for (const part of parts) {
         if (part.master.tensor !== master) continue;
@@ -36,10 +41,27 @@ export async function readParameters(
   return values;
 }
 
-/** What a model card says about a run. @param valLoss in nats; null when it was not measured */
-export function cardFacts(trainer: Trainer, valLoss: number | null): CardFacts {
+/**
+ * What a model card says about a run.
+ * @param valLoss of these weights, in nats; null when it was not measured
+ * @param weights which of the run's
+ */
+export function cardFacts(
+  trainer: Trainer,
+  valLoss: number | null,
+  weights: WeightsOfRun = 'master',
+): CardFacts {
   const { config, dataset, report, submittedSteps: steps, firstLoss, lastLoss } = trainer;
-  return { config, text: dataset.name, adapter: report.name, steps, firstLoss, lastLoss, valLoss };
+  const best = trainer.best.lowest;
+  return {
+    ...{ config, text: dataset.name, adapter: report.name, steps, firstLoss, lastLoss, valLoss, weights },
+    ...(best && { best }),
+  };
+}
+
+/** The lower halves of weights that are split. Averages have none. */
+function lowOf({ master, low, best, bestLow }: Chunk, read: Tensor): Tensor | undefined {
+  return read === master ? low : read === best ? bestLow : undefined;
 }
 
 function decode(tensor: Tensor, bytes: Uint8Array): Float32Array {

@@ -10,6 +10,7 @@ export interface RunWarning {
     | 'skips'
     | 'scaleFloor'
     | 'lossSpike'
+    | 'overfitting'
     | 'rmsSpike'
     | 'deviceLost'
     | 'smallerBatch'

@@ -1,7 +1,13 @@
 /** Samples from weights on a device, whether they are trained there or were only loaded. */
 import { MadeOnce } from '../core/madeOnce.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { averagedParameters } from '../model/average.ts';
+import {
+  type KeptWeights,
+  keepsNone,
+  keptParameters,
+  keptWeights,
+  type WeightsOfRun,
+} from '../model/keptWeights.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { Decoding } from './decoding.ts';
 import type { WeightsOnDevice } from './readingPrograms.ts';
@@ -16,66 +22,69 @@ import {
 import { startToken } from './startToken.ts';
 import type { TrainerParts } from './trainerParts.ts';
 
-/** The weights of a run, or the averages of them that a run with `emaDecay` keeps. */
-export type WeightsOfRun = 'master' | 'average';
+/** The programs that make the copies that matmuls read, by the weights that they are made from. */
+const COPIES = { master: 'weightCopies', average: 'averageCopies', best: 'bestCopies' } as const;
+type Copies = (typeof COPIES)[WeightsOfRun];
 
-/** Sampling from the weights of a trainer, and from their averages where it keeps some. */
+/** Sampling from the weights of a trainer, and from the copies that it keeps of them. */
 export class RunSampling {
   readonly #own: Sampling;
-  readonly #averaged: Sampling | null;
-  readonly #submit: (program: 'averageCopies' | 'weightCopies') => void;
+  readonly #kept: ReadonlyMap<KeptWeights, Sampling>;
+  readonly #submit: (program: Copies) => void;
 
   /**
    * @param tensors of a phase of the run
-   * @param submit runs the program that makes the copies of the weights that matmuls read, from the averages or anew
+   * @param submit runs the program that makes the copies that matmuls read, from what is kept or anew
    */
-  constructor(
-    parts: TrainerParts,
-    tensors: RunTensors,
-    submit: (program: 'averageCopies' | 'weightCopies') => void,
-  ) {
+  constructor(parts: TrainerParts, tensors: RunTensors, submit: (program: Copies) => void) {
     const { dataset, config } = parts;
     const of = (weights: typeof tensors) =>
       new Sampling({ ...parts, weights }, dataset.tokenizer, () => startToken(dataset));
     this.#own = of(tensors);
-    this.#averaged = config.emaDecay > 0 ? of({ ...tensors, parameters: averagedParameters(tensors) }) : null;
+    this.#kept = new Map(
+      keptWeights(config).map((which) => [
+        which,
+        of({ ...tensors, parameters: keptParameters(tensors, which) }),
+      ]),
+    );
     this.#submit = submit;
   }
 
   /** Bytes of the caches and the other tensors, 0 before the first sample. */
   get bytes(): number {
-    return this.#own.bytes + (this.#averaged?.bytes ?? 0);
+    return [...this.#kept.values()].reduce((sum, { bytes }) => sum + bytes, this.#own.bytes);
   }
 
   nextTokenLogits(context: ArrayLike<number>): Promise<Float32Array> {
     return this.#own.nextTokenLogits(context);
   }
 
-  /** @throws RangeError for averages of a run that keeps none */
+  /** @throws RangeError for averages or best weights of a run that keeps none */
   async generate(
     options: SampleOptions,
     watch?: SampleWatch,
     which: WeightsOfRun = 'master',
   ): Promise<Generated> {
     if (which === 'master') return this.#own.generate(options, watch);
-    if (!this.#averaged) throw new RangeError('emaDecay is 0, so the run keeps no average of its weights');
-    this.#submit('averageCopies');
+    const kept = this.#kept.get(which);
+    if (!kept) throw new RangeError(keepsNone(which));
+    this.#submit(COPIES[which]);
     try {
-      return await this.#averaged.generate(options, watch);
+      return await kept.generate(options, watch);
     } finally {
-      this.#submit('weightCopies');
+      this.#submit(COPIES.master);
     }
   }
 
   /** Must be called when the weights have changed. */
   forget(): void {
     this.#own.forget();
-    this.#averaged?.forget();
+    for (const kept of this.#kept.values()) kept.forget();
   }
 
   destroy(): void {
     this.#own.destroy();
-    this.#averaged?.destroy();
+    for (const kept of this.#kept.values()) kept.destroy();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Advances one trainer's run a step at a time, for runs that train alone and for runs in lockstep. */
 
-import { tokensPerStep } from '../config/trainConfig.ts';
+import { type TrainConfig, tokensPerStep } from '../config/trainConfig.ts';
 import { EngineError } from '../core/errors.ts';
 import { flushedGradients } from '../inspect/bands.ts';
 import type { NumericsFrame } from '../inspect/frame.ts';
@@ -8,8 +8,9 @@ import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import { stageCost } from '../precision/levels.ts';
 import { gradientFormat } from '../precision/recipe.ts';
 import { MAX_SKIPS_WITHOUT_SCALER, type Recipe } from '../precision/recipes.ts';
-import { type Due, dueAfter, type Reported } from './due.ts';
+import { type Due, dueAfter, NEVER, type Reported } from './due.ts';
 import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } from './metrics.ts';
+import { OverfittingWatch } from './overfitting.ts';
 import { type RunWarning, WarningWatch } from './runWarning.ts';
 import { spikeHint, storesUnscaled } from './spikeHint.ts';
 import type { Trainer } from './trainer.ts';
@@ -111,10 +112,12 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   readonly #warnings: WarningWatch;
+  readonly #overfitting = new OverfittingWatch();
   /** A loss spike that the share of flushed gradients may explain. */
   #unexplained: RunWarning | null = null;
   /** Steps taken before the run was resumed. The first steps after that are warm-up steps again. */
   readonly #before: number;
+  #caughtUp = false;
   #startUpMs: number | null = null;
   #last: StepMetrics | undefined;
   #evaluated: Omit<EvalMetrics, 'step'> = { valLoss: null };
@@ -139,9 +142,10 @@ export class SteppedRun {
     return this.#recipe.scaling.kind !== 'dynamic' && this.trainer.longestSkips >= MAX_SKIPS_WITHOUT_SCALER;
   }
 
-  /** True after the configured number of steps, and when a mode without a dynamic loss scale has failed. */
+  /** True after the configured number of steps, when `earlyStop` ends the run, and when a mode without a dynamic loss scale has failed. */
   get isOver(): boolean {
-    return this.trainer.submittedSteps >= this.trainer.config.steps || this.#failed;
+    const { submittedSteps, config, endedEarly } = this.trainer;
+    return submittedSteps >= config.steps || endedEarly || this.#failed;
   }
 
   /**
@@ -152,6 +156,7 @@ export class SteppedRun {
     const { trainer } = this;
     await this.#waitForKernels();
     await this.#catchUp();
+    if (this.isOver) return; // the evaluation that was due may end the run
     const step = trainer.submittedSteps + 1;
     if (this.#timed && this.#isCounted(step) && !this.#watch.running) {
       await trainer.drain();
@@ -196,6 +201,8 @@ export class SteppedRun {
 
   /** After resuming, does what is due after the last step: a save is written, or a device lost, before that is done. */
   async #catchUp(): Promise<void> {
+    if (this.#caughtUp) return;
+    this.#caughtUp = true;
     if (this.trainer.submittedSteps === this.#before) await this.#doWhatIsDue();
   }
 
@@ -207,10 +214,15 @@ export class SteppedRun {
       sharpness: async () => this.#events.onSharpness?.(await this.trainer.sharpness()),
       pause: () => pauses?.take(step),
     };
-    for (const due of dueAfter(step, this.trainer.config, pauses?.after, reported)) {
+    for (const due of dueAfter(step, this.trainer.config, pauses?.after, this.#done(reported))) {
       await this.settle();
       await work[due]();
     }
+  }
+
+  /** An evaluation that was reported is done again where the restored state does not include it. */
+  #done(reported: Reported = {}): Reported {
+    return this.trainer.countsEvaluation ? { ...reported, evaluation: NEVER } : reported;
   }
 
   /** Waits until the numerics kernels are compiled, because steps are slow while the compiler runs. */
@@ -229,6 +241,7 @@ export class SteppedRun {
       this.#countCost(metrics);
       if (this.#isCounted(metrics.step)) this.#gpuTime.add(metrics);
       this.#events.onStep(metrics);
+      this.#overfitting.step(metrics);
       const warning = this.#warnings.next(metrics);
       if (warning?.kind === 'lossSpike' && storesUnscaled(this.#recipe)) this.#unexplained = warning;
       else if (warning) this.#events.onWarning?.(warning);
@@ -263,7 +276,11 @@ export class SteppedRun {
     this.#evaluated =
       trainer.config.emaDecay > 0 ? { valLoss, emaLoss: await trainer.evaluate('average') } : { valLoss };
     this.#evaluatedAt = step;
+    // A run that was stopped in between is resumed as if it had not been evaluated there.
+    if (isScheduled(step, trainer.config)) trainer.recordEvaluation(valLoss);
     this.#events.onEval({ step, ...this.#evaluated });
+    const warning = this.#overfitting.evaluation({ step, valLoss });
+    if (warning) this.#events.onWarning?.(warning);
   }
 
   /** Share of gradients flushed to zero; null when gradients are f32 or the kernels to count them are not compiled. */
@@ -279,6 +296,7 @@ export class SteppedRun {
     const { trainer } = this;
     const { msPerStep } = this.#watch;
     const state = await trainer.state();
+    const best = trainer.best.lowest;
     const tokensPerSec = msPerStep === null ? null : tokensPerStep(trainer.config) / (msPerStep / 1000);
     return {
       adapter: trainer.report.name,
@@ -292,6 +310,8 @@ export class SteppedRun {
       firstLoss: trainer.firstLoss,
       finalLoss: trainer.lastLoss,
       ...this.#evaluated,
+      ...(best && { best }),
+      ...(trainer.endedEarly && { endedEarly: true }),
       tokensPerSec,
       startUpMs: this.#startUpMs,
       msPerStep,
@@ -305,4 +325,9 @@ export class SteppedRun {
       changes: trainer.changes,
     };
   }
+}
+
+/** Whether the configuration asks for an evaluation after this step, wherever the run was stopped. */
+function isScheduled(step: number, config: TrainConfig): boolean {
+  return step >= config.steps || dueAfter(step, config).includes('evaluation');
 }

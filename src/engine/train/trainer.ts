@@ -26,16 +26,19 @@ import { Numerics } from '../inspect/numerics.ts';
 import type { SharpnessMetrics } from '../inspect/sharpness.ts';
 import type { RecordedKernels } from '../kernels/kernelChoice.ts';
 import { readStepState, type StepState } from '../kernels/stepState.ts';
+import type { BestSoFar } from '../model/best.ts';
 import { parameterCount } from '../model/decoder.ts';
+import type { WeightsOfRun } from '../model/keptWeights.ts';
 import { type MemoryPlan, withSampling, withSnapshot } from '../model/memoryPlan.ts';
 import { frozenNames } from '../model/runState.ts';
 import type { HalfStorage } from '../precision/formats.ts';
 import { storesHalves } from '../precision/recipe.ts';
+import { BestWeights } from './bestWeights.ts';
 import { Evaluation } from './evaluation.ts';
 import { metricsOf, type StepMetrics } from './metrics.ts';
 import { type Phase, type Programs, phaseAfter } from './phases.ts';
 import type { Generated, SampleOptions, SampleWatch } from './sampler.ts';
-import { RunSampling, type WeightsOfRun } from './sampling.ts';
+import { RunSampling } from './sampling.ts';
 import type { StartChecksums } from './start.ts';
 import { StepQueue } from './stepQueue.ts';
 import type { StepResult } from './stepReadback.ts';
@@ -80,6 +83,7 @@ export class Trainer {
   readonly #target: Target;
   readonly #steps: StepQueue;
   readonly #evaluation: Evaluation;
+  readonly #best: BestWeights;
   readonly #samplings: ReadonlyMap<Phase, RunSampling>;
   readonly #start: () => StartChecksums;
   #snapshots: Snapshots | undefined;
@@ -106,6 +110,7 @@ export class Trainer {
     });
     const submit = (program: keyof Programs) => this.#steps.submit(this.#steps.phase.programs[program]);
     this.#evaluation = new Evaluation(parts, submit);
+    this.#best = new BestWeights(parts);
     this.#samplings = new Map(
       parts.phases.map((phase) => [phase, new RunSampling(parts, phase.tensors, submit)]),
     );
@@ -214,8 +219,31 @@ export class Trainer {
    * Computes the mean validation loss in nats of the weights, or of their averages in runs with `emaDecay`, always over the same
    * `evalBatches` batches; null when it is not finite. One CPU-GPU sync for each 4 MiB of losses. Training state does not change.
    */
-  evaluate(weights: WeightsOfRun = 'master'): Promise<number | null> {
+  evaluate(weights: 'master' | 'average' = 'master'): Promise<number | null> {
     return this.#evaluation.loss(weights);
+  }
+
+  /** The lowest validation loss so far, in runs with `keepBest` or `earlyStop`. */
+  get best(): BestSoFar {
+    return this.#best.best;
+  }
+
+  /** Whether `earlyStop` has ended the run. */
+  get endedEarly(): boolean {
+    return this.#best.hasEnded;
+  }
+
+  /** Whether an evaluation after the submitted steps would count for {@link best}. @internal */
+  get countsEvaluation(): boolean {
+    return this.#best.counts(this.submittedSteps);
+  }
+
+  /**
+   * Counts a validation loss of the current weights, once for each step, and keeps these weights if it is the lowest. No CPU-GPU
+   * sync. @internal
+   */
+  recordEvaluation(valLoss: number | null): void {
+    this.#best.record(this.submittedSteps, valLoss);
   }
 
   /**
@@ -263,6 +291,7 @@ export class Trainer {
     this.#enterPhase();
     const now = this.#steps.phase.tensors;
     await computeCopies(this.device, this.arena, this.#pipelines, this.#target, now);
+    await this.#best.restored((tensor) => this.read(tensor));
     this.#sampling.forget();
     this.#longestSkips = state.consecutiveSkips;
     this.#firstLoss = run.description.firstLoss;
@@ -293,7 +322,7 @@ export class Trainer {
   /**
    * As {@link sample}, with the ids of the tokens and their rate. The first call allocates a cache of keys and values. In modes
    * with a scale per tensor, activations have one per row here.
-   * @param which `average` samples from the averages of a run with `emaDecay`, during which no step may be taken
+   * @param which `average` and `best` sample from what a run with `emaDecay` or `keepBest` keeps, during which no step may be taken
    * @throws EngineError BAD_VALUE for invalid options, BAD_TEXT naming the prompt's characters that are not in the
    * vocabulary, OUT_OF_MEMORY when there is none for the cache, or DEVICE_LOST
    */

@@ -10,7 +10,7 @@ import { levelTable } from '../kernels/levels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { angleTable } from '../model/angles.ts';
-import { weightCopies } from '../model/average.ts';
+import { weightCopies } from '../model/keptWeights.ts';
 import type { ModelRun } from '../model/modelRun.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { scheduleTable } from './lrSchedule.ts';

@@ -85,6 +85,8 @@ const summary = v.object({
   finalLoss: figure,
   valLoss: figure,
   emaLoss: v.exactOptional(figure),
+  best: v.exactOptional(v.object({ step: count, valLoss: finite })),
+  endedEarly: v.exactOptional(v.literal(true)),
   tokensPerSec: figure,
   msPerStep: figure,
   // Other versions of the page did not measure these.

@@ -81,7 +81,8 @@ function recordEnd(state: RunState, index: number, start: Start): void {
 
 /** How the run ended; null while it continues. */
 function outcomeOf({ status }: RunState, run: RunView): RunRecord['outcome'] | null {
-  if (run.summary) return run.summary.steps < run.config.steps ? 'stopped' : 'finished';
+  if (run.summary)
+    return run.summary.steps < run.config.steps && !run.summary.endedEarly ? 'stopped' : 'finished';
   return run.error || status === 'failed' || status === 'lost' ? 'failed' : null;
 }
 

@@ -1,6 +1,6 @@
 /** The story's runs, trained on the visitor's GPU. */
-import { send, trainRuns } from '../actions.ts';
-import { useNumerics } from '../numericsStore.ts';
+import { trainRuns } from '../actions.ts';
+import { countEvery } from '../counting.ts';
 import { isBusy, type RunState, useRun } from '../runStore.ts';
 import { DEFAULT_SETTINGS, runsOf, type Settings } from '../settings.ts';
 import { leaveRecording, playRecording } from './recordedStory.ts';
@@ -40,7 +40,7 @@ export function runLive(): void {
   stopWatching();
   leaveRecording();
   useStory.setState({ source: 'live', phase: 'preparing', problem: null, scale: 0 });
-  const stopCounting = countGradients();
+  const stopCounting = countEvery(COUNT_EVERY);
   trainRuns(runsOf(LIVE_SETTINGS), LIVE_SETTINGS);
   const { configs } = useRun.getState();
   const end = () => {
@@ -93,19 +93,4 @@ function problemOf({ status, error, runs }: RunState): string | null {
   if (status !== 'failed' && status !== 'lost') return null;
   const reported = error ?? runs.find((run) => run.error)?.error;
   return reported ? `${reported.message} ${reported.hint}` : 'The training failed.';
-}
-
-/** Counts gradients while the story trains, whatever the visitor chose. @returns restores the choice */
-function countGradients(): () => void {
-  const { enabled, interval } = useNumerics.getState();
-  const counting = { enabled: true, interval: COUNT_EVERY };
-  useNumerics.setState(counting);
-  send({ type: 'numerics', interval: COUNT_EVERY, noise: false });
-  return () => {
-    const now = useNumerics.getState();
-    // A choice that the visitor made meanwhile stays.
-    if (now.enabled !== counting.enabled || now.interval !== counting.interval) return;
-    useNumerics.setState({ enabled, interval });
-    send({ type: 'numerics', interval: enabled ? interval : null });
-  };
 }

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import {
-  type Drawing,
-  fitted,
-  IMAGE,
-  layOutCard,
-  plain,
-  shareImage,
-  wrapped,
-} from '../../../src/app/story/shareImage.ts';
+import { type Drawing, fitted, IMAGE, plain, wrapped } from '../../../src/app/picture/drawing.ts';
+import { layOutCard, shareImage } from '../../../src/app/story/shareImage.ts';
 import type { ShareCard } from '../../../src/store/story/figures.ts';
 
 const run = (title: string, losses: readonly number[]) => ({

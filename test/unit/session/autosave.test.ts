@@ -4,6 +4,7 @@ import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { Trainer } from '../../../src/engine/index.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import type { StepMetrics } from '../../../src/engine/train/metrics.ts';
 import { Autosave } from '../../../src/session/autosave.ts';
 import { CURVE_KEY, RunCurve } from '../../../src/session/curve.ts';
@@ -49,6 +50,7 @@ function fakeTrainer(pauses: boolean) {
   }));
   const trainer = {
     submittedSteps: 0,
+    best: NOT_EVALUATED,
     arrived: [] as StepMetrics[],
     metricsArrived: Promise.resolve(),
     config: PRESETS.smoke.config,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import { EngineError } from '../../../src/engine/core/errors.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
@@ -9,6 +10,7 @@ import { eventually } from '../eventually.ts';
 const engine = vi.hoisted(() => ({
   benchmark: vi.fn(),
   confirmBatch: vi.fn(),
+  measureStep: vi.fn(),
   openDevice: vi.fn(),
   createTrainer: vi.fn(),
   runTraining: vi.fn(),
@@ -35,6 +37,7 @@ beforeEach(() => {
   engine.openDevice.mockResolvedValue({ device: { lost: new Promise(() => {}) }, report: { name: 'fake' } });
   const parts = {
     submittedSteps: 0,
+    best: NOT_EVALUATED,
     report: { name: 'fake' },
     config: { precision: 'fp32' },
     kernels: {},
@@ -76,6 +79,26 @@ test('batches are confirmed one after the other, and each one tried is reported'
     { type: 'batchConfirmed', id: 1, result },
     { type: 'batchTried', id: 2, batch: config.batch },
     { type: 'batchConfirmed', id: 2, result },
+  ]);
+});
+
+test('the time of a step is answered with its id, refused with the reason, and cancelled', async () => {
+  const result = { msPerStep: 2, steps: 30, tokensPerSec: 1, parameters: 1, bytes: 1 };
+  const measure = (id: number) => ({ type: 'measureStep', id, config, vocabulary: 80 }) as const;
+  engine.measureStep.mockResolvedValueOnce(result);
+  session.handle(measure(1));
+  await happened('stepMeasured');
+  const error = { code: 'OUT_OF_MEMORY', message: 'no', hint: 'smaller' } as const;
+  engine.measureStep.mockRejectedValueOnce(new EngineError(error.code, error.message, error.hint));
+  session.handle(measure(2));
+  await happened('stepRefused');
+  session.handle(measure(3));
+  session.handle({ type: 'cancelMeasuring' });
+  await happened('stepCancelled');
+  expect(events).toEqual([
+    { type: 'stepMeasured', id: 1, result },
+    { type: 'stepRefused', id: 2, error },
+    { type: 'stepCancelled', id: 3 },
   ]);
 });
 

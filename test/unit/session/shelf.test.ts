@@ -3,6 +3,7 @@ import { openSafetensors, writeSafetensors } from '../../../src/engine/checkpoin
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import type { DeviceAccess, Trainer } from '../../../src/engine/index.ts';
 import { initialStepState } from '../../../src/engine/kernels/stepState.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import { withSave } from '../../../src/session/autosave.ts';
 import { answerExport } from '../../../src/session/exporting.ts';
 import type { SessionEvent, StoredRun, UnreadableRun } from '../../../src/session/protocol.ts';
@@ -84,6 +85,7 @@ function trainerAt(submittedSteps: number, steps: number): Trainer {
   state[15] = submittedSteps;
   const trainer = {
     submittedSteps: 0,
+    best: NOT_EVALUATED,
     arrived: [],
     metricsArrived: Promise.resolve(),
     config: { ...PRESETS.smoke.config, steps },

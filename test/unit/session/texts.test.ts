@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import type { SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { eventually } from '../eventually.ts';
@@ -20,6 +21,7 @@ vi.mock('../../../src/engine/index.ts', async (actual) => {
       numerics: { prepare: async () => {} },
       ...{
         submittedSteps: 0,
+        best: NOT_EVALUATED,
         report: { name: 'fake' },
         config: { precision: 'fp32' },
         kernels: {},

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
+import { NOT_EVALUATED } from '../../../src/engine/model/best.ts';
 import type { SessionCommand, SessionEvent } from '../../../src/session/protocol.ts';
 import { Session } from '../../../src/session/session.ts';
 import { Shelf } from '../../../src/session/shelf.ts';
@@ -15,6 +16,7 @@ vi.mock('../../../src/engine/index.ts', async (actual) => {
       numerics: { prepare: async () => {} },
       ...{
         submittedSteps: 0,
+        best: NOT_EVALUATED,
         report: { name: 'fake' },
         config: { precision: 'fp32' },
         kernels: {},

@@ -6,6 +6,7 @@ test.each([
   ['/?ui=still', 'story'],
   ['/?utm_source=mail&fbclid=x', 'story'],
   ['/#story', 'story'],
+  ['/#text', 'text'],
   ['/#train', 'train'],
   ['/#runs', 'runs'],
   ['/#sweep', 'sweep'],

@@ -1,5 +1,11 @@
 import { useState } from 'react';
-import { EXPORT_FORMATS, type ExportFormat, isGgufFormat, type WeightsOfRun } from '../../../engine/index.ts';
+import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  isGgufFormat,
+  keptWeights,
+  type WeightsOfRun,
+} from '../../../engine/index.ts';
 import { exportedClass, exportObstacle } from '../../../store/exportObstacle.ts';
 import { exportableRun, exportRun } from '../../../store/fileActions.ts';
 import { useFiles } from '../../../store/files.ts';
@@ -26,8 +32,8 @@ export default function ExportPanel() {
   const error = useFiles((state) => state.exportError);
   const config = useRun(({ runs }) => (run !== null ? runs[run]!.config : null));
   if (run === null || config === null) return null;
-  const averages = config.emaDecay > 0;
-  const weights = averages ? chosen : 'master';
+  const copies = keptWeights(config);
+  const weights = copies.find((kept) => kept === chosen) ?? 'master';
   const gguf = isGgufFormat(dtype);
   const [noModel, noCluster] = [exportObstacle('model', config, dtype), exportObstacle('cluster', config)];
   return (
@@ -95,7 +101,9 @@ export default function ExportPanel() {
           </optgroup>
           <optgroup label="llama.cpp (GGUF)">{EXPORT_FORMATS.filter(isGgufFormat).map(option)}</optgroup>
         </SelectField>
-        {averages && <WeightsField value={weights} onChoose={setChosen} testId="export-weights" />}
+        {copies.length > 0 && (
+          <WeightsField config={config} value={weights} onChoose={setChosen} testId="export-weights" />
+        )}
       </div>
       <p role="status" className={styles.status}>
         {exporting && 'Writing the file…'}

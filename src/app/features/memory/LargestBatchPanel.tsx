@@ -2,24 +2,19 @@ import { useState } from 'react';
 import { PRECISION_MODES, REFERENCE_MODE, type VariantId, variantTitle } from '../../../engine/index.ts';
 import {
   type BatchSearch,
-  BUDGET_UNITS,
   budgetBytes,
-  budgetOr,
-  budgetProblem,
   isSearching,
-  type MemoryBudget,
   useMeasurements,
 } from '../../../store/measurementStore.ts';
 import { searchBatches } from '../../../store/measurements.ts';
-import { useRun } from '../../../store/runStore.ts';
 import { problemOf, settingsProblem } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { formatCount } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
-import { SelectField, TextField } from '../../ui/Field.tsx';
 import panel from '../../ui/FoldedPanel.module.css';
 import { MeasureButtons } from '../../ui/MeasureButtons.tsx';
 import { ModeBoxes } from '../modes/ModeBoxes.tsx';
+import { BudgetFields, useBudget } from './BudgetFields.tsx';
 import { batchOutcome } from './batchMessages.ts';
 import styles from './LargestBatchPanel.module.css';
 import { exactBytes } from './memoryTotal.ts';
@@ -31,18 +26,13 @@ import { exactBytes } from './memoryTotal.ts';
 export default function LargestBatchPanel() {
   const settings = useSettings((state) => state.settings);
   const searches = useMeasurements((state) => state.searches);
-  const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
-  const given = useMeasurements((state) => state.budget);
-  const budget = budgetOr({ budget: given }, isFallback);
-  const choose = (change: Partial<MemoryBudget>) =>
-    useMeasurements.setState({ budget: { ...budget, ...change } });
   const [modes, setModes] = useState<readonly VariantId[]>(() => [
     ...new Set<VariantId>([REFERENCE_MODE, ...settings.modes]),
   ]);
   // Simulated modes and variants are listed only if the settings chose them.
   const [offered] = useState<readonly VariantId[]>(() => [...new Set([...PRECISION_MODES, ...modes])]);
   const [refusal, setRefusal] = useState<string | null>(null);
-  const bytes = budgetBytes(budget);
+  const bytes = budgetBytes(useBudget());
   const invalid = settingsProblem({ ...settings, batch: null }) !== null;
   const searching = searches.some(isSearching);
   const find = () => {
@@ -55,26 +45,7 @@ export default function LargestBatchPanel() {
         The memory plan gives the largest batch, and the GPU confirms it with one real step. All other
         settings stay as they are.
       </p>
-      <div className={styles.budget}>
-        <TextField
-          label="Memory budget"
-          inputMode="decimal"
-          value={budget.amount}
-          onChange={(event) => choose({ amount: event.target.value })}
-          error={budgetProblem(budget)}
-          data-testid="budget"
-        />
-        <SelectField
-          label="Unit"
-          value={budget.unit}
-          onChange={(event) => choose({ unit: event.target.value as MemoryBudget['unit'] })}
-          data-testid="budget-unit"
-        >
-          {Object.keys(BUDGET_UNITS).map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </SelectField>
-      </div>
+      <BudgetFields testId="budget" />
       <ModeBoxes offered={offered} chosen={modes} onChoose={setModes} testId="budget-mode" />
       <MeasureButtons
         label="Find the largest batch"
@@ -91,6 +62,9 @@ export default function LargestBatchPanel() {
         </p>
       )}
       {searches.length > 0 && <Results searches={searches} />}
+      <p className={panel.note}>
+        <a href="#table">Train four formats at their largest batches, beside an article's figures</a>
+      </p>
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { memo, useMemo, useState } from 'react';
 import {
   bandsOf,
   bestScale,
@@ -36,7 +36,8 @@ import { WhatIf } from './WhatIf.tsx';
 const OTHER_FORMATS: readonly FormatId[] = ['f16', 'f16-flush', 'bf16', 'f32'];
 
 interface FrameViewProps {
-  run: RunView;
+  mode: RunView['mode'];
+  config: RunView['config'];
   index: number;
   view: NumericsView;
   frame: NumericsFrame;
@@ -44,9 +45,9 @@ interface FrameViewProps {
   onOrder: (order: Order) => void;
 }
 
-/** A chunk of its own, because it is not needed before the first histogram. */
-export default function FrameView({ run, index, view, frame, order, onOrder }: FrameViewProps) {
-  const recipe = recipeFor(run.config);
+/** A chunk of its own, because it is not needed before the first histogram. It is rendered for each frame, not for each step. */
+export default memo(function FrameView({ mode, config, index, view, frame, order, onOrder }: FrameViewProps) {
+  const recipe = recipeFor(config);
   const own = gradientFormat(recipe);
   const [format, setFormat] = useState<FormatId>(own);
   /** log2 of the loss scale that the visitor asks about; null follows the run. */
@@ -60,8 +61,8 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
   const history = underflowOf(index);
   const forecast = whatIfSentence(frame, scaleLog2, format, bands);
   const learned = ofGradients ? gradientSentence(frame) : null;
-  const several = useRun(({ runs }) => runs.some(({ config }) => config.seed !== run.config.seed));
-  const name = `${runLabel(run)}${several ? `, seed ${run.config.seed},` : ''}`;
+  const several = useRun(({ runs }) => runs.some((run) => run.config.seed !== config.seed));
+  const name = `${runLabel({ mode })}${several ? `, seed ${config.seed},` : ''}`;
   const title = `${VIEW_WORDS[view]} of ${name} at step ${formatCount(frame.step)}`;
   return (
     <>
@@ -148,4 +149,4 @@ export default function FrameView({ run, index, view, frame, order, onOrder }: F
       </details>
     </>
   );
-}
+});

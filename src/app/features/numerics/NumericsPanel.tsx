@@ -84,7 +84,15 @@ export default function NumericsPanel() {
           if (key === null || !run || !one) return null;
           return (
             <div key={key} className={styles.frame}>
-              <FrameView run={run} index={key} view={shown} frame={one} order={order} onOrder={setOrder} />
+              <FrameView
+                mode={run.mode}
+                config={run.config}
+                index={key}
+                view={shown}
+                frame={one}
+                order={order}
+                onOrder={setOrder}
+              />
             </div>
           );
         })}

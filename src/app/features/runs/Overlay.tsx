@@ -1,4 +1,4 @@
-/** Charts of runs from the history; part of the lazy chunk of the charts. */
+/** Charts of runs from the history, a lazy chunk with recharts. */
 import { useMemo } from 'react';
 import { tokensPerStep } from '../../../engine/index.ts';
 import { logOfCurve } from '../../../store/history/curve.ts';
@@ -9,6 +9,7 @@ import type { ChartDefinition } from '../../charts/chart.ts';
 import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../../charts/definitions.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
+import { StaticPlot } from '../../charts/StaticPlot.tsx';
 import { titleOf } from '../../messages.ts';
 import screen from '../../ui/Screen.module.css';
 import styles from './RunsScreen.module.css';
@@ -29,7 +30,7 @@ const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>>
 };
 const always = () => true;
 
-/** Draws ended runs in one chart per metric. They no longer grow, so there is a single frame. */
+/** Draws ended runs in one chart per metric. */
 export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
   const metrics = useRunsView((state) => state.metrics);
   const plotted = useMemo(() => runs.map(plottedRun), [runs]);
@@ -39,7 +40,14 @@ export default function Overlay({ runs }: { runs: readonly RunRecord[] }) {
     <>
       <MetricChoice runs={runs} />
       {drawn.map((metric) => (
-        <MetricChart key={metric} chart={CHARTS[metric].chart} runs={plotted} frame={0} wide />
+        <MetricChart
+          key={metric}
+          chart={CHARTS[metric].chart}
+          runs={plotted}
+          drawing={StaticPlot}
+          live={false}
+          wide
+        />
       ))}
     </>
   );

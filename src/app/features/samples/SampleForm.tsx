@@ -1,5 +1,5 @@
-import { type ComponentProps, useId, useState } from 'react';
-import { checkSample, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
+import { type ComponentProps, memo, useId, useState } from 'react';
+import { checkSample, keptWeights, type SampleOptions, type WeightsOfRun } from '../../../engine/index.ts';
 import { sample, stopSample } from '../../../store/actions.ts';
 import { isModelOnGpu, useRun } from '../../../store/runStore.ts';
 import { problemOf } from '../../../store/settings.ts';
@@ -34,29 +34,30 @@ const TEST_IDS: Readonly<Record<NumberOption, string>> = {
 };
 const OPTIONS = Object.keys(LABELS) as NumberOption[];
 
-/** Requests a sample from the model. Empty fields use the value of their placeholder. */
-export function SampleForm() {
+/** Requests a sample from the model. Empty fields use the value of their placeholder. It is not rendered at every step. */
+export const SampleForm = memo(function SampleForm() {
   const stands = useRun(isModelOnGpu);
   const sampling = useRun((state) => state.sampling);
   const [chosen, setChosen] = useState<number | null>(null);
   const run = useChosenRun(chosen);
-  const active = useRun((state) => state.runs[run]);
+  const config = useRun(({ runs }) => runs[run]?.config);
+  const label = useRun(({ runs }) => runs[run] && runLabel(runs[run]));
   // In lockstep all models are on the GPU, and each writes a sample.
   const one = useRun((state) => state.runs.length > 1 && state.schedule === 'sequential');
   const [prompt, setPrompt] = useState('');
   const [typed, setTyped] = useState<Partial<Record<NumberOption, string>>>({});
   const [drawn, setDrawn] = useState(0);
   const [weights, setWeights] = useState<WeightsOfRun>('master');
-  const ready = stands && active !== undefined;
-  const averages = active !== undefined && active.config.emaDecay > 0;
+  const ready = stands && config !== undefined;
+  const copies = config === undefined ? [] : keptWeights(config);
   const defaults: Record<NumberOption, number> = {
     temperature: 0.8,
     topK: 40,
     topP: 1,
     repetitionPenalty: 1,
-    length: active?.config.sampleLength || SAMPLE_LENGTH,
+    length: config?.sampleLength || SAMPLE_LENGTH,
     // A new seed each time, otherwise the button would seem to do nothing.
-    seed: ((active?.config.seed ?? 0) + drawn + 1) >>> 0,
+    seed: ((config?.seed ?? 0) + drawn + 1) >>> 0,
   };
   const numberOf = (option: NumberOption): number | null => {
     const text = typed[option]?.trim() ?? '';
@@ -71,7 +72,10 @@ export function SampleForm() {
   const write = () => {
     const numbers = Object.fromEntries(OPTIONS.map((option) => [option, numberOf(option)]));
     setDrawn(drawn + 1);
-    sample({ ...defaults, ...numbers, prompt, ...(averages && { weights }) }, one ? run : undefined);
+    sample(
+      { ...defaults, ...numbers, prompt, ...(copies.some((kept) => kept === weights) && { weights }) },
+      one ? run : undefined,
+    );
   };
   return (
     <form
@@ -88,8 +92,14 @@ export function SampleForm() {
         data-testid="sample-prompt"
       />
       {one && <RunField value={run} onChoose={setChosen} testId="sample-run" />}
-      {averages && (
-        <WeightsField value={weights} disabled={!ready} onChoose={setWeights} testId="sample-weights" />
+      {config && copies.length > 0 && (
+        <WeightsField
+          config={config}
+          value={weights}
+          disabled={!ready}
+          onChoose={setWeights}
+          testId="sample-weights"
+        />
       )}
       <div className={styles.numbers}>
         {OPTIONS.map((option) => (
@@ -108,7 +118,7 @@ export function SampleForm() {
       </div>
       <div className={styles.buttons}>
         <Button type="submit" disabled={!ready || !valid || sampling} data-testid="sample">
-          {sampling ? 'Generating…' : one && active ? `Generate with ${runLabel(active)}` : 'Generate'}
+          {sampling ? 'Generating…' : one && label ? `Generate with ${label}` : 'Generate'}
         </Button>
         <Button disabled={!sampling} onClick={stopSample} data-testid="sample-stop">
           Stop
@@ -119,7 +129,7 @@ export function SampleForm() {
       )}
     </form>
   );
-}
+});
 
 function PromptField(props: ComponentProps<'textarea'>) {
   const id = useId();

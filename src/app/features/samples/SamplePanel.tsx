@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { memo, useState } from 'react';
 import { comparedModes } from '../../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../../session/protocol.ts';
 import { isModelOnGpu, useRun } from '../../../store/runStore.ts';
@@ -75,7 +75,8 @@ interface SampleProps {
   growing?: boolean;
 }
 
-function Sample({ heading, tokens, rate = null, testId, growing = false }: SampleProps) {
+/** Not rendered again at every step: only the sample that is being written changes. */
+const Sample = memo(function Sample({ heading, tokens, rate = null, testId, growing = false }: SampleProps) {
   const [at, setAt] = useState<number | null>(null);
   return (
     <figure className={styles.sample} data-kind={heading.kind}>
@@ -98,4 +99,4 @@ function Sample({ heading, tokens, rate = null, testId, growing = false }: Sampl
       {at !== null && <TokenProbabilities tokens={tokens} at={at} onPoint={setAt} />}
     </figure>
   );
-}
+});

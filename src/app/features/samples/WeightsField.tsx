@@ -1,20 +1,23 @@
-import type { WeightsOfRun } from '../../../engine/index.ts';
+import { keptWeights, type TrainConfig, type WeightsOfRun } from '../../../engine/index.ts';
 import { SelectField } from '../../ui/Field.tsx';
 
 const WORDS: Readonly<Record<WeightsOfRun, string>> = {
   master: 'trained',
   average: 'averaged (EMA)',
+  best: 'best checkpoint',
 };
 
 interface WeightsFieldProps {
+  /** Of the run: only the weights that it keeps can be chosen. */
+  readonly config: TrainConfig;
   readonly value: WeightsOfRun;
   readonly disabled?: boolean;
   readonly onChoose: (weights: WeightsOfRun) => void;
   readonly testId: string;
 }
 
-/** Chooses between the weights of a run and the averages that it keeps of them. */
-export function WeightsField({ value, disabled, onChoose, testId }: WeightsFieldProps) {
+/** Chooses between the weights of a run and the copies that it keeps of them. */
+export function WeightsField({ config, value, disabled, onChoose, testId }: WeightsFieldProps) {
   return (
     <SelectField
       label="Weights"
@@ -23,9 +26,9 @@ export function WeightsField({ value, disabled, onChoose, testId }: WeightsField
       onChange={(event) => onChoose(event.target.value as WeightsOfRun)}
       data-testid={testId}
     >
-      {Object.entries(WORDS).map(([weights, words]) => (
+      {(['master', ...keptWeights(config)] as const).map((weights) => (
         <option key={weights} value={weights}>
-          {words}
+          {WORDS[weights]}
         </option>
       ))}
     </SelectField>

@@ -13,8 +13,8 @@ export function sampleCaption(heading: SampleHeading): string {
     ...(repetitionPenalty === 1 ? [] : [`repetition penalty ${repetitionPenalty}`]),
   ];
   const from = filters.length > 0 ? filters.join(', ') : 'all tokens';
-  const averaged = weights === 'average' ? ', averaged weights' : '';
-  return `${where}${averaged}, temperature ${temperature}, ${from}, seed ${seed}`;
+  const copy = weights === 'average' ? ', averaged weights' : weights === 'best' ? ', best checkpoint' : '';
+  return `${where}${copy}, temperature ${temperature}, ${from}, seed ${seed}`;
 }
 
 /** The text of a token in a list: invisible characters are named. */

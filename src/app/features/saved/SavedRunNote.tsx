@@ -8,6 +8,7 @@ import { isBusy, isModelOnGpu, useRun } from '../../../store/runStore.ts';
 import { isSaved, nextReplaced, otherStoredRuns, replacedBy, useSavedRun } from '../../../store/savedRun.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
+import { formatCount } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
 import { ErrorNote, Note } from '../../ui/Note.tsx';
@@ -116,16 +117,16 @@ function RunFileButton({ place }: Pick<StoredRun, 'place'>) {
 }
 
 /** Exports of a stored run, which need no GPU. */
-function StoredFiles({ run: { place, config } }: { run: StoredRun }) {
+function StoredFiles({ run: { place, config, best } }: { run: StoredRun }) {
   const exporting = useFiles((state) => state.exporting);
   const obstacle = exportObstacle('model', config);
   return (
     <>
       <RunFileButton place={place} />
       <Button
-        onClick={() => exportRun({ place }, 'model')}
+        onClick={() => exportRun({ place }, 'model', 'F32', best ? 'best' : 'master')}
         disabled={exporting || obstacle !== null}
-        title="A model folder for Hugging Face's libraries, as a ZIP archive"
+        title={`A model folder for Hugging Face's libraries, as a ZIP archive${best ? `: the best checkpoint, of step ${formatCount(best.step)}` : ''}`}
         data-testid="export-saved-model"
       >
         Model

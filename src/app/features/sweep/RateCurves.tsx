@@ -4,8 +4,8 @@ import { Area, CartesianGrid, ComposedChart, Line, XAxis, YAxis } from 'recharts
 import { rateName, sweepRows, variantTitle } from '../../../engine/index.ts';
 import type { KeptSweep } from '../../../store/sweep/records.ts';
 import { linearAxis, rangeOf, withRoom } from '../../charts/axes.ts';
+import { INSET } from '../../charts/drawing.ts';
 import { LegendBand, LegendLine } from '../../charts/Legend.tsx';
-import { INSET } from '../../charts/Plot.tsx';
 import { runColor, runDash } from '../../charts/series.ts';
 import { formatLoss } from '../../format.ts';
 import { useWidth } from '../../hooks/useWidth.ts';

@@ -10,8 +10,13 @@ import { AddressForm } from '../files/AddressForm.tsx';
 import styles from './OwnText.module.css';
 import { readingLine, textFactsLine, textProgressLine, textShare } from './textMessages.ts';
 
+interface OwnTextProps {
+  readonly onFile?: (file: File) => void;
+  readonly onAddress?: (address: string) => void;
+}
+
 /** Lets the visitor choose a text: a file, an address, or pasted text. */
-export default function OwnText() {
+export default function OwnText({ onFile = takeOwnText, onAddress = takeTextFrom }: OwnTextProps) {
   const ownText = useSettings((state) => state.ownText);
   const [pasted, setPasted] = useState('');
   return (
@@ -23,7 +28,7 @@ export default function OwnText() {
           accept=".txt,.md,.csv,.json,text/*"
           onChange={(event) => {
             const file = event.target.files?.[0];
-            if (file) takeOwnText(file);
+            if (file) onFile(file);
             event.target.value = ''; // so that the same file can be chosen again after it was corrected
           }}
           data-testid="own-file"
@@ -32,7 +37,7 @@ export default function OwnText() {
           <strong>Choose a text file</strong>, or drop one anywhere on this page
         </span>
       </label>
-      <AddressForm onLoad={takeTextFrom} testId="text-url" />
+      <AddressForm onLoad={onAddress} testId="text-url" />
       <OwnTextState ownText={ownText} />
       <details>
         <summary className={styles.paste}>Paste a text instead</summary>
@@ -46,7 +51,7 @@ export default function OwnText() {
         />
         <Button
           disabled={pasted === ''}
-          onClick={() => takeOwnText(new File([pasted], 'Pasted text', { type: 'text/plain' }))}
+          onClick={() => onFile(new File([pasted], 'Pasted text', { type: 'text/plain' }))}
           data-testid="own-paste-use"
         >
           Use this text

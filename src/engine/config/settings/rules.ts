@@ -89,6 +89,7 @@ export function checkTogether(config: TrainConfig): void {
   checkSkip(config);
   checkStages(config);
   checkHealing(config);
+  checkEarlyStop(config);
 }
 
 function checkSmoothSwiglu({ smoothSwiglu, mlp }: TrainConfig): void {
@@ -155,6 +156,15 @@ function checkHealing({ heal, steps }: TrainConfig): void {
     healed === 0
       ? 'Use a larger share, more steps, or leave heal out.'
       : 'Use a smaller share, more steps, or precision bf16.',
+  );
+}
+
+function checkEarlyStop({ earlyStop, evalEvery, steps }: TrainConfig): void {
+  if (earlyStop === 0 || evalEvery > 0) return;
+  throw new EngineError(
+    'BAD_VALUE',
+    `early-stop ${earlyStop} counts evaluations, but eval-every is 0: the run is evaluated only at its end.`,
+    `Use an eval-every of 1 or more, such as ${Math.max(1, Math.ceil(steps / 20))}, or leave early-stop out.`,
   );
 }
 

@@ -6,6 +6,7 @@ import { OPTIM_STATE_TABLE, OPTIM_STATES } from '../../precision/optimStates.ts'
 import { SHAPE_RANGES } from '../gptConfig.ts';
 import { MUON_ROWS } from './muonRows.ts';
 import { choice, name, number, titlesOf } from './row.ts';
+import { SELECTION_ROWS } from './selectionRows.ts';
 import { STABILITY_ROWS } from './stabilityRows.ts';
 
 /** From the most memory to the least, and from the least work to the most. Losses and weights are the same, bit by bit. */
@@ -308,6 +309,7 @@ export const TRAINING_ROWS = {
     help: 'batches of an evaluation: the same validation windows every time',
     resumable: true,
   }),
+  ...SELECTION_ROWS,
   /** Steps between measurements of loss-landscape sharpness; 0 never measures it. */
   sharpnessEvery: number({
     planned: true,

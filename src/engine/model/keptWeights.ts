@@ -1,10 +1,31 @@
-/** The averaged weights of a run: how they follow the weights, and how passes read them in place of the weights. */
+/** The copies that a run keeps of its weights, averages and the best: how averages follow, and how passes read them in place of the weights. */
+
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import { slice, type TensorSlice } from '../gpu/tensor.ts';
 import { convertFormat, weightAverage } from '../kernels/optimizer.ts';
 import type { Chunk, ComputeWeight, Parameter } from './chunks.ts';
 import { quantizeWeights } from './quantize.ts';
 import type { RunTensors } from './tensors.ts';
+
+/** The weights of a run, the averages of them that a run with `emaDecay` keeps, or the best ones that a run with `keepBest` keeps. */
+export type WeightsOfRun = 'master' | KeptWeights;
+export type KeptWeights = 'average' | 'best';
+
+/** What a run with these settings keeps beside its weights. */
+export function keptWeights({
+  emaDecay,
+  keepBest,
+}: Pick<TrainConfig, 'emaDecay' | 'keepBest'>): KeptWeights[] {
+  return [...(emaDecay > 0 ? (['average'] as const) : []), ...(keepBest ? (['best'] as const) : [])];
+}
+
+/** Says what a run lacks that keeps no such copy. */
+export function keepsNone(which: KeptWeights): string {
+  return which === 'average'
+    ? 'emaDecay is 0, so the run keeps no average of its weights'
+    : 'keepBest is false, so the run keeps no copy of its best weights';
+}
 
 type Copied = Pick<RunTensors, 'chunks' | 'computeWeights' | 'scales' | 'weightPartials' | 'levels'>;
 
@@ -19,19 +40,20 @@ export function followWeights(
   );
 }
 
-/** The parameters of a run whose passes read averages. Frozen ones keep their values, which are their own average. */
-export function averagedParameters({
-  parameters,
-}: Pick<RunTensors, 'parameters'>): ReadonlyMap<string, Parameter> {
+/** The parameters of a run whose passes read a copy. Frozen ones keep their values, which are their own copy. */
+export function keptParameters(
+  { parameters }: Pick<RunTensors, 'parameters'>,
+  which: KeptWeights,
+): ReadonlyMap<string, Parameter> {
   return new Map(
     [...parameters].map(([name, parameter]) => {
       const parts = parameter.parts.map((part) => {
-        const { average, master } = part;
-        if (!average) return part;
-        const own = (weight: TensorSlice) => (weight.tensor === master.tensor ? average : weight);
+        const { [which]: kept, master } = part;
+        if (!kept) return part;
+        const own = (weight: TensorSlice) => (weight.tensor === master.tensor ? kept : weight);
         return {
           ...part,
-          master: average,
+          master: kept,
           weight: own(part.weight),
           backwardWeight: own(part.backwardWeight),
         };
@@ -41,10 +63,10 @@ export function averagedParameters({
   );
 }
 
-/** Makes the copies that matmuls read, in modes that have some: from the weights, or from their averages. */
-export function weightCopies(target: Target, tensors: Copied, from: 'master' | 'average'): Operation[] {
+/** Makes the copies that matmuls read, in modes that have some: from the weights, or from a copy that the run keeps of them. */
+export function weightCopies(target: Target, tensors: Copied, from: WeightsOfRun): Operation[] {
   const { chunks, computeWeights } = tensors;
-  const source = (chunk: Chunk) => (from === 'average' ? (chunk.average ?? chunk.master) : chunk.master);
+  const source = (chunk: Chunk) => chunk[from] ?? chunk.master;
   const copies = chunks.flatMap((chunk): Operation[] => {
     const { compute, elements } = chunk;
     const label = 'compute weights';

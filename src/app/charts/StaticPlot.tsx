@@ -1,4 +1,4 @@
-import { memo, type RefObject, useEffect, useRef } from 'react';
+import { memo } from 'react';
 import {
   Area,
   CartesianGrid,
@@ -10,34 +10,16 @@ import {
   XAxis,
   YAxis,
 } from 'recharts';
-import type { PlotLine, PlotMark, Plot as PlotModel } from './plot.ts';
+import { type DrawingProps, INSET, REFERENCE_DASH, TICK_FONT_SIZE } from './drawing.ts';
+import type { PlotLine, PlotMark } from './plot.ts';
 import { runColor, runDash } from './series.ts';
+import { useRedrawCount } from './useRedrawCount.ts';
 
-/** Pixels between the edge of the chart and its plot area. */
-export const INSET = { left: 58, right: 14, top: 8, bottom: 24 };
+const TICK = { fontSize: TICK_FONT_SIZE, fill: 'var(--muted)' };
 
-interface PlotProps {
-  id: string;
-  plot: PlotModel;
-  steps: boolean;
-  width: number;
-  height: number;
-  /** Receives the number of redraws as `data-redraws`, which the redraw budget is tested by. */
-  figure: RefObject<HTMLElement | null>;
-}
-
-/** Dash of reference lines. Their labels are in the legend, because over the values they would be unreadable. */
-export const REFERENCE_DASH = '3 3';
-
-const TICK = { fontSize: 12, fill: 'var(--muted)' };
-
-/** The only part drawn by recharts; it is not redrawn when the crosshair moves. */
-export const Plot = memo(function Plot({ id, plot, steps, width, height, figure }: PlotProps) {
-  const redraws = useRef(0);
-  useEffect(() => {
-    redraws.current += 1;
-    if (figure.current) figure.current.dataset.redraws = String(redraws.current);
-  });
+/** Draws the chart of runs that have ended, with recharts. */
+export const StaticPlot = memo(function StaticPlot({ id, plot, steps, width, height, figure }: DrawingProps) {
+  useRedrawCount(figure);
   const { x, y } = plot;
   const labels = (axis: typeof x) => {
     const byPlace = new Map(axis.ticks.map(({ at, label }) => [at, label]));

@@ -1,0 +1,104 @@
+/** "My text": from a dropped text to a downloaded model. */
+import type { Page } from 'playwright/test';
+import { expect, expectNoSidewaysScroll, reach, snapshot, test } from './page.ts';
+
+const NAME = '<b onclick="alert(1)">verses</b>.txt';
+const VERSE = 'Half a step, half a step, half a step onward.\n';
+
+async function drop(page: Page, name: string, text: string): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(
+    ([fileName, content]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([content], fileName));
+      return data;
+    },
+    [name, text] as const,
+  );
+  await page.dispatchEvent('body', 'drop', { dataTransfer });
+}
+
+/** Numbered verses: enough that the smallest size reads them ten times in a few hundred steps. */
+function verses(count: number): string {
+  return Array.from({ length: count }, (_, i) => `${i}. ${VERSE}`).join('');
+}
+
+test('a dropped text is described in a line, trained on, and its best checkpoint is downloaded with its card', async ({
+  page,
+}) => {
+  await page.goto('/#text');
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('your own text');
+  await expect(page.getByTestId('my-text-plan')).toBeHidden();
+  await drop(page, NAME, verses(300));
+
+  const line = page.getByTestId('my-text-line');
+  await expect(line).toContainText('parameters');
+  await expect(line).toContainText('epochs of your text');
+  await expect(line).toContainText('MiB of GPU memory');
+  // A step was measured on this device, and until then the line says that it is not known.
+  await expect(line).toContainText(/about \d+ (s|min|h)/);
+  await expect(page.getByTestId('my-text-measured')).toContainText('steps on this device');
+  await expect(page.getByTestId('my-text-reason')).toContainText('Tiny is recommended');
+  await expect(page.getByTestId('own-ready')).toContainText(NAME);
+
+  // Another size is another line, and needs a measurement of its own.
+  const tiny = await line.textContent();
+  await page.getByTestId('my-text-size-small').check();
+  await expect(page.getByTestId('my-text-reason')).toContainText('you chose Small');
+  await expect(line).not.toHaveText(tiny!);
+  await page.getByTestId('my-text-size-tiny').check();
+  await expect(line).toHaveText(tiny!);
+
+  await page.getByTestId('my-text-train').click();
+  await reach(page, 'done');
+  const { runs } = await snapshot(page);
+  const { summary, config } = runs[0]!;
+  expect(config).toMatchObject({ keepBest: true, earlyStop: 5 });
+  const lowest = Math.min(...runs[0]!.evals.map(({ valLoss }) => valLoss ?? Number.POSITIVE_INFINITY));
+  expect(summary!.best!.valLoss).toBe(lowest);
+  await expect(page.getByTestId('my-text-best')).toContainText(`step ${summary!.best!.step}`);
+  await expect(page.getByTestId('my-text-figures')).toContainText(`${lowest.toFixed(3)} nats per token`);
+  await expect(page.getByTestId('my-text-figures')).toContainText(NAME);
+  await expect(page.getByTestId('sample-panel')).toBeVisible();
+  await expect(page.getByTestId('autosaved')).toBeVisible();
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByTestId('my-text-export').click(),
+  ]);
+  const folder = download.suggestedFilename().replace(/\.zip$/, '');
+  await expect(page.getByTestId('my-text-model')).toContainText(`folder = "${folder}"`);
+  const parts: Buffer[] = [];
+  for await (const part of await download.createReadStream()) parts.push(part as Buffer);
+  const archive = Buffer.concat(parts).toString('latin1'); // files in it are stored uncompressed
+  expect(archive).toContain(`${folder}/model.safetensors`);
+  expect(archive).toContain(
+    `| weights | those after step ${summary!.best!.step}, with the lowest validation loss of the run |`,
+  );
+  expect(archive).toContain(`| validation loss | ${lowest.toFixed(4)} nats`);
+});
+
+test('texts that cannot be used are refused with both numbers and the fix, and nothing is wider than a phone', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 375, height: 740 });
+  await page.goto('/#text');
+  await expect(page.getByTestId('my-text-choice')).toBeVisible(); // the screen listens for drops
+  const error = page.getByTestId('own-error');
+  await drop(page, 'empty.txt', '');
+  await expect(error).toBeVisible();
+  await drop(page, 'short.txt', VERSE);
+  await expect(error).toContainText('64');
+  await drop(page, 'picture.png', '\u0089PNG\u0000\u0000');
+  await expect(error).toContainText('binary');
+  await expect(page.getByTestId('my-text-plan')).toBeHidden();
+  await drop(page, `${'very-long-name-'.repeat(12)}.txt`, verses(100));
+  await expect(page.getByTestId('my-text-line')).toContainText('parameters');
+  await expectNoSidewaysScroll(page);
+});
+
+test('without WebGPU the screen says why, and what to do', async ({ page }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+  await page.goto('/#text');
+  await expect(page.getByTestId('unsupported')).toBeVisible();
+  await expect(page.getByTestId('remedy')).toBeVisible();
+});
