@@ -32,6 +32,21 @@ async function saved(page: Page, testId: string): Promise<{ name: string; conten
   return { name: download.suggestedFilename(), content: readFileSync(await download.path()) };
 }
 
+test('a precision schedule shows its stage, and the simulated cost of each step', async ({ page }) => {
+  await makeRunsUp(page, { stepsPerMessage: 150 });
+  await page.goto('/?preset=smoke&steps=400&modes=i8g8&precision-schedule=pfq&sample=0&autostart=1');
+  await reach(page, 'done');
+  const tile = page.getByTestId('tile-stage');
+  await expect(tile).toContainText('i8g8 4 of 4');
+  await expect(tile).toContainText('simulated cost 6.0 %, 3.0 % on average; 2 forced');
+  const chart = page.getByTestId('chart-cost');
+  await chart.scrollIntoViewIfNeeded();
+  await expect(chart.locator('.visuallyHidden').first()).toContainText(
+    'stage 4 of 4, i8g8, since step 301, at 6.0 % of the cost of 32 bits; 3.0 % on average',
+  );
+  await expect(chart).toHaveAttribute('data-points', /^[1-9]/);
+});
+
 test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
   await page.goto(

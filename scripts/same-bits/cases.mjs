@@ -32,6 +32,7 @@ const OPTIONS = {
   master: ['f32', 'kahan', 'fx64'],
   'update-rms': [false, true],
   skip: ['step', 'tensor'],
+  sums: ['f32', 'fx64'],
   'smooth-swiglu': ['off', 'token', 'channel'],
   'scale-rule': ['own', 'rceil'],
   'keep-bf16': ['own', 1],
@@ -98,6 +99,7 @@ const FP8_STATES = ['fp8', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3'];
 const PARTNERS = [
   ...FP8_STATES.map((state) => ['optim-state', state, 'optimizer', ['adamw', 'stable-adamw']]),
   ['master', 'fx64', 'optim-state', ['f32', 'bf16', 'fp8-lm', 'fp8-e4m3-e5m2', 'fp8-e4m3-e4m3']],
+  ['sums', 'fx64', 'skip', ['step']],
   ...['token', 'channel'].map((scale) => ['smooth-swiglu', scale, 'mlp', GATED]),
 ];
 
@@ -113,7 +115,7 @@ function takes(mode, option, value) {
   if (value === OPTIONS[option][0]) return true;
   if (option === 'optim-state' && value !== 'bf16') return !WITHOUT_MASTER.includes(mode);
   if (value === 'kahan') return mode === 'fp16-pure';
-  if (value === 'fx64') return ![...WITHOUT_MASTER, 'bf16-split'].includes(mode);
+  if (option === 'master' && value === 'fx64') return ![...WITHOUT_MASTER, 'bf16-split'].includes(mode);
   return TAKEN_BY[option]?.includes(mode) ?? true;
 }
 

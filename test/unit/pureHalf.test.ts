@@ -18,6 +18,7 @@ describe('refused by name, with what is possible instead', () => {
       /Use fp16-pure or bf16-pure/,
     ],
     [{ precision: 'bf16-sr', master: 'kahan' }, /Mode bf16-sr .*master kahan/, /fp16-pure or bf16-pure/],
+    [{ sums: 'fx64', skip: 'tensor' }, /sums is fx64, but skip is tensor/, /skip step, or sums f32/],
     [{ precision: 'fp16', lossScaling: 'compound' }, /Mode fp16 .*loss-scaling compound/, /Use fp16-pure/],
     [
       { precision: 'fp16-pure', lossScaling: 'compound', optimizer: 'lion' },

@@ -313,10 +313,12 @@ export function lossSum(
     sums: Operand;
     rows: number;
     lossTokens: number;
+    /** Whether the sums are 64-bit integers; see shaders/fixed_loss_sum.wgsl. */
+    fixed?: boolean;
   } & ({ state: Operand; mean?: undefined } | { mean: Operand; state?: undefined }),
 ): Dispatch {
   const { losses, sums, state, mean, rows, lossTokens } = args;
-  return dispatch(null, 'loss_sum', {
+  return dispatch(null, args.fixed ? 'fixed_loss_sum' : 'loss_sum', {
     tensors: { losses, sums, state, mean },
     writes: ['sums', 'state', 'mean'],
     uniforms: { rows, inverseTokens: 1 / lossTokens },

@@ -52,6 +52,8 @@ export interface ModelRun {
   /** Step state: losses are added to it, and the loss scale is read from it. */
   readonly state: Tensor;
   readonly lossSums: Tensor;
+  /** Whether loss and gradient norm are summed in 64-bit integers. */
+  readonly fixedSums: boolean;
   /** With z-loss: the mean of log Z in a step, (1) f32, and the sums that it is made of. */
   readonly logZ: { readonly sums: Tensor; readonly mean: Tensor } | null;
 }

@@ -4,6 +4,7 @@ import { scalingOf, type TrainConfig } from '../config/trainConfig.ts';
 import { randomBits } from '../core/rng.ts';
 import type { Operation, Target } from '../gpu/operation.ts';
 import { fixedRange } from '../kernels/fixedMaster.ts';
+import { fixedSquares } from '../kernels/fixedSums.ts';
 import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { gradientNorm, normPartials, stepDecide } from '../kernels/optimizer.ts';
 import type { Hyperparameters } from '../kernels/optimizers/rule.ts';
@@ -48,12 +49,17 @@ export function optimizer(target: Target, tensors: RunTensors, config: TrainConf
     ? tensorNorms(target, tensorSteps, updates, chunks, { state, partials, found })
     : normsOfChunks();
   const scheduleLength = Math.max(1, config.steps);
+  const trained = chunks.flatMap(({ gradient, rule, elements }) =>
+    gradient && rule ? [{ gradient, elements }] : [],
+  );
+  const inIntegers = config.sums === 'fx64' ? fixedSquares(target, trained, { state, partials }) : null;
   return [
     ...norms,
+    ...(inIntegers ?? []),
     stepDecide({
       ...{ state, found, schedule, scheduleLength },
       partials: tensorSteps?.squares ?? partials,
-      partialCount: tensorSteps?.names.length ?? partialCount,
+      partialCount: inIntegers ? 1 : (tensorSteps?.names.length ?? partialCount),
       perTensor: tensorSteps !== null,
       zeroMask,
       dynamicScale: scaling.kind === 'dynamic',

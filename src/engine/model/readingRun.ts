@@ -51,6 +51,7 @@ export function readingRun(
     tokenPositions: OF_TRAINING,
     state: OF_TRAINING,
     lossSums: OF_TRAINING,
+    fixedSums: false,
     logZ: null,
     found: plan.add('state', 'found inf', 'u32', 4),
   };

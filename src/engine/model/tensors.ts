@@ -125,6 +125,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
     lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+    fixedSums: config.sums === 'fx64',
     logZ:
       config.zLoss > 0
         ? {

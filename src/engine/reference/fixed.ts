@@ -36,3 +36,16 @@ export function fixedExponent(largest: number): number {
   const own = largest > 0 ? Math.ceil(Math.log2(largest)) + 2 : 0;
   return Math.max(0, own);
 }
+
+/** The exponent with which `count` numbers that are not larger than `largest` can be added; see shaders/lib/fixed_sum.wgsl. */
+export function fixedSumExponent(largest: number, count: number): number {
+  const field = (f32Bits(largest) >>> 23) & 0xff;
+  return Math.max(field - 126 + Math.ceil(Math.log2(Math.max(1, count))), -60);
+}
+
+/** The nearest f32 of a sum in integers, which no order of the finite f32 `values` changes. */
+export function fixedSum(values: Iterable<number>, exponent: number): number {
+  let sum = 0n;
+  for (const value of values) sum += fixedOf(value, exponent);
+  return floatOf(sum, exponent);
+}

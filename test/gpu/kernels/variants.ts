@@ -88,6 +88,8 @@ const STORED: readonly Stored[] = distinctBy(
     { precision: 'e8m3', rounding: 'rne' },
     { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
     { precision: 'fp16', skip: 'tensor' },
+    { precision: 'fp16', sums: 'fx64' },
+    { precision: 'fp16-pure', sums: 'fx64' },
     { precision: 'fp16', master: 'fx64', optimState: 'fp8-e4m3-e5m2' },
     { precision: 'mxfp8', quantizeAttention: true },
     { precision: 'fp16-noscale', overflow: 'clamp' },

@@ -7,12 +7,7 @@
  * all is therefore seen by comparison: with one role left in f32 the reference is further from the GPU.
  */
 import { describe, expect, test } from 'vitest';
-import {
-  type GptConfig,
-  type ModelKinds,
-  mlpWidth,
-  modelKinds,
-} from '../../../src/engine/config/gptConfig.ts';
+import { type GptConfig, mlpWidth, modelKinds } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
 import { levelTable } from '../../../src/engine/kernels/levels.ts';
@@ -21,16 +16,13 @@ import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
 import { describeRecipe } from '../../../src/engine/precision/description.ts';
 import { formatInfo } from '../../../src/engine/precision/formats.ts';
-import { LEAST_SCHEDULED_STEPS, SCHEDULES } from '../../../src/engine/precision/levels.ts';
-import type { OperandScale } from '../../../src/engine/precision/mixedPrecision.ts';
-import { PRECISION_MODES, type RecipeSettings, recipeFor } from '../../../src/engine/precision/recipes.ts';
+import { recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { modelForward, type Parameters } from '../../../src/engine/reference/model.ts';
 import { modelBackward } from '../../../src/engine/reference/modelBackward.ts';
 import { type Rounding, type StoreOptions, storeOf } from '../../../src/engine/reference/store.ts';
 import { windowPlace } from '../../../src/engine/train/writeBatch.ts';
-import { customMode, MIXTURES } from '../../unit/customRecipes.ts';
-import { described } from '../../unit/described.ts';
 import { normals } from '../../unit/reference/finiteDifference.ts';
+import { CASES, type Case, type Kinds, showsRoles } from './gradientCases.ts';
 import {
   parametersOf,
   randomBatch,
@@ -50,9 +42,6 @@ const ROWS = TINY.batch * TINY.context;
 /** Rows that the LM head works on at a time. */
 const HEAD_ROWS = 64;
 const BATCH = randomBatch(0, ROWS);
-
-type Kinds = Partial<ModelKinds> &
-  Partial<Pick<TrainConfig, 'zLoss' | 'dropout' | 'mupBase' | 'smoothSwiglu'>>;
 
 function gptOf(kinds: Kinds): GptConfig {
   return gptConfig({ ...TINY, ...modelKinds(kinds), mupBase: kinds.mupBase ?? null }, TINY_VOCABULARY);
@@ -165,107 +154,7 @@ function boundFor(name: string, bound: number, { gradient }: Rounding['roles']):
   return bound + u / 2 + (name === 'wte.weight' ? (TIED_STORES * u) / 2 : 0);
 }
 
-/** Kinds of scales that no mode of the table has. */
-const SCALES: readonly OperandScale[] = [
-  { per: 'contraction', as: 'f32' },
-  { per: { block: 16 }, as: 'e4m3' },
-];
-
-function scaledMode(scale: OperandScale): PrecisionMode {
-  const { quantization, ...fp8 } = described('fp8');
-  const id = `custom-${scale.as}-scales` as const;
-  return customMode({ ...fp8, id, quantization: { ...quantization!, scale } });
-}
-
-type Case = [
-  PrecisionMode,
-  TrainConfig['half'],
-  (GPUFeatureName[] | undefined)?,
-  (Partial<RecipeSettings> & Kinds & LevelSettings & Partial<Pick<TrainConfig, 'kernels' | 'steps'>>)?,
-];
-
-/** Modes of which every role shows in a gradient of Llama's blocks: left in f32, at least 1.7 times as far. */
-const SEEN_IN_LLAMA: readonly PrecisionMode[] = [
-  ...(['tf32', 'fp16', 'fp16-static', 'fp16-noscale', 'bf16', 'bf16-sr'] as const),
-  ...(['bf16-split', 'bf16-last-fp32', 'fp8', 'fp8-row'] as const),
-];
-
-/** Llama's blocks. */
-const LLAMA: Kinds = {
-  ...{ position: 'rope', keyValueHeads: 1, norm: 'rmsnorm', mlp: 'swiglu', intermediate: 80 },
-  biases: 'none',
-};
-
-/** Other options that GPT-2 does not have, each in one of them. */
-const OTHER_KINDS: Kinds[] = [
-  { ...LLAMA, headSize: 24, qkNorm: true, biases: 'qkv', attentionSoftCap: 2 },
-  { mlp: 'relu2', biases: 'qkv', normEpsilon: 1e-2, layerScale: 0.5, logitSoftCap: 3, zLoss: 0.1 },
-];
-
-/** Every stage of every schedule, and a mode of one stage with the other range. */
-const STAGES: readonly Case[] = [
-  ...(['pfq', 'pfq-float'] as const).flatMap((precisionSchedule) =>
-    SCHEDULES[precisionSchedule].modes.map((_, stage): Case => {
-      const precision = SCHEDULES[precisionSchedule].modes.at(-1)!;
-      return [precision, 'auto', undefined, { precisionSchedule, stage, steps: LEAST_SCHEDULED_STEPS }];
-    }),
-  ),
-  ['i4g6', 'auto', undefined, { ...LLAMA, integerRange: 'symmetric' }],
-];
-
-describe.each<Case>([
-  ...PRECISION_MODES.map((precision): Case => [precision, 'auto', undefined, LLAMA]),
-  ['fp32', 'auto'],
-  ['tf32', 'auto'],
-  ['fp16', 'native'],
-  ['fp16', 'packed'],
-  ['fp16-static', 'auto'],
-  ['fp16-noscale', 'auto'],
-  ['fp16-pure', 'auto'],
-  ['bf16', 'auto'],
-  ['bf16-split', 'auto'],
-  ['bf16-pure', 'auto'],
-  ['bf16-last-fp32', 'auto'],
-  ['fp8', 'auto'],
-  ['fp8', 'auto', undefined, { quantizeHead: true, quantizeActivations: '1x16' }],
-  ['fp8-delayed', 'auto', undefined, { quantizeHead: true }],
-  ['fp8-row', 'auto'],
-  ['int8', 'auto'],
-  ['int8-m', 'auto'],
-  ['int8-q', 'auto'],
-  ['int8-all', 'auto'],
-  ['int8-m', 'auto', undefined, { ...OTHER_KINDS[1], dropout: 0.2, position: 'rope' }],
-  ...(['fp32', 'fp16', 'fp8'] as const).flatMap((precision) =>
-    OTHER_KINDS.map((kinds) => [precision, 'auto', undefined, kinds] satisfies Case),
-  ),
-  ['fp32', 'auto', undefined, { dropout: 0.2, mupBase: 8 }],
-  ['fp16', 'packed', undefined, { dropout: 0.2, kernels: 'register32+attention-uniform' }],
-  ['fp8', 'auto', undefined, { dropout: 0.2 }],
-  ['fp8', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'token' }],
-  ['fp8-delayed', 'auto', undefined, { ...LLAMA, smoothSwiglu: 'channel' }],
-  ['fp32', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
-  ['fp16', 'auto', undefined, { ...LLAMA, layerScale: 0.5, dropout: 0.2 }],
-  ['fp16', 'auto', undefined, { mlp: 'geglu' }],
-  ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeActivations: '1x16' }],
-  ['fp8-row', 'auto', undefined, { ...OTHER_KINDS[0] }],
-  ['mxfp8', 'auto', undefined, { scaleRule: 'floor' }],
-  ['mxfp4', 'auto', undefined, { ...OTHER_KINDS[0] }],
-  ['fp8', 'auto', undefined, { ...OTHER_KINDS[0], quantizeAttention: true }],
-  ['fp8-delayed', 'auto', undefined, { quantizeAttention: true }],
-  ['fp8-row', 'auto', undefined, { quantizeAttention: true }],
-  ['mxfp8', 'auto', undefined, { quantizeAttention: true, dropout: 0.2 }],
-  ['fp8-block', 'auto', undefined, { ...LLAMA, quantizeAttention: true }],
-  ['nvfp4', 'auto'],
-  ['nvfp4', 'auto', undefined, { fp4Rht: 'off', keepBf16: 0 }],
-  ['nvfp4', 'auto', undefined, { fp4TwoD: 'off' }],
-  ['nvfp4', 'auto', undefined, { fp4Sr: 'off', dropout: 0.2 }],
-  ...STAGES,
-  ['fp16', 'auto', []], // core WebGPU: packed halves, no subgroups
-  ['fp32', 'auto', undefined, { kernels: 'register32+attention-uniform' }],
-  ['fp16', 'auto', [], { kernels: 'register32+attention-uniform' }],
-  ...MIXTURES.map((mixture) => [customMode(mixture), 'auto'] as [PrecisionMode, 'auto']),
-  ...SCALES.map((scale) => [scaledMode(scale), 'auto'] as [PrecisionMode, 'auto']),
-])('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
+describe.each<Case>(CASES)('%s, halves %s, features %j, %o', (precision, half, features, settings = {}) => {
   test('every gradient matches the reference', async () => {
     const gpu = await gpuGradients({ precision, half, ...settings }, features);
     const recipe = roundingOf(precision, settings);
@@ -286,7 +175,7 @@ describe.each<Case>([
     // A role shows where its rounding moves a gradient further than flips of earlier stores do (D against E). In GPT-2 the bias next
     // to the loss has few. Llama's gradients have those of the whole forward pass: D / E is 1.0 at most for gradients in f16
     // (fp16-pure) and 1.1 for output gradients in Qwen's fp16, so that no distance can show these two.
-    const isSeen = !settings.position || (SEEN_IN_LLAMA.includes(precision) && !settings.qkNorm);
+    const isSeen = showsRoles(precision, settings);
     const seen = alternatives(recipe).filter(([what]) => isSeen || what.startsWith('attention'));
     for (const [what, changed] of seen) {
       const other = referenceOf(settings, changed, gpu.lossScale, gpu.scales).gradients;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { uniformAt } from '../../../src/engine/core/rng.ts';
-import { fixedOf, floatOf } from '../../../src/engine/reference/fixed.ts';
+import { fixedOf, fixedSum, fixedSumExponent, floatOf } from '../../../src/engine/reference/fixed.ts';
 
 test('1 and 10,000 times 1e-8: f32 stays 1, fixed point is the exact sum of what is added', () => {
   const small = Math.fround(1e-8);
@@ -57,4 +57,14 @@ test('1,000 steps of a learning rate of 1e-9 move no f32 above 0.04, and the fix
   expect(float).toBe(w);
   expect(fixed).toBe(fixedOf(w, 0) + 1000n * fixedOf(-step, 0));
   expect(floatOf(fixed, 0)).toBeLessThan(w);
+});
+
+test('a sum has the same bits in every order, and one rounding', () => {
+  const values = [1, 2 ** -30, -1, 2 ** -31, 3.25, -3.25, 2 ** -32].map(Math.fround);
+  const exponent = fixedSumExponent(3.25, values.length);
+  const orders = [values, values.toReversed(), values.toSorted((a, b) => a - b)];
+  expect(new Set(orders.map((order) => fixedSum(order, exponent)))).toEqual(new Set([7 * 2 ** -32]));
+  // Eight numbers below 4 stay below 2^5.
+  expect(fixedSumExponent(3.25, 8)).toBe(5);
+  expect(fixedSumExponent(2 ** -100, 8)).toBe(-60);
 });

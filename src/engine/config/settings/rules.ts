@@ -177,7 +177,13 @@ function checkFixed({ master, optimState }: TrainConfig): void {
   );
 }
 
-function checkSkip({ skip, overflow, lossScaling }: TrainConfig): void {
+function checkSkip({ skip, overflow, lossScaling, sums }: TrainConfig): void {
+  if (sums === 'fx64' && skip === 'tensor')
+    throw new EngineError(
+      'BAD_VALUE',
+      'sums is fx64, but skip is tensor, which sums the gradient of each tensor in f32.',
+      'Use skip step, or sums f32.',
+    );
   if (lossScaling === 'compound' && (skip === 'tensor' || (overflow ?? 'skip') !== 'skip')) {
     throw new EngineError(
       'BAD_VALUE',

@@ -1,6 +1,7 @@
 /** Settings of steps that go wrong, and of what announces them: rows of the table in table.ts. */
 import { canOverflow, type OverflowPolicy } from '../../precision/overflow.ts';
 import { recipeOf } from '../../precision/recipes.ts';
+import { SUMS, type Sums } from '../../precision/sums.ts';
 import { choice, flag } from './row.ts';
 
 const training = { group: 'training' } as const;
@@ -28,6 +29,18 @@ export const STABILITY_ROWS = {
     titles: { step: 'the step', tensor: 'the tensor' },
     compared: ['step', 'tensor'],
     inPyTorch: ['step'],
+  }),
+  /** How loss and gradient norm are summed. */
+  sums: choice({
+    planned: true,
+    ...training,
+    default: 'f32',
+    option: 'sums',
+    label: 'Sums of loss and gradient norm',
+    help: 'f32 in a fixed order, or 64-bit integers (fx64), which no order of equal losses or gradients changes',
+    titles: { f32: 'f32', fx64: '64-bit fixed point' } satisfies Record<Sums, string>,
+    compared: SUMS,
+    inPyTorch: ['f32'],
   }),
   /** What happens to gradients that overflow; null takes the mode's own, which is to skip. */
   overflow: choice({

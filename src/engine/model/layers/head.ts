@@ -94,11 +94,11 @@ export class Head implements Layer {
   train(pass: Pass, x: Value): HeadTensors {
     pass.phase = 'lmHead';
     const out = this.#chunks(pass, x);
-    const { lossSums: sums, logZ, state, lossTokens } = pass.run;
-    const { rows } = pass;
-    pass.emit((_, { lossSum }) => lossSum({ losses: out.losses, sums, state, rows, lossTokens }));
+    const { lossSums: sums, logZ, state, lossTokens, fixedSums: fixed } = pass.run;
+    const shared = { rows: pass.rows, lossTokens, fixed };
+    pass.emit((_, { lossSum }) => lossSum({ ...shared, losses: out.losses, sums, state }));
     const ofRows = out.logZ;
-    if (logZ && ofRows) pass.emit((_, { lossSum }) => lossSum({ losses: ofRows, ...logZ, rows, lossTokens }));
+    if (logZ && ofRows) pass.emit((_, { lossSum }) => lossSum({ ...shared, ...logZ, losses: ofRows }));
     return out;
   }
 
