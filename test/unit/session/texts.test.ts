@@ -99,7 +99,9 @@ test('a cancelled text sends no more events', async () => {
   session.handle({ type: 'checkText', id: 2, file: new File(['abc\n'.repeat(500)], 'b.txt'), use: config });
   read();
   await happened('textChecked');
-  expect(events).toMatchObject([{ type: 'textChecked', id: 2 }]);
+  // A slow machine reports the progress of the other text first.
+  expect(events.filter((event) => !('id' in event) || event.id !== 2)).toEqual([]);
+  expect(events.at(-1)).toMatchObject({ type: 'textChecked', id: 2 });
 });
 
 test('a training that is stopped while its text is read ends', async () => {
