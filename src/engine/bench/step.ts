@@ -13,7 +13,7 @@ const MIN_STEPS = 10;
 const MAX_STEPS = 100_000;
 
 /**
- * Trains for about `seconds` and returns the run's summary. Waits for the GPU.
+ * Trains for about `seconds` from the first step on, before which kernels compile, and returns the run's summary. Waits for the GPU.
  * @throws EngineError when the adapter cannot run the configuration
  */
 export async function measureSteps(
@@ -26,13 +26,15 @@ export async function measureSteps(
   const run = { ...config, steps: MAX_STEPS, evalEvery: 0, evalBatches: 1, sampleLength: 0 };
   const trainer = await createTrainer(device, report, run, dataset);
   const control = new RunControl();
-  const end = performance.now() + 1000 * seconds;
+  let end: number | undefined;
   try {
     return await runTraining(
       trainer,
       {
         onStep: ({ step }) => {
-          if (step >= MIN_STEPS && performance.now() > end) control.stop();
+          const now = performance.now();
+          end ??= now + 1000 * seconds;
+          if (step >= MIN_STEPS && now > end) control.stop();
         },
         onEval: () => undefined,
       },
