@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
+import react from '@vitejs/plugin-react';
+import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { TEST_MS, WAIT_MS } from './e2e/limits.ts';
-import { COMPILE_QUICKLY, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
+import { COMPILE_QUICKLY, chromiumSwiftShader, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
 
 /** Runs the set-up only when a project needs it, so that unit tests work on any machine. */
 function gpuEnv(): Record<string, string> {
@@ -9,6 +11,15 @@ function gpuEnv(): Record<string, string> {
     return { ...lavapipeEnv(), ...COMPILE_QUICKLY };
   } catch {
     return {}; // test/gpu/device.ts says what to do when there is no adapter
+  }
+}
+
+/** Debian's Chromium, where it is installed; without it, the project's first test says what to install. */
+function browser() {
+  try {
+    return playwright({ launchOptions: chromiumSwiftShader() });
+  } catch {
+    return playwright();
   }
 }
 
@@ -111,6 +122,24 @@ export default defineConfig({
           hookTimeout: WAIT_MS,
           sequence: { groupOrder: 3 },
           ...oneAtATime,
+        },
+      },
+      // Parts of the page alone in a browser, with the figures of a recorded run.
+      {
+        plugins: [react()],
+        test: {
+          name: 'components',
+          include: ['test/components/*.test.tsx'],
+          browser: {
+            enabled: true,
+            headless: true,
+            provider: browser(),
+            instances: [{ browser: 'chromium' }],
+            screenshotFailures: false,
+          },
+          testTimeout: WAIT_MS,
+          hookTimeout: WAIT_MS,
+          sequence: { groupOrder: 9 },
         },
       },
       {

@@ -56,6 +56,7 @@ const STAGES = [
   { name: 'build', command: modules('vite/bin/vite.js', 'build') },
   { name: 'harness', command: modules('vite/bin/vite.js', 'build', '--config', 'vite.harness.config.ts') },
   { ...vitest('unit'), check: MOST_UNIT_TESTS },
+  { ...vitest('components', 'setup'), check: [] },
   { ...vitest('gpu', 'setup'), check: FEW_GPU_TESTS },
   {
     name: 'matrix',
