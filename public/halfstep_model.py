@@ -26,7 +26,7 @@ KNOWN = set("""layers heads width context tied tokenizer vocabulary order precis
     accumulation learningRate minLearningRate warmup weightDecay beta1 beta2 epsilon clip
     rounding quantizeHead quantizeActivations amaxHistory amaxAlgorithm scaleMargin fp8Head fp8Activations fp8Margin half
     microBatch recompute kernels muonLearningRate muonMomentum muonCoefficients muonScale evalEvery evalBatches
-    sharpnessEvery sampleLength""".split()) | OLDER.keys()
+    sharpnessEvery sampleLength sums""".split()) | OLDER.keys()
 # Values with which a setting of a later version than this program is taken to have no effect.
 OFF = (None, False, 0, "none", "off", "mode")
 
