@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { TEST_MS, WAIT_MS } from './e2e/limits.ts';
+import { ELEMENT_MS, TEST_MS, WAIT_MS } from './e2e/limits.ts';
 import { COMPILE_QUICKLY, chromiumSwiftShader, lavapipeEnv } from './e2e/software-gpu/environment.mjs';
 
 /** Runs the set-up only when a project needs it, so that unit tests work on any machine. */
@@ -137,6 +137,7 @@ export default defineConfig({
             instances: [{ browser: 'chromium' }],
             screenshotFailures: false,
           },
+          expect: { poll: { timeout: ELEMENT_MS } },
           testTimeout: WAIT_MS,
           hookTimeout: WAIT_MS,
           sequence: { groupOrder: 9 },

@@ -2,6 +2,7 @@ import { overallProgress, useRun } from '../../store/runStore.ts';
 import { partingStep, type StoryArms, storyCards } from '../../store/story/figures.ts';
 import { useStory } from '../../store/story/storyStore.ts';
 import { Note } from '../ui/Note.tsx';
+import { LossTable } from './LossTable.tsx';
 import { chartSummary, narration, originLine, progressLine, shortAdapter } from './messages.ts';
 import { partName } from './partNames.ts';
 import styles from './StoryBoard.module.css';
@@ -23,6 +24,7 @@ export function StoryBoard() {
         <p className={styles.narration} data-testid="story-narration">
           {narration(cards)}
         </p>
+        <LossTable />
       </section>
       {problem && (
         <Note kind="caution" testId="story-problem">

@@ -1,14 +1,11 @@
-import { useState } from 'react';
 import { useRun } from '../../store/runStore.ts';
 import { useSettings } from '../../store/settingsStore.ts';
 import { causalVerdict, type StoryArms, shareCard } from '../../store/story/figures.ts';
 import { LIVE_SETTINGS } from '../../store/story/liveStory.ts';
 import { useStory } from '../../store/story/storyStore.ts';
-import { download } from '../download.ts';
 import { showScreen } from '../hooks/useScreen.ts';
+import { ShareActions } from '../picture/ShareActions.tsx';
 import { Button } from '../ui/Button.tsx';
-import { CopyButton } from '../ui/CopyButton.tsx';
-import { Note } from '../ui/Note.tsx';
 import { armOf } from './arms.ts';
 import { nats, originLine, shortAdapter } from './messages.ts';
 import styles from './StoryEnd.module.css';
@@ -60,35 +57,17 @@ function Texts({ arms }: { arms: StoryArms }) {
   );
 }
 
-/** An image that is drawn on this device, and the address of the story. Nothing is sent anywhere. */
 function Share({ arms, ready }: { arms: StoryArms; ready: boolean }) {
   const story = useStory();
   const adapter = useRun((state) => shortAdapter(state.adapter?.name ?? 'this device'));
-  const [problem, setProblem] = useState<string | null>(null);
-  const card = () => shareCard(arms, originLine(story, adapter), location.href);
-  const save = async () => {
-    try {
-      const { shareImage } = await import('./shareImage.ts');
-      download('halfstep-half-the-bits.png', await shareImage(card()));
-      setProblem(null);
-    } catch (cause) {
-      setProblem(
-        `The image could not be made: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
-      );
-    }
-  };
   return (
-    <div className={styles.next}>
-      <Button kind="primary" onClick={save} disabled={!ready} data-testid="story-image">
-        Share as an image
-      </Button>
-      <CopyButton label="Copy the link" text={() => card().url} testId="story-link" />
-      {problem && (
-        <Note kind="caution" testId="story-image-problem">
-          <p>{problem}</p>
-        </Note>
-      )}
-    </div>
+    <ShareActions
+      card={() => shareCard(arms, originLine(story, adapter), location.href)}
+      draw={async (card) => (await import('./shareImage.ts')).shareImage(card)}
+      name="halfstep-half-the-bits.png"
+      ready={ready}
+      testId="story"
+    />
   );
 }
 

@@ -1,12 +1,7 @@
-import { useState } from 'react';
 import { UNSCALED_MODE } from '../../../engine/index.ts';
-import { rowOfMode, type TableRecord } from '../../../store/table/record.ts';
+import { rowOfMode } from '../../../store/table/record.ts';
 import { useTable } from '../../../store/table/tableStore.ts';
-import { download } from '../../download.ts';
-import { Actions } from '../../ui/Actions.tsx';
-import { Button } from '../../ui/Button.tsx';
-import { CopyButton } from '../../ui/CopyButton.tsx';
-import { Note } from '../../ui/Note.tsx';
+import { ShareActions } from '../../picture/ShareActions.tsx';
 import { Panel } from '../../ui/Panel.tsx';
 import { tableCard } from './card.ts';
 import { unscaledSentences } from './messages.ts';
@@ -30,48 +25,15 @@ export function Unscaled() {
           or is not finite, is named here.
         </p>
       )}
-      {table && <Share table={table} />}
-    </Panel>
-  );
-}
-
-/** An image that is drawn on this device, and the address of this screen. Nothing is sent anywhere. */
-function Share({ table }: { table: TableRecord }) {
-  const [problem, setProblem] = useState<string | null>(null);
-  const save = async () => {
-    try {
-      const { tableImage } = await import('./tableImage.ts');
-      download('halfstep-table.png', await tableImage(tableCard(table, location.href)));
-      setProblem(null);
-    } catch (cause) {
-      setProblem(
-        `The image could not be made: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
-      );
-    }
-  };
-  return (
-    <>
-      <Actions>
-        <Button
-          kind="primary"
-          onClick={save}
-          disabled={table.seconds === null}
-          title="Drawn on this device when the table is complete"
-          data-testid="table-image"
-        >
-          Share as an image
-        </Button>
-        <CopyButton
-          label="Copy the link"
-          text={() => tableCard(table, location.href).url}
-          testId="table-link"
+      {table && (
+        <ShareActions
+          card={() => tableCard(table, location.href)}
+          draw={async (card) => (await import('./tableImage.ts')).tableImage(card)}
+          name="halfstep-table.png"
+          ready={table.seconds !== null}
+          testId="table"
         />
-      </Actions>
-      {problem && (
-        <Note kind="caution" testId="table-image-problem">
-          <p>{problem}</p>
-        </Note>
       )}
-    </>
+    </Panel>
   );
 }
