@@ -163,7 +163,9 @@ function bandOf(series: Series, kind: XAxisKind, part: Part) {
   const entries = entriesIn(series, kind, part);
   const edge = (column: ArrayLike<number>) =>
     picked(column, entries, (values, count) => decimate(values, count, BAND_POINTS));
-  const at = [...new Set([...edge(band.low), ...edge(band.high)])].sort((a, b) => a - b);
+  const at = [...new Set([...edge(band.low), ...edge(band.high)])]
+    .filter((i) => !Number.isNaN(band.low[i]!))
+    .sort((a, b) => a - b);
   return {
     run: index,
     points: at.map((i) => ({

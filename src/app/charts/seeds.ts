@@ -46,11 +46,17 @@ function meanOf(seeds: readonly Series[]): Series {
     length,
     values: over(drawn, mean),
     band: {
-      low: over(drawn, (values) => Math.min(...values.filter(Number.isFinite))),
-      high: over(drawn, (values) => Math.max(...values.filter(Number.isFinite))),
+      low: over(drawn, (values) => edge(values, Math.min)),
+      high: over(drawn, (values) => edge(values, Math.max)),
     },
     ...(first.validation && { validation: meanOfEvals(seeds) }),
   };
+}
+
+/** NaN where no seed has a value, as a speed before it is measured. */
+function edge(values: readonly number[], of: (...values: number[]) => number): number {
+  const finite = values.filter(Number.isFinite);
+  return finite.length > 0 ? of(...finite) : Number.NaN;
 }
 
 function meanOfEvals(seeds: readonly Series[]): NonNullable<Series['validation']> {

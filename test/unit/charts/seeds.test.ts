@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DIFFERENCE, LOSS } from '../../../src/app/charts/definitions.tsx';
+import { DIFFERENCE, GPU_SPEED, LOSS } from '../../../src/app/charts/definitions.tsx';
 import { buildPlot } from '../../../src/app/charts/plot.ts';
 import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
 import { hasSeeds, seedsTogether } from '../../../src/app/charts/seeds.ts';
@@ -27,6 +27,21 @@ test('with several seeds the difference is to the first mode of the same seed', 
 describe('seeds together', () => {
   const seriesOf = (chart: typeof LOSS, all: readonly PlottedRun[]) =>
     all.flatMap((one) => chart.series(one, one.place!, all, { ...settings, smoothing: 0 }) ?? []);
+
+  test('have no band where no seed has a value, and the axis stays finite', () => {
+    // The warm-up steps have no speed.
+    const late = (seed: number) =>
+      plottedRun(20, (step) => ({ gpuMs: step + seed }), {
+        config: { ...CONFIG, seed },
+        place: (seed - 1) * COLORS,
+      });
+    const series = seedsTogether(seriesOf(GPU_SPEED, [late(1), late(2)]), 'step');
+    const { bands, y } = buildPlot(GPU_SPEED, series, settings, 800);
+    expect([y.low, y.high].every(Number.isFinite)).toBe(true);
+    const { points } = bands[0]!;
+    expect(points.length).toBeGreaterThan(0);
+    for (const { range } of points) expect(range.every(Number.isFinite)).toBe(true);
+  });
 
   test('are the mean and a band for each mode', () => {
     const series = seriesOf(LOSS, runs);
