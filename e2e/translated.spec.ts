@@ -83,7 +83,12 @@ test('a translated page trains, compares and counts, and shows correct figures',
     '/?preset=smoke&steps=100000&eval-every=10&modes=fp32,fp16-noscale&schedule=lockstep&sample=20&autosave=0',
   );
   await expect(page.getByTestId('train').locator('font').first()).toBeVisible();
-  for (const summary of await page.locator('summary:visible').all()) await summary.click();
+  // The charts' menus come with them, and each lies over the next chart until it is closed.
+  await expect(page.getByTestId('chart-norm')).toBeVisible();
+  for (const summary of await page.locator('summary:visible').all()) {
+    await summary.click();
+    await page.keyboard.press('Escape');
+  }
   await page.getByTestId('numerics-on').check();
   await page.getByTestId('numerics-interval').fill('5');
   await page.getByTestId('train').click();
