@@ -1,24 +1,9 @@
 /** Files dropped on the page are handled by their content. */
-import type { Page } from 'playwright/test';
+import { drop } from './dropFile.ts';
 import { ENDLESS, expect, snapshot, test } from './page.ts';
 import { train } from './runs.ts';
 
 const VERSE = 'Half a step, half a step, half a step onward.\n';
-
-async function drop(page: Page, name: string, text: string): Promise<void> {
-  const dataTransfer = await page.evaluateHandle(
-    ([fileName, content]) => {
-      const data = new DataTransfer();
-      data.items.add(new File([content], fileName));
-      return data;
-    },
-    [name, text] as const,
-  );
-  await page.dispatchEvent('body', 'dragover', { dataTransfer });
-  await expect(page.getByTestId('drop-hint')).toBeVisible();
-  await page.dispatchEvent('body', 'drop', { dataTransfer });
-  await expect(page.getByTestId('drop-hint')).toBeHidden();
-}
 
 test('dropped runs are imported on both screens, a text is used for training, and other files are refused with the reason', async ({
   page,

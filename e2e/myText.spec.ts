@@ -1,21 +1,9 @@
 /** "My text": from a dropped text to a downloaded model. */
-import type { Page } from 'playwright/test';
+import { drop } from './dropFile.ts';
 import { expect, expectNoSidewaysScroll, reach, snapshot, test } from './page.ts';
 
 const NAME = '<b onclick="alert(1)">verses</b>.txt';
 const VERSE = 'Half a step, half a step, half a step onward.\n';
-
-async function drop(page: Page, name: string, text: string): Promise<void> {
-  const dataTransfer = await page.evaluateHandle(
-    ([fileName, content]) => {
-      const data = new DataTransfer();
-      data.items.add(new File([content], fileName));
-      return data;
-    },
-    [name, text] as const,
-  );
-  await page.dispatchEvent('body', 'drop', { dataTransfer });
-}
 
 /** Numbered verses: enough that the smallest size reads them ten times in a few hundred steps. */
 function verses(count: number): string {

@@ -17,25 +17,20 @@ test('the corners of the axes are the corners of the plot area', () => {
   expect([pixels.y(0), pixels.y(2)]).toEqual([108, 8]);
 });
 
+/** The third value is missing. */
+const points = [
+  { x: 0, y: 0 },
+  { x: 5, y: 1 },
+  { x: 6, y: null },
+  { x: 7, y: 1 },
+  { x: 10, y: 2 },
+];
+
 test('a line goes through its points, with a gap where a value is missing', () => {
-  const points = [
-    { x: 0, y: 0 },
-    { x: 5, y: 1 },
-    { x: 6, y: null },
-    { x: 7, y: 1 },
-    { x: 10, y: 2 },
-  ];
   expect(linePath(points, pixels, false)).toBe('M58 108L108 58M128 58L158 8');
 });
 
 test('steps hold each value up to the next change, and up to a gap', () => {
-  const points = [
-    { x: 0, y: 0 },
-    { x: 5, y: 1 },
-    { x: 6, y: null },
-    { x: 7, y: 1 },
-    { x: 10, y: 2 },
-  ];
   expect(linePath(points, pixels, true)).toBe('M58 108H108V58H118M128 58H158V8');
 });
 
