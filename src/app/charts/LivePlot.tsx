@@ -2,7 +2,8 @@ import { memo } from 'react';
 import type { Axis } from './axes.ts';
 import { type DrawingProps, INSET, REFERENCE_DASH, TICK_FONT_SIZE } from './drawing.ts';
 import { bandPath, linePath, type Pixels, pixelsOf, placeLabels } from './linePath.ts';
-import type { PlotLine, PlotMark } from './plot.ts';
+import type { PlotLine } from './plot.ts';
+import { SkipMark } from './SkipMark.tsx';
 import { runColor, runDash } from './series.ts';
 import { useRedrawCount } from './useRedrawCount.ts';
 
@@ -56,9 +57,12 @@ export const LivePlot = memo(function LivePlot({ id, plot, steps, width, height,
             </g>
           ),
       )}
-      {plot.marks.map((mark) => (
-        <SkipMark key={`${mark.run}-${mark.x}`} mark={mark} pixels={pixels} />
-      ))}
+      {plot.marks.map(
+        (mark) =>
+          mark.y !== null && (
+            <SkipMark key={`${mark.run}-${mark.x}`} mark={mark} x={pixels.x(mark.x)} y={pixels.y(mark.y)} />
+          ),
+      )}
     </svg>
   );
 });
@@ -127,20 +131,5 @@ function Curve({ id, line: { kind, run, points }, pixels, steps }: CurveProps) {
       strokeOpacity={kind === 'raw' ? 0.4 : undefined}
       strokeDasharray={kind === 'gpu' ? '1 3' : strong ? runDash(run) : undefined}
     />
-  );
-}
-
-function SkipMark({ mark: { run, x, y, sentence }, pixels }: { mark: PlotMark; pixels: Pixels }) {
-  if (y === null) return null;
-  return (
-    <path
-      d={`M${pixels.x(x)} ${pixels.y(y) - 6}l6 10h-12z`}
-      fill="var(--bad)"
-      stroke={runColor(run)}
-      strokeLinejoin="round"
-      data-testid="skip-mark"
-    >
-      <title>{sentence}</title>
-    </path>
   );
 }

@@ -12,6 +12,7 @@ import {
 } from 'recharts';
 import { type DrawingProps, INSET, REFERENCE_DASH, TICK_FONT_SIZE } from './drawing.ts';
 import type { PlotLine, PlotMark } from './plot.ts';
+import { SkipMark } from './SkipMark.tsx';
 import { runColor, runDash } from './series.ts';
 import { useRedrawCount } from './useRedrawCount.ts';
 
@@ -111,16 +112,6 @@ function look({ kind, run, points }: PlotLine) {
 }
 
 function SkipShape({ cx = 0, cy = 0, payload }: ScatterShapeProps) {
-  const { run, sentence }: PlotMark = payload;
-  return (
-    <path
-      d={`M${cx} ${cy - 6}l6 10h-12z`}
-      fill="var(--bad)"
-      stroke={runColor(run)}
-      strokeLinejoin="round"
-      data-testid="skip-mark"
-    >
-      <title>{sentence}</title>
-    </path>
-  );
+  const mark: PlotMark = payload;
+  return <SkipMark mark={mark} x={cx} y={cy} />;
 }
