@@ -1,15 +1,21 @@
 import type { Page } from 'playwright/test';
+import type { Files } from './gpt2Folder.ts';
 import { expect } from './page.ts';
 
-/** Drags a file over the page, which says that it takes it, and drops it. */
+/** Drags a text over the page, which says that it takes it, and drops it. */
 export async function drop(page: Page, name: string, text: string): Promise<void> {
+  await dropFiles(page, [[name, Buffer.from(text)]]);
+}
+
+/** Drags files together over the page, which says that it takes them, and drops them. */
+export async function dropFiles(page: Page, files: Files): Promise<void> {
   const dataTransfer = await page.evaluateHandle(
-    ([fileName, content]) => {
+    (all) => {
       const data = new DataTransfer();
-      data.items.add(new File([content], fileName));
+      for (const [name, bytes] of all) data.items.add(new File([Uint8Array.from(bytes)], name));
       return data;
     },
-    [name, text] as const,
+    files.map(([name, bytes]) => [name, [...bytes]] as const),
   );
   await page.dispatchEvent('body', 'dragover', { dataTransfer });
   await expect(page.getByTestId('drop-hint')).toBeVisible();

@@ -65,6 +65,31 @@ test('a dropped text is described in a line, trained on, and its best checkpoint
   expect(archive).toContain(`| validation loss | ${lowest.toFixed(4)} nats`);
 });
 
+test('a run that a closed tab interrupted is offered and shown where it was started', async ({ page }) => {
+  const text = verses(20_000); // some minutes of training
+  await page.goto('/?autosave=1#text');
+  await expect(page.getByTestId('my-text-choice')).toBeVisible();
+  await drop(page, NAME, text);
+  await expect(page.getByTestId('my-text-train')).toBeEnabled();
+  await page.getByTestId('my-text-train').click();
+  await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
+  await page.reload();
+
+  const note = page.getByTestId('saved-run');
+  await expect(note).toContainText(`choose that file as your text again`);
+  await expect(page.getByTestId('resume-saved')).toBeDisabled();
+  await drop(page, NAME, text);
+  await page.getByTestId('resume-saved').click();
+  await expect(page.getByTestId('my-text-training')).toBeVisible();
+  await expect(note).toHaveCount(0);
+  await reach(page, 'training');
+  expect((await snapshot(page)).runs[0]!.facts!.resumedAt).toBeGreaterThan(0);
+  await page.getByTestId('my-text-stop').click();
+  await reach(page, 'done');
+  await expect(page.getByTestId('my-text-end')).toContainText('You stopped it after step');
+  await expect(page.getByTestId('my-text-figures')).toContainText(NAME);
+});
+
 test('texts that cannot be used are refused with both numbers and the fix, and nothing is wider than a phone', async ({
   page,
 }) => {

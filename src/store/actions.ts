@@ -15,7 +15,7 @@ import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from '.
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
 import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
-import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
+import { AUTOSAVE_SECONDS, autosaveMs, runContinues, useSavedRun } from './savedRun.ts';
 import { type Screen, screenOf } from './screens.ts';
 import { DEFAULT_SETTINGS, type Problem, runsOf, type Settings, type TextChoice } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
@@ -180,7 +180,7 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   const { every } = useSavedRun.getState();
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
-  useSavedRun.setState({ shown: stored.place, newest: null, error: null });
+  runContinues(stored, stored.place);
   client.send({
     type: 'train',
     configs,

@@ -6,7 +6,7 @@ import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { beginRuns, isBusy, useRun } from './runStore.ts';
-import { autosaveMs } from './savedRun.ts';
+import { autosaveMs, runContinues } from './savedRun.ts';
 import { firstConfig, type InitialShape, runsOf } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
 
@@ -123,6 +123,7 @@ export function continueFile(steps: number): void {
   beginRuns(configs, 'sequential');
   clearNumerics(configs);
   const every = autosaveMs(1);
+  runContinues(saved, null);
   send({
     type: 'train',
     configs,

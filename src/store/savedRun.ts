@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { ErrorReport, SessionEvent, StoredRun, UnreadableRun } from '../session/protocol.ts';
+import type { ErrorReport, SavedRun, SessionEvent, StoredRun, UnreadableRun } from '../session/protocol.ts';
 import { type Place, placeForNext, placesTaken, placeToContinue } from '../session/storage/places.ts';
 
 export const AUTOSAVE_SECONDS = 60;
@@ -11,6 +11,8 @@ interface SavedRunState {
   readonly unreadable: readonly UnreadableRun[];
   /** The place of the shown run, if it came from one or was saved there. */
   readonly shown: Place | null;
+  /** The saved run that the shown one continues; null for a new one. */
+  readonly continued: SavedRun | null;
   /** Seconds between saves of the run that is trained; 0 for none. */
   readonly every: number;
   /** The newest save of the run that is trained. */
@@ -26,6 +28,7 @@ export const useSavedRun = create<SavedRunState>()(() => ({
   stored: [],
   unreadable: [],
   shown: null,
+  continued: null,
   every: AUTOSAVE_SECONDS,
   newest: null,
   error: null,
@@ -77,9 +80,14 @@ export function isSaved(saving: Saving, runs: number): boolean {
   return runs === 1 && saving.every > 0 && placeForNext(placesTaken(saving)) !== null;
 }
 
+/** The shown run is now one that continues a saved run. @param place of the saved run; null for one in a file */
+export function runContinues(continued: SavedRun, place: Place | null): void {
+  useSavedRun.setState({ shown: place, continued, newest: null, error: null });
+}
+
 /** Called before runs start. @returns milliseconds between saves; undefined for none */
 export function autosaveMs(runs: number): number | undefined {
-  useSavedRun.setState({ shown: null, newest: null, error: null });
+  useSavedRun.setState({ shown: null, continued: null, newest: null, error: null });
   const saving = useSavedRun.getState();
   return isSaved(saving, runs) ? saving.every * 1000 : undefined;
 }

@@ -12,10 +12,14 @@ import { useFileDrop } from '../hooks/useFileDrop.ts';
 import { Button } from '../ui/Button.tsx';
 import { DropHint } from '../ui/DropHint.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { Panel } from '../ui/Panel.tsx';
 import styles from './MyTextScreen.module.css';
 import { PlanPanel } from './PlanPanel.tsx';
 import { TrainingBoard } from './TrainingBoard.tsx';
+
+// Needed only when an earlier visit left a run.
+const SavedRunNote = lazyPart('note of saved runs', () => import('../features/saved/SavedRunNote.tsx'));
 
 /** For a maker who has a text and knows nothing of number formats: choose it, read what will happen, train, take the model. */
 export default function MyTextScreen() {
@@ -35,6 +39,7 @@ export default function MyTextScreen() {
         <FileNote />
         <PlanPanel />
         <TrainingBoard />
+        <SavedRunNote ofOwnText />
       </div>
       {fileOver && (
         <DropHint text="Drop a text to train on, or a model to start from. It stays on this device." />

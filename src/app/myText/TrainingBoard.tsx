@@ -1,5 +1,6 @@
 import { pause, resume, stop } from '../../store/actions.ts';
 import { isBusy, logOf, overallProgress, type RunView, useRun } from '../../store/runStore.ts';
+import { useSavedRun } from '../../store/savedRun.ts';
 import { RunError } from '../features/run/RunError.tsx';
 import { SavedLine } from '../features/saved/SavedLine.tsx';
 import { statusLine } from '../messages.ts';
@@ -20,9 +21,12 @@ const ModelCard = lazyPart('model', () => import('./ModelCard.tsx'));
 
 /** The run on the visitor's text, while it trains and afterwards. */
 export function TrainingBoard() {
+  const continued = useSavedRun((state) => state.continued);
   const mine = useRun(
     ({ startedWith, runs, purpose }) =>
-      startedWith?.text === 'own' && runs.length === 1 && purpose === 'training',
+      runs.length === 1 &&
+      purpose === 'training' &&
+      (startedWith ? startedWith.text === 'own' : continued?.text.builtin === null),
   );
   const run = useRun(({ runs }) => runs[0]);
   if (!mine || !run) return null;

@@ -15,6 +15,7 @@ import { useSettings } from '../../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
 import { download } from '../../download.ts';
 import { formatCount, formatCounted } from '../../format.ts';
+import { showScreen } from '../../hooks/useScreen.ts';
 import { titleOf } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
@@ -124,7 +125,11 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
       <div className={styles.buttons}>
         {!busy && (
           <Button
-            onClick={() => continueFile(steps)}
+            onClick={() => {
+              continueFile(steps);
+              // "My text" shows only the runs on a text of the visitor's.
+              if (saved.text.builtin !== null) showScreen('train');
+            }}
             disabled={obstacle !== null}
             data-testid="go-on-with-file"
           >

@@ -21,15 +21,21 @@ import {
   unreadableSentence,
 } from './storedMessages.ts';
 
+interface SavedRunNoteProps {
+  /** Only the runs on a text of the visitor's. */
+  ofOwnText?: boolean;
+}
+
 /** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
-export default function SavedRunNote() {
+export default function SavedRunNote({ ofOwnText = false }: SavedRunNoteProps) {
   const state = useSavedRun();
   const busy = useRun(({ status }) => isBusy(status));
   const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
   const { error, notRemoved } = state;
+  const others = otherStoredRuns(state, onGpu).filter(({ text }) => !ofOwnText || text.builtin === null);
   return (
     <>
-      {otherStoredRuns(state, onGpu).map((run) => {
+      {others.map((run) => {
         if (!run.ended) return <UnfinishedRun key={run.place} run={run} busy={busy} />;
         return !busy && <EndedRun key={`${run.place} ${run.savedAt}`} run={run} />;
       })}
