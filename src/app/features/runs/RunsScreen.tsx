@@ -101,7 +101,7 @@ function useChosenRuns(): readonly RunRecord[] {
 
 /** Progress of a training that continues meanwhile. */
 function TrainingLine() {
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const line = useRun(statusLine);
   if (!busy) return null;
   return (

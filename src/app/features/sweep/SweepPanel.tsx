@@ -76,7 +76,7 @@ function nameOf({ time, grid }: KeptSweep): string {
 function Running({ sweep }: { sweep: KeptSweep }) {
   const running = useSweeps((state) => state.running === sweep.id);
   const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const waitsForText = useSettings(({ ownText }) => sweepObstacle(sweep, ownText));
   const left = missingRuns(runsOfSweep(sweep), sweep.cells);
   const missing = left.length;

@@ -54,7 +54,7 @@ function Controls() {
   const preset = useTable((state) => state.preset);
   const problem = useTable((state) => state.problem);
   const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
-  const ready = useRun(({ adapter, status }) => adapter !== null && !isBusy(status));
+  const ready = useRun((state) => state.adapter !== null && !isBusy(state));
   const stopping = useRun(({ status }) => status === 'stopping');
   const bytes = budgetBytes(useBudget());
   const running = phase.name !== 'idle';
@@ -119,7 +119,7 @@ function Progress() {
       <p className={styles.small} data-testid="table-status">
         {running
           ? `${phase.name === 'measuring' ? `Timing a few steps of ${titleOf(phase.preset)}. ` : ''}${line}`
-          : isBusy(status)
+          : isBusy({ status })
             ? `The GPU is busy with another training: ${line}.`
             : `First, a few steps are timed, to know which model can take up to ${TABLE_STEPS} steps in each format in time.`}
       </p>
