@@ -1,5 +1,5 @@
 import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSettings } from '../../store/settingsStore.ts';
+import { dismissAddressProblems, useSettings } from '../../store/settingsStore.ts';
 import { ControlsPanel } from '../features/run/ControlsPanel.tsx';
 import { TilesPanel } from '../features/run/TilesPanel.tsx';
 import { SettingsPanel } from '../features/settings/SettingsPanel.tsx';
@@ -112,7 +112,7 @@ function AddressProblems() {
             <li key={message}>{`${message} ${hint}`}</li>
           ))}
         </ul>
-        <Button onClick={() => useSettings.setState({ addressProblems: [] })}>Dismiss</Button>
+        <Button onClick={dismissAddressProblems}>Dismiss</Button>
       </Note>
     </div>
   );

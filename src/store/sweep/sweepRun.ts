@@ -18,14 +18,14 @@ import type { Problem } from '../settings.ts';
 import type { OwnText } from '../settingsStore.ts';
 import type { KeptSweep } from './records.ts';
 import { type PlannedSweep, runsOfSweep } from './sweepPlan.ts';
-import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
+import { putCell, putPlan, showSweep, sweepById, useSweeps } from './sweepStore.ts';
 
 /** Starts a sweep and shows it. */
 export function startSweep(plan: PlannedSweep): void {
   if (isBusy(useRun.getState())) return;
   const id = crypto.randomUUID();
   void putPlan({ ...plan, id, time: Date.now(), settings: null });
-  useSweeps.setState({ shown: id });
+  showSweep(id);
   continueSweep(id);
 }
 

@@ -9,7 +9,7 @@ import {
   evaluateFile,
   exportableRun,
 } from '../../../store/fileActions.ts';
-import { useFiles } from '../../../store/files.ts';
+import { forgetMade, useFiles } from '../../../store/files.ts';
 import { isBusy, useRun } from '../../../store/runStore.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
@@ -95,7 +95,7 @@ function useDownload(): void {
   useEffect(() => {
     if (!made) return;
     download(made.name, made.content);
-    useFiles.setState({ made: null });
+    forgetMade();
   }, [made]);
 }
 

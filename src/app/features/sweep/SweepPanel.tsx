@@ -13,7 +13,7 @@ import { useSettings } from '../../../store/settingsStore.ts';
 import type { KeptSweep } from '../../../store/sweep/records.ts';
 import { runsOfSweep } from '../../../store/sweep/sweepPlan.ts';
 import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../../store/sweep/sweepRun.ts';
-import { removeSweep, useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { removeSweep, showSweep, useSweeps } from '../../../store/sweep/sweepStore.ts';
 import { secondsOf } from '../../../store/sweep/sweepTime.ts';
 import { download } from '../../download.ts';
 import { formatDuration } from '../../format.ts';
@@ -43,7 +43,7 @@ export function SweepPanel() {
         <SelectField
           label="Sweep"
           value={sweep.id}
-          onChange={(event) => useSweeps.setState({ shown: event.target.value })}
+          onChange={(event) => showSweep(event.target.value)}
           data-testid="sweep-choice"
         >
           {sweeps.map((one) => (

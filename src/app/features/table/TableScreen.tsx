@@ -3,7 +3,7 @@ import { ARTICLE, TABLE_PRESETS, TABLE_STEPS, type TablePreset } from '../../../
 import { budgetBytes } from '../../../store/measurementStore.ts';
 import { isBusy, overallProgress, useRun } from '../../../store/runStore.ts';
 import { startTable, stopTable } from '../../../store/table/tableRun.ts';
-import { useTable } from '../../../store/table/tableStore.ts';
+import { choosePreset, useTable } from '../../../store/table/tableStore.ts';
 import { statusLine } from '../../messages.ts';
 import { UNSUPPORTED } from '../../screens/unsupportedMessages.ts';
 import { docsPage } from '../../siteLinks.ts';
@@ -69,9 +69,7 @@ function Controls() {
           label="Model"
           disabled={running}
           value={preset ?? ''}
-          onChange={(event) =>
-            useTable.setState({ preset: (event.target.value || null) as TablePreset | null })
-          }
+          onChange={(event) => choosePreset((event.target.value || null) as TablePreset | null)}
           help={`The article's is ${titleOf(ARTICLE.preset)}.`}
           data-testid="table-preset"
         >
