@@ -7,7 +7,7 @@ import {
   type SharpnessMetrics,
   type StepMetrics,
 } from '../engine/index.ts';
-import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
+import { count, evalMetrics, figure, finite, sharpnessMetrics, stageStart } from './metricsSchema.ts';
 import { perFigure } from './optionalFigures.ts';
 import type { TimedStep } from './protocol.ts';
 
@@ -48,16 +48,10 @@ const step = v.pipe(
   v.strictObject(COLUMNS),
 );
 
-/** The first kept step of a stage of a precision schedule, which is that of all up to the next such step. */
-const stage = v.object({
-  step: count,
-  stage: v.object({ stage: count, stages: count, mode: name, forced: count, cost: finite }),
-});
-
 const schema = v.object({
   steps: list(step),
   /** Absent in runs without a precision schedule. */
-  stages: v.optional(list(stage), []),
+  stages: v.optional(list(stageStart), []),
   evals: list(evalMetrics),
   sharpness: list(sharpnessMetrics),
 });

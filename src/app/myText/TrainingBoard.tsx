@@ -33,9 +33,11 @@ export function TrainingBoard() {
         <div>
           <LossOfRun />
         </div>
-        <SamplePanel />
+        <div className={styles.samples}>
+          <SamplePanel />
+        </div>
+        {run.summary && <ModelCard run={run} summary={run.summary} />}
       </div>
-      {run.summary && <ModelCard run={run} summary={run.summary} />}
     </>
   );
 }

@@ -41,9 +41,7 @@ export default function TrainScreen() {
   return (
     <>
       <div className={styles.intro}>
-        <h1>
-          Train a small GPT in this tab, in FP32 and in mixed f16 with loss scaling, and see the difference.
-        </h1>
+        <h1>Train the same model in several number formats, and compare speed, memory and loss.</h1>
       </div>
       <AddressProblems />
       <div className={styles.columns}>

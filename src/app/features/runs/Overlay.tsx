@@ -7,6 +7,7 @@ import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { scalesLoss } from '../../../store/settings.ts';
 import type { ChartDefinition } from '../../charts/chart.ts';
+import { COST } from '../../charts/costChart.ts';
 import { GRADIENT_NORM, LOSS, LOSS_SCALE, OPTIONAL_CHARTS, SPEED } from '../../charts/definitions.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
@@ -22,6 +23,7 @@ const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly 
   speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
   norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
   ...OPTIONAL_CHARTS,
+  cost: { label: 'Simulated cost', chart: COST },
 };
 
 /** Whether a run has values of a metric that not all have. */
@@ -32,6 +34,7 @@ const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>>
       ({ curve }: RunRecord) =>
         curve[figure] !== undefined,
   ),
+  cost: ({ curve }) => curve.stages !== undefined,
 };
 const always = () => true;
 
@@ -67,7 +70,7 @@ function MetricChoice({ runs }: { runs: readonly RunRecord[] }) {
       {OVERLAY_METRICS.map((metric) => {
         const empty = !runs.some(HAS[metric] ?? always);
         // Few runs have these, and the others need not name them.
-        if (empty && metric in OPTIONAL_CHARTS) return null;
+        if (empty && metric !== 'scale') return null;
         return (
           <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>
             <input

@@ -7,7 +7,7 @@ import type { ColumnId } from './columns.ts';
 export const MAX_OVERLAID = 6;
 
 /** Metrics of the chosen runs that can be drawn. */
-export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', ...OPTIONAL_FIGURES] as const;
+export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', ...OPTIONAL_FIGURES, 'cost'] as const;
 export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
