@@ -8,6 +8,7 @@ import {
   type StepMetrics,
 } from '../engine/index.ts';
 import { count, evalMetrics, figure, finite, sharpnessMetrics, stageStart } from './metricsSchema.ts';
+import { perFigure } from './optionalFigures.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** Key of the curve in a saved file's `__metadata__`; its value is JSON. Only the charts need it. */
@@ -36,8 +37,8 @@ const COLUMNS = {
   gpuMs: figure,
   /** Milliseconds of training. */
   time: finite,
-  /** Last, because only runs that report it have it. */
-  logZ: v.exactOptional(figure),
+  /** Last, because only runs that report them have them. */
+  ...perFigure(() => v.exactOptional(figure)),
 };
 const NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { create } from 'zustand';
+import { OPTIONAL_FIGURES, perFigure } from '../session/optionalFigures.ts';
 import { recall, remember } from './preferences.ts';
 import { MAX_SMOOTHING } from './smoothing.ts';
 
@@ -13,7 +14,7 @@ const CHART_IDS = [
   'memory',
   'sharpness',
   'logit',
-  'logZ',
+  ...OPTIONAL_FIGURES,
   'cost',
 ] as const;
 export type ChartId = (typeof CHART_IDS)[number];
@@ -65,7 +66,7 @@ export const DEFAULT_CHARTS: Readonly<Record<ChartId, ChartSettings>> = {
   memory: STANDARD,
   sharpness: STANDARD,
   logit: STANDARD,
-  logZ: STANDARD,
+  ...perFigure(() => STANDARD),
   cost: STANDARD,
 };
 

@@ -1,19 +1,19 @@
 import type { EvalMetrics, SharpnessMetrics, StageMetrics } from '../engine/index.ts';
+import { OPTIONAL_FIGURES, type OptionalFigure, perFigure } from '../session/optionalFigures.ts';
 import type { TimedStep } from '../session/protocol.ts';
 import { smooth, smoothingOf } from './smoothing.ts';
 import { GpuDuration, StepDuration } from './stepDuration.ts';
 
 const FIRST_CAPACITY = 1024;
 
-interface Columns {
+/** Those of figures that only some runs report are NaN in other runs, and where the figure was not finite. */
+interface Columns extends Record<OptionalFigure, Float64Array> {
   step: Uint32Array;
   /** NaN where the loss was not finite. */
   loss: Float64Array;
   scaleLog2: Float32Array;
   skipped: Uint8Array;
   gradNorm: Float64Array;
-  /** NaN where it was not finite, and in runs that do not report it. */
-  logZ: Float64Array;
   lr: Float64Array;
   appliedSteps: Uint32Array;
   skippedSteps: Uint32Array;
@@ -34,7 +34,6 @@ function columns(capacity: number): Columns {
     scaleLog2: new Float32Array(capacity),
     skipped: new Uint8Array(capacity),
     gradNorm: new Float64Array(capacity),
-    logZ: new Float64Array(capacity),
     lr: new Float64Array(capacity),
     appliedSteps: new Uint32Array(capacity),
     skippedSteps: new Uint32Array(capacity),
@@ -42,6 +41,7 @@ function columns(capacity: number): Columns {
     stepMs: new Float64Array(capacity),
     gpuMs: new Float64Array(capacity),
     gpuStepMs: new Float64Array(capacity),
+    ...perFigure(() => new Float64Array(capacity)),
   };
 }
 
@@ -52,6 +52,8 @@ function columns(capacity: number): Columns {
  */
 export class MetricsLog {
   length = 0;
+  /** The figures that not all runs report and this one did, at some step. */
+  readonly reported = new Set<OptionalFigure>();
   readonly evals: EvalMetrics[] = [];
   readonly sharpness: SharpnessMetrics[] = [];
   /** Steps at which a precision schedule went to another stage, the first step included; empty in other runs. */
@@ -62,7 +64,6 @@ export class MetricsLog {
   readonly smoothing: number;
   #columns = columns(FIRST_CAPACITY);
   #smoothed: Float64Array = new Float64Array(0);
-  #hasLogZ = false;
   #lastSkipped = -1;
   readonly #duration = new StepDuration();
   readonly #gpuDuration = new GpuDuration();
@@ -77,11 +78,6 @@ export class MetricsLog {
     return this.#columns;
   }
 
-  /** Whether some step reported the mean of log Z, as in runs with `zLoss`. */
-  get hasLogZ(): boolean {
-    return this.#hasLogZ;
-  }
-
   push(step: TimedStep): void {
     const i = this.length;
     if (i === this.#columns.step.length) this.#grow();
@@ -92,8 +88,10 @@ export class MetricsLog {
     c.skipped[i] = step.skipped ? 1 : 0;
     if (step.skipped) this.#lastSkipped = i;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
-    c.logZ[i] = step.logZ ?? Number.NaN;
-    if (step.logZ !== undefined) this.#hasLogZ = true;
+    for (const figure of OPTIONAL_FIGURES) {
+      c[figure][i] = step[figure] ?? Number.NaN;
+      if (step[figure] !== undefined) this.reported.add(figure);
+    }
     c.lr[i] = step.lr;
     c.appliedSteps[i] = step.appliedSteps;
     c.skippedSteps[i] = step.skippedSteps;
@@ -122,7 +120,7 @@ export class MetricsLog {
       skipped: c.skipped[i] === 1,
       overflow: this.#overflow.get(i) ?? null,
       gradNorm: finite(c.gradNorm[i]!),
-      ...(this.#hasLogZ && { logZ: finite(c.logZ[i]!) }),
+      ...perFigure((figure) => finite(c[figure][i]!), this.reported),
       lr: c.lr[i]!,
       appliedSteps: c.appliedSteps[i]!,
       skippedSteps: c.skippedSteps[i]!,

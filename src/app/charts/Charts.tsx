@@ -2,6 +2,7 @@
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { comparedModes, variantTitle } from '../../engine/index.ts';
+import { OPTIONAL_FIGURES } from '../../session/optionalFigures.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { isBusy, logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
@@ -11,11 +12,11 @@ import {
   GPU_SPEED,
   GRADIENT_NORM,
   LEARNING_RATE,
-  LOG_Z,
   LOSS,
   LOSS_SCALE,
   MAX_LOGIT,
   MEMORY,
+  OPTIONAL_CHARTS,
   SHARPNESS,
   SPEED,
 } from './definitions.tsx';
@@ -36,7 +37,9 @@ export default function Charts() {
   const timestamps = useRun(({ adapter }) => adapter?.features.includes('timestamp-query') ?? false);
   // The logs grow outside the store, whose every change asks again.
   const measured = useRun(() => runs.some(({ log }) => log.sharpness.length > 0));
-  const hasLogZ = useRun(() => runs.some(({ log }) => log.hasLogZ));
+  const reported = useRun(
+    useShallow(() => OPTIONAL_FIGURES.filter((figure) => runs.some(({ log }) => log.reported.has(figure)))),
+  );
   const scheduled = useRun(({ configs }) =>
     configs.some(({ precisionSchedule }) => precisionSchedule !== 'none'),
   );
@@ -48,7 +51,7 @@ export default function Charts() {
     LOSS_SCALE,
     ...(lockstep ? (timestamps ? [GPU_SPEED] : []) : [SPEED]),
     ...(measured ? SHARPNESS_CHARTS : []),
-    ...(hasLogZ ? [LOG_Z] : []),
+    ...reported.map((figure) => OPTIONAL_CHARTS[figure].chart),
     ...(scheduled ? [COST] : []),
     ...SMALL_CHARTS,
   ];

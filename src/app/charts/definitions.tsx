@@ -1,6 +1,7 @@
 /** The charts of a run. Their common frame is `MetricChart`. */
 
 import { type SpeedClock, tokensPerStep } from '../../engine/index.ts';
+import type { OptionalFigure } from '../../session/optionalFigures.ts';
 import type { ChartSettings } from '../../store/chartStore.ts';
 import { scalesLoss } from '../../store/settings.ts';
 import { smooth } from '../../store/smoothing.ts';
@@ -264,7 +265,7 @@ export const LOG_Z: ChartDefinition = {
   smooths: true,
   logY: false,
   series: (run, index, _runs, settings) =>
-    run.log.hasLogZ ? overRaw(run, index, run.log.columns.logZ, settings) : null,
+    run.log.reported.has('logZ') ? overRaw(run, index, run.log.columns.logZ, settings) : null,
   format: (value) => String(Number(value.toPrecision(4))),
   gap: 'not finite',
   tick: plainNumber,
@@ -272,6 +273,11 @@ export const LOG_Z: ChartDefinition = {
   summary: ({ run: { title }, values, length }) =>
     `${title}: mean log Z ${inWords(LOG_Z, lastOf(values, length))}.`,
 };
+
+/** The charts of figures that only some runs report. */
+export const OPTIONAL_CHARTS: Readonly<
+  Record<OptionalFigure, { readonly label: string; readonly chart: ChartDefinition }>
+> = { logZ: { label: 'log Z', chart: LOG_Z } };
 
 const MIB = 2 ** 20;
 

@@ -1,5 +1,6 @@
 /** Converts between the complete log of a run and the part of it that is stored. */
 import type { EvalMetrics } from '../../engine/index.ts';
+import { OPTIONAL_FIGURES, perFigure } from '../../session/optionalFigures.ts';
 import { changePoints, decimate, thin } from '../decimate.ts';
 import { MetricsLog } from '../metricsLog.ts';
 import { tokensPerSecond } from '../speed.ts';
@@ -23,7 +24,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     ...new Set([
       ...decimate(c.loss, length),
       ...decimate(c.gradNorm, length),
-      ...(log.hasLogZ ? decimate(c.logZ, length) : []),
+      ...[...log.reported].flatMap((figure) => decimate(c[figure], length)),
       ...decimate(speed, length),
       ...changePoints(c.scaleLog2, length),
       ...skipped.flatMap((i) => (i + 1 < length ? [i, i + 1] : [i])),
@@ -38,7 +39,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     smoothed: take(log.smoothedLoss()),
     scaleLog2: finite(c.scaleLog2),
     gradNorm: take(c.gradNorm),
-    ...(log.hasLogZ && { logZ: take(c.logZ) }),
+    ...perFigure((figure) => take(c[figure]), log.reported),
     lr: finite(c.lr),
     skippedSteps: finite(c.skippedSteps),
     time: finite(c.time),
@@ -56,6 +57,7 @@ export function logOfCurve(
   tokensPerStep: number,
 ): MetricsLog {
   const log = new MetricsLog(steps);
+  const reported = OPTIONAL_FIGURES.filter((figure) => curve[figure]);
   const stages = new Map(curve.stages?.map(({ step, stage }) => [step, stage]));
   const overflows = new Map(curve.skips.map(({ step, overflow }) => [step, overflow]));
   for (const [i, step] of curve.step.entries()) {
@@ -68,7 +70,7 @@ export function logOfCurve(
       skipped: overflows.has(step),
       overflow: overflows.get(step) ?? null,
       gradNorm: curve.gradNorm[i]!,
-      ...(curve.logZ && { logZ: curve.logZ[i]! }),
+      ...perFigure((figure) => curve[figure]![i]!, reported),
       lr: curve.lr[i]!,
       appliedSteps: step - skippedSteps,
       skippedSteps,

@@ -20,6 +20,7 @@ import {
   sharpnessMetrics,
   stageStart,
 } from '../../session/metricsSchema.ts';
+import { perFigure } from '../../session/optionalFigures.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -112,8 +113,7 @@ const curve = v.pipe(
     smoothed: column(figure),
     scaleLog2: column(finite),
     gradNorm: column(figure),
-    /** Only of runs that report it. */
-    logZ: v.exactOptional(column(figure)),
+    ...perFigure(() => v.exactOptional(column(figure))),
     lr: column(finite),
     skippedSteps: column(count),
     /** Milliseconds of training. */

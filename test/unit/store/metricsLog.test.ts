@@ -64,10 +64,10 @@ describe('MetricsLog', () => {
     const log = new MetricsLog(10);
     log.push(timedStep(1, { logZ: 4.5 }));
     log.push(timedStep(2, { logZ: null }));
-    expect(log.hasLogZ).toBe(true);
+    expect([...log.reported]).toEqual(['logZ']);
     expect(log.last(2)).toEqual([timedStep(1, { logZ: 4.5 }), timedStep(2, { logZ: null })]);
     const other = filled(2);
-    expect(other.hasLogZ).toBe(false);
+    expect(other.reported.size).toBe(0);
     expect(other.at(1)).not.toHaveProperty('logZ');
   });
 

@@ -1,13 +1,14 @@
 /** Charts of runs from the history, a lazy chunk with recharts. */
 import { useMemo } from 'react';
 import { tokensPerStep } from '../../../engine/index.ts';
+import { perFigure } from '../../../session/optionalFigures.ts';
 import { logOfCurve } from '../../../store/history/curve.ts';
 import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { scalesLoss } from '../../../store/settings.ts';
 import type { ChartDefinition } from '../../charts/chart.ts';
 import { COST } from '../../charts/costChart.ts';
-import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../../charts/definitions.tsx';
+import { GRADIENT_NORM, LOSS, LOSS_SCALE, OPTIONAL_CHARTS, SPEED } from '../../charts/definitions.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
 import { StaticPlot } from '../../charts/StaticPlot.tsx';
@@ -21,14 +22,18 @@ const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly 
   scale: { label: 'Loss scale', chart: LOSS_SCALE },
   speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
   norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
-  logZ: { label: 'log Z', chart: LOG_Z },
+  ...OPTIONAL_CHARTS,
   cost: { label: 'Simulated cost', chart: COST },
 };
 
 /** Whether a run has values of a metric that not all have. */
 const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>> = {
   scale: (run) => scalesLoss(run.config.precision) || figuresOf(run).skipped > 0,
-  logZ: ({ curve }) => curve.logZ !== undefined,
+  ...perFigure(
+    (figure) =>
+      ({ curve }: RunRecord) =>
+        curve[figure] !== undefined,
+  ),
   cost: ({ curve }) => curve.stages !== undefined,
 };
 const always = () => true;
@@ -64,7 +69,7 @@ function MetricChoice({ runs }: { runs: readonly RunRecord[] }) {
       <legend>Draw</legend>
       {OVERLAY_METRICS.map((metric) => {
         const empty = !runs.some(HAS[metric] ?? always);
-        // Few runs have it, and the others need not name it.
+        // Few runs have these, and the others need not name them.
         if (empty && metric !== 'scale') return null;
         return (
           <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>

@@ -1,4 +1,5 @@
 import { create } from 'zustand';
+import { OPTIONAL_FIGURES } from '../../../session/optionalFigures.ts';
 import type { Problem } from '../../../store/settings.ts';
 import type { ColumnId } from './columns.ts';
 
@@ -6,7 +7,7 @@ import type { ColumnId } from './columns.ts';
 export const MAX_OVERLAID = 6;
 
 /** Metrics of the chosen runs that can be drawn. */
-export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', 'logZ', 'cost'] as const;
+export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', ...OPTIONAL_FIGURES, 'cost'] as const;
 export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
