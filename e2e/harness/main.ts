@@ -84,7 +84,7 @@ window.harness = {
   variants: async (needing) => {
     const here = await fixture();
     const { subgroupSize } = here.report;
-    const variants = await pairwiseVariants(subgroupSize ? [subgroupSize.min] : []);
+    const variants = await pairwiseVariants(subgroupSize ? [null, subgroupSize.min] : [null]);
     if (!needing) return checkVariants(here, variants);
     // The other choices of these kernels run where the feature is missing.
     return checkVariants(

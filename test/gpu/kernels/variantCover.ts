@@ -24,23 +24,41 @@ function withoutLengths(storage: string): string {
     });
 }
 
-/** One line for each two choices that meet in this variant of its kernel, and for the kernel. */
-export function pairsOf(dispatch: Dispatch): string[] {
-  const [kernel, ...choices] = choicesOf(dispatch);
-  // Alone where a kernel has one choice, which then meets no other.
-  return [
-    kernel!,
-    ...choices.flatMap((one, i) => [one, ...choices.slice(i + 1).map((other) => `${one}, ${other}`)]),
-  ];
+/** Choices by number. Millions of pairs are compared, which takes text much longer. */
+const choices: string[] = [];
+const numbers = new Map<string, number>();
+const MOST_CHOICES = 2 ** 15;
+
+function numberOf(choice: string): number {
+  let number = numbers.get(choice);
+  if (number === undefined) {
+    number = choices.push(choice) - 1;
+    if (number >= MOST_CHOICES) throw new RangeError(`there are more than ${MOST_CHOICES} choices`);
+    numbers.set(choice, number);
+  }
+  return number;
+}
+
+/** A number for each two choices that meet in this variant of its kernel, and for the kernel; {@link pairText} says which. */
+export function pairsOf(dispatch: Dispatch): number[] {
+  const [kernel, ...own] = choicesOf(dispatch).map(numberOf);
+  const pair = (one: number, other: number) => Math.min(one, other) * MOST_CHOICES + Math.max(one, other);
+  // A choice meets itself: where a kernel has one, it meets no other.
+  return [pair(kernel!, kernel!), ...own.flatMap((one, i) => own.slice(i).map((other) => pair(one, other)))];
+}
+
+export function pairText(pair: number): string {
+  const both = [Math.floor(pair / MOST_CHOICES), pair % MOST_CHOICES];
+  return [...new Set(both)].map((number) => choices[number]).join(', ');
 }
 
 /**
  * Some of `all` that have everything that one of them has. Greedy: each takes the most of what is still missing.
- * @param has what one of them has, in words
+ * @param has what one of them has
  */
-export function coverOf<T>(all: readonly T[], has: (one: T) => readonly string[]): T[] {
-  const missing = new Set(all.flatMap(has));
+export function coverOf<T, K>(all: readonly T[], has: (one: T) => readonly K[]): T[] {
   const open = all.map((one) => ({ one, adds: has(one) }));
+  const missing = new Set(open.flatMap(({ adds }) => adds));
   const cover: T[] = [];
   while (missing.size > 0) {
     const most = open.reduce((best, entry) => (entry.adds.length > best.adds.length ? entry : best));

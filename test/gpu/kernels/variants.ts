@@ -27,7 +27,6 @@ import {
 } from '../../../src/engine/kernels/attentionOptions.ts';
 import { fixedRange } from '../../../src/engine/kernels/fixedMaster.ts';
 import { matmul } from '../../../src/engine/kernels/matmul.ts';
-
 import { convertFormat } from '../../../src/engine/kernels/optimizer.ts';
 import {
   COMPOUND_OPTIMIZERS,
@@ -35,9 +34,11 @@ import {
   OPTIMIZERS,
 } from '../../../src/engine/kernels/optimizers/table.ts';
 import { splitOutliers } from '../../../src/engine/kernels/outliers.ts';
+import { operationsOf } from '../../../src/engine/model/emission.ts';
 import { generationOperations, planGeneration } from '../../../src/engine/model/generation.ts';
-import { buildSchedule } from '../../../src/engine/model/schedule.ts';
-import { runTensors } from '../../../src/engine/model/tensors.ts';
+import { optimizer } from '../../../src/engine/model/optimizer.ts';
+import { buildPass, buildSchedule } from '../../../src/engine/model/schedule.ts';
+import { type RunTensors, runTensors } from '../../../src/engine/model/tensors.ts';
 import { goesWithState } from '../../../src/engine/precision/optimStates.ts';
 import { storesHalves } from '../../../src/engine/precision/recipe.ts';
 import { PRECISION_MODES, recipeOf } from '../../../src/engine/precision/recipes.ts';
@@ -69,7 +70,6 @@ const MODELS = Array.from(
     ...ATTENTIONS[i % ATTENTIONS.length]!,
   }),
 );
-type Model = (typeof MODELS)[number];
 
 type Stored = Partial<TrainConfig> & Pick<TrainConfig, 'precision'>;
 
@@ -102,7 +102,8 @@ const STORED: readonly Stored[] = distinctBy(
   },
 );
 
-function distinctBy<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
+/** The first of those with the same key. */
+export function distinctBy<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
   return [...new Map(all.toReversed().map((one) => [keyOf(one), one])).values()].toReversed();
 }
 
@@ -122,11 +123,11 @@ const FEATURE_OF = [
 
 /**
  * One dispatch of each variant that a run can ask for.
- * @param subgroupSizes smallest subgroups of the adapters in question; none for variants without subgroups only
+ * @param subgroupSizes smallest subgroups of the adapters in question; null for variants without subgroups
  * @param matrixShapes of which the matmuls of each are added, at the subgroup size of most GPUs that have them
  */
 export function dispatchesOf(
-  subgroupSizes: readonly number[],
+  subgroupSizes: readonly (number | null)[],
   matrixShapes: readonly MatrixShape[] = [],
 ): Dispatch[] {
   const dispatches = new Map<string, Dispatch>();
@@ -135,37 +136,42 @@ export function dispatchesOf(
     const key = variantKey(operation.variant);
     if (!dispatches.has(key)) dispatches.set(key, operation);
   };
-  for (const shape of matrixShapes) {
-    const target: Omit<Target, 'splitSums'> = {
-      ...{ half: 'packed', subgroup: 32, lanes: 64, attention: 'register' },
-      ...{ matmul: 'register16', matrixShapes: [shape] },
-    };
-    for (const stored of STORED) {
+  const matrixTargets = matrixShapes.map((shape): Target => {
+    const target = {
+      half: 'packed',
+      subgroup: 32,
+      lanes: 64,
+      attention: 'register',
+      splitSums: false,
+    } as const;
+    return { ...target, matmul: 'register16', matrixShapes: [shape] };
+  });
+  for (const stored of STORED) {
+    const plans = plansOf(stored);
+    for (const target of matrixTargets) {
       for (const splitSums of [true, false]) {
-        MODELS.flatMap((model) => microBatch({ ...target, splitSums }, stored, model))
-          .filter((operation) => kernelOf(operation) === 'matmul_matrix')
-          .forEach(add);
+        for (const operation of microBatches({ ...target, splitSums }, plans)) {
+          if (kernelOf(operation) === 'matmul_matrix') add(operation);
+        }
       }
     }
-    muonMatmuls({ ...target, splitSums: false }).forEach(add);
-  }
-  for (const target of targets(subgroupSizes)) {
-    for (const stored of STORED) {
+    for (const target of targets(subgroupSizes)) {
       if (target.half === 'native' && !storesHalves(recipeOf(stored.precision))) continue;
-      ofSteps(target, stored).forEach(add);
+      for (const operation of ofSteps(target, plans)) add(operation);
     }
   }
   const withoutMatmuls = distinctBy(targets(subgroupSizes), ({ half, subgroup }) => `${half} ${subgroup}`);
-  for (const target of withoutMatmuls) optimizerVariants(target).forEach(add);
+  optimizerVariants(withoutMatmuls).forEach(add);
+  muonMatmuls([...matrixTargets, ...targets(subgroupSizes)]).forEach(add);
   const peak = { name: 'peak', type: 'f32', elements: 64 * 4 } as const;
   for (const form of PEAK_FORMS) for (const half of [false, true]) add(peakDispatch(peak, 1, form, half));
   for (const target of targets(subgroupSizes)) {
     attentionVariants(target).forEach(add);
-    muonMatmuls(target).forEach(add);
     integerMatmuls(target).forEach(add);
     outlierSplits(target).forEach(add);
   }
   for (const size of subgroupSizes) {
+    if (size === null) continue;
     for (const width of [40, 256]) add(probeDispatch(PROBED, 0, width, { size, asked: false, note: null }));
   }
   return [...dispatches.values()];
@@ -189,46 +195,66 @@ export async function linked(dispatch: Dispatch): Promise<KnownVariant> {
 /** Kernels that only targets with split sums dispatch. */
 const ONLY_SPLIT: readonly string[] = ['embedding_backward_runs', 'embedding_backward_join'];
 
-/** What steps, evaluations and the numerics panel dispatch. */
-export function ofSteps(target: Target, stored: Stored): Operation[] {
-  const split = MODELS.flatMap((model) => microBatch({ ...target, splitSums: true }, stored, model)).filter(
-    (operation) =>
-      operation.kind === 'dispatch' &&
-      (operation.variant.conditions.split || ONLY_SPLIT.includes(operation.variant.kernel)),
-  );
-  return MODELS.reduce<Operation[]>((operations, model) => {
-    const config: TrainConfig = {
-      ...{ ...presetOf('smoke').config, batch: 1, ...stored, ...model },
-      // The first of two blocks is recomputed.
-      ...{ layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 },
-    };
-    const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
-    const schedule = buildSchedule(target, tensors, config);
+interface Plan {
+  readonly config: TrainConfig;
+  readonly tensors: RunTensors;
+}
+
+function planOf(settings: Partial<TrainConfig>): Plan {
+  const config = { ...presetOf('smoke').config, ...settings };
+  return { config, tensors: runTensors(config, VOCABULARY, TWO_SLICES) };
+}
+
+/** The plans of a storage for each model: of two blocks, and of one with enough rows for sums that are cut. They need no adapter. */
+export function plansOf(stored: Stored): { readonly steps: readonly Plan[]; readonly long: readonly Plan[] } {
+  const plan = (shape: Partial<TrainConfig>): Plan[] =>
+    MODELS.map((model) => planOf({ ...stored, ...model, ...shape }));
+  return {
+    // The first of two blocks is recomputed.
+    steps: plan({ batch: 1, layers: 2, recompute: 'gelu-ln', sharpnessEvery: 1 }),
+    long: plan({ batch: 16, layers: 1 }),
+  };
+}
+
+/** What steps, evaluations and the numerics panel dispatch, list by list: all of them at once would outlive collections of garbage. */
+export function* ofSteps(target: Target, { steps, long }: ReturnType<typeof plansOf>): Generator<Operation> {
+  for (const operation of microBatches({ ...target, splitSums: true }, { long })) {
+    if (operation.kind !== 'dispatch') continue;
+    const { kernel, conditions } = operation.variant;
+    if (conditions.split || ONLY_SPLIT.includes(kernel)) yield operation;
+  }
+  for (const { config, tensors } of steps) {
+    for (const operations of Object.values(buildSchedule(target, tensors, config))) yield* operations;
     const { rows: _, noise: __, longRun: ___, updates: ____, ...numerics } = buildNumerics(target, tensors);
-    const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
-    const uploads = tensors.chunks.flatMap(({ master, compute, low, fixed, elements }) => [
-      ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
-      convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
-      ...(compute
-        ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
-        : []),
-    ]);
-    const sampling = Object.values(generationOperations(planGeneration(tensors), target));
-    return operations.concat(...Object.values(schedule), ...Object.values(numerics), uploads, ...sampling);
-  }, split);
+    for (const operations of Object.values(numerics)) yield* operations;
+    yield* uploads(target, tensors);
+    for (const operations of Object.values(generationOperations(planGeneration(tensors), target))) {
+      yield* operations;
+    }
+  }
+}
+
+function uploads(target: Target, { chunks }: RunTensors): Operation[] {
+  const upload = { name: 'upload', type: 'f32', elements: 256 } as const;
+  return chunks.flatMap(({ master, compute, low, fixed, elements }) => [
+    ...(fixed ? [fixedRange(target, { fixed, master, elements })] : []),
+    convertFormat(target, { inp: upload, out: master, low, elements: 256, label: 'upload' }),
+    ...(compute
+      ? [convertFormat(target, { inp: master, out: compute, elements: 256, label: 'compute' })]
+      : []),
+  ]);
+}
+
+/** With what numerics store once more in f32. */
+function* microBatches(target: Target, { long }: Pick<ReturnType<typeof plansOf>, 'long'>) {
+  for (const { tensors } of long) {
+    yield* operationsOf(buildPass(tensors.training, target));
+    yield* buildNumerics(target, tensors).measured;
+  }
 }
 
 function kernelOf(operation: Operation): string | null {
   return operation.kind === 'dispatch' ? operation.variant.kernel : null;
-}
-
-/** Of enough rows for sums that are cut, with what numerics store once more in f32. */
-function microBatch(target: Target, stored: Stored, model: Model): readonly Operation[] {
-  const shape = { ...model, layers: 1, batch: 16 };
-  const config: TrainConfig = { ...presetOf('smoke').config, ...stored, ...shape };
-  const tensors = runTensors(config, VOCABULARY, TWO_SLICES);
-  const { microBatch } = buildSchedule(target, tensors, config);
-  return [...microBatch, ...buildNumerics(target, tensors).measured];
 }
 
 /** Modes whose masters AdamW stores differently. How moments are kept does not depend on it. */
@@ -242,35 +268,30 @@ const MASTERS: readonly Stored[] = [
 /** Optimizers whose moments are kept in units of the loss scale. */
 const COMPOUND: Stored = { precision: 'fp16-pure', lossScaling: 'compound' };
 
-function optimizerVariants(target: Target): Operation[] {
-  const operations: Operation[] = [];
-  for (const stored of [...MASTERS, COMPOUND]) {
-    for (const optimizer of stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS) {
-      for (const optimState of OPTIMIZER_TABLE[optimizer].optimStates) {
-        if (!goesWithState(recipeOf(stored.precision), optimState)) continue;
-        if (stored.master === 'fx64' && optimState === 'fp8') continue;
-        const config = {
-          ...presetOf('smoke').config,
-          batch: 1,
-          ...stored,
-          optimizer,
-          optimState,
-          emaDecay: 0.9,
-        };
-        operations.push(
-          ...buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config).optimizer,
-        );
-      }
-    }
-  }
-  return operations;
+/** Every optimizer with every way of keeping its states. */
+function optimizerPlans(): Plan[] {
+  return [...MASTERS, COMPOUND].flatMap((stored) =>
+    (stored === COMPOUND ? COMPOUND_OPTIMIZERS : OPTIMIZERS).flatMap((optimizer) =>
+      OPTIMIZER_TABLE[optimizer].optimStates
+        .filter((optimState) => goesWithState(recipeOf(stored.precision), optimState))
+        .filter((optimState) => stored.master !== 'fx64' || optimState !== 'fp8')
+        .map((optimState) => planOf({ batch: 1, ...stored, optimizer, optimState, emaDecay: 0.9 })),
+    ),
+  );
+}
+
+function optimizerVariants(targets: readonly Target[]): Operation[] {
+  return optimizerPlans().flatMap(({ tensors, config }) =>
+    targets.flatMap((target) => optimizer(target, tensors, config)),
+  );
 }
 
 /** The products of Muon, of f32 in every mode. */
-function muonMatmuls(target: Target): Operation[] {
-  const config = { ...presetOf('smoke').config, batch: 1, precision: 'fp32', optimizer: 'muon' } as const;
-  const { optimizer } = buildSchedule(target, runTensors(config, VOCABULARY, TWO_SLICES), config);
-  return optimizer.filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
+function muonMatmuls(targets: readonly Target[]): Operation[] {
+  const { tensors, config } = planOf({ batch: 1, precision: 'fp32', optimizer: 'muon' });
+  return targets
+    .flatMap((target) => optimizer(target, tensors, config))
+    .filter((operation) => kernelOf(operation)?.startsWith('matmul_'));
 }
 
 /** Of evaluation with columns in a wider format. */
@@ -305,8 +326,8 @@ function integerMatmuls(target: Target): Operation[] {
   );
 }
 
-function targets(subgroupSizes: readonly number[]): Target[] {
-  return [...subgroupSizes, null].flatMap((subgroup) =>
+function targets(subgroupSizes: readonly (number | null)[]): Target[] {
+  return subgroupSizes.flatMap((subgroup) =>
     (['native', 'packed'] as const).flatMap((half) =>
       matmulKernels(subgroup).map((matmul, i) => ({
         half,

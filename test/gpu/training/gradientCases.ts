@@ -71,7 +71,7 @@ export function showsRoles(precision: PrecisionMode, { position, qkNorm }: Kinds
 }
 
 /** What a case checks: its mode, whose roles may show, and each two choices that meet in a kernel of its micro-batch. */
-function checkedBy([precision, , , settings = {}]: Case): string[] {
+function checkedBy([precision, , , settings = {}]: Case): (string | number)[] {
   const config = { ...TINY, precision, ...settings };
   const target: Target = {
     ...{ half: 'native', subgroup: 4, lanes: 64, attention: 'register', matmul: 'register32' },
