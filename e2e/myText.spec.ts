@@ -1,5 +1,6 @@
 /** "My text": from a dropped text to a downloaded model. */
-import { drop } from './dropFile.ts';
+import { drop, dropFiles } from './dropFile.ts';
+import { gpt2Folder } from './gpt2Folder.ts';
 import { expect, expectNoSidewaysScroll, reach, snapshot, test } from './page.ts';
 
 const NAME = '<b onclick="alert(1)">verses</b>.txt';
@@ -63,6 +64,49 @@ test('a dropped text is described in a line, trained on, and its best checkpoint
     `| weights | those after step ${summary!.best!.step}, with the lowest validation loss of the run |`,
   );
   expect(archive).toContain(`| validation loss | ${lowest.toFixed(4)} nats`);
+});
+
+test('a dropped model is trained on the text at its own size, whichever of the two comes first', async ({
+  page,
+}) => {
+  const line = page.getByTestId('my-text-line');
+  const reason = page.getByTestId('my-text-reason');
+  const model = page.getByTestId('model-file');
+  const text = 'abcdefghijkkjihgfedcba'.repeat(60);
+  await page.goto('/#text');
+  await expect(page.getByTestId('my-text-choice')).toBeVisible();
+  await dropFiles(page, gpt2Folder());
+  await expect(model).toContainText('2 layers, 2 heads, width 16');
+  await drop(page, 'letters.txt', text);
+  await expect(reason).toHaveText('The size is that of your model.');
+  await expect(page.getByTestId('own-ready')).toContainText('1,320 characters, 11 different');
+  await expect(page.getByTestId('my-text-size-tiny')).toHaveCount(0);
+  const withModel = await line.textContent();
+
+  // Without the model the sizes are back, and with it what was said before.
+  await page.getByTestId('close-file').click();
+  await expect(reason).toContainText('Tiny is recommended');
+  await expect(line).toContainText(/about \d+ (s|min|h)/);
+  await expect(line).not.toHaveText(withModel!);
+  await dropFiles(page, gpt2Folder());
+  await expect(reason).toHaveText('The size is that of your model.');
+  await expect(line).toContainText(/about \d+ (s|min|h)/);
+
+  // A text that the model's tokenizer cannot read is refused where it was dropped.
+  await drop(page, 'verses.txt', verses(100));
+  await expect(page.getByTestId('own-error')).toContainText('tokenizer');
+  await expect(page.getByTestId('my-text-plan')).toBeHidden();
+  await drop(page, 'letters.txt', text);
+  await expect(line).toContainText(/about \d+ (s|min|h)/);
+
+  await page.getByTestId('my-text-train').click();
+  await reach(page, 'done');
+  const { runs, settings } = await snapshot(page);
+  expect(runs[0]!.config).toMatchObject({ layers: 2, heads: 2, width: 16, context: 8, learningRate: 1e-4 });
+  expect(settings.init).toMatchObject({ heads: 2, vocabulary: 11 });
+  await expect(page.getByTestId('my-text-figures')).toContainText('letters.txt');
+  await expect(page.getByTestId('my-text-export')).toBeEnabled();
+  await expect(page.getByTestId('sample-panel')).toBeVisible();
 });
 
 test('a run that a closed tab interrupted is offered and shown where it was started', async ({ page }) => {

@@ -4,6 +4,7 @@ import type { ExportKind, OpenedFile, SavedRun } from '../session/protocol.ts';
 import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
+import { startWithoutModel } from './myText/myText.ts';
 import { clearNumerics } from './numericsStore.ts';
 import { isBusy, useRun } from './runStore.ts';
 import { beginRuns } from './runTransitions.ts';
@@ -38,7 +39,7 @@ export function openFiles(files: readonly File[]): void {
  * continued.
  */
 export function openAddress(address: string): void {
-  useSettings.getState().choose({ init: null });
+  startWithoutModel();
   opens += 1;
   useFiles.setState({ opened: { state: 'loading', id: opens, address: address.trim(), progress: null } });
   send({ type: 'loadModel', id: opens, address: address.trim() });
@@ -60,7 +61,7 @@ export function closeFile(): void {
   if (opened.state !== 'none' && 'address' in opened && opened.address !== null)
     send({ type: 'cancelFile', keep: false });
   useFiles.setState({ opened: { state: 'none' }, scoring: { state: 'none' } });
-  useSettings.getState().choose({ init: null });
+  startWithoutModel();
 }
 
 /** Has runs start from the weights of file number `id`, if it turns out to be a model. */

@@ -9,7 +9,7 @@ import { lazyPart } from '../ui/lazyPart.tsx';
 import { ErrorNote, Note } from '../ui/Note.tsx';
 import { Panel } from '../ui/Panel.tsx';
 import styles from './MyTextScreen.module.css';
-import { bestLine } from './messages.ts';
+import { bestLine, lowestOf } from './messages.ts';
 
 const LossOfRun = lazyPart(
   'chart of the loss',
@@ -57,7 +57,9 @@ function Progress({ run }: { run: RunView }) {
     <Panel title="3. Training" data-testid="my-text-training">
       <progress max={1} value={share} aria-label="Steps taken" className={styles.progress} />
       <p data-testid="my-text-status">{line}</p>
-      <p data-testid="my-text-best">{bestLine(run.summary?.best ?? (best === null ? null : lowest()))}</p>
+      <p data-testid="my-text-best">
+        {bestLine(run.summary ? lowestOf(run.summary) : best === null ? null : lowest())}
+      </p>
       {run.warnings.map(({ kind, message, hint }) => (
         <Note key={kind} kind="caution" testId={`my-text-warning-${kind}`}>
           <p>{message}</p>

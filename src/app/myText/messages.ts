@@ -1,5 +1,5 @@
 /** Sentences of "My text". */
-import { type RunSummary, tokensPerStep } from '../../engine/index.ts';
+import { lowestWeights, type RunSummary, tokensPerStep } from '../../engine/index.ts';
 import type { AdvisedTokenizer, Size } from '../../store/myText/advice.ts';
 import type { MyTextPlan } from '../../store/myText/myText.ts';
 import { formatCompact, formatCount, formatDuration, formatLoss, formatMiB } from '../format.ts';
@@ -86,8 +86,22 @@ export function bestLine(best: { readonly step: number; readonly valLoss: number
     : 'The best checkpoint is kept from the first evaluation on.';
 }
 
+/** The step with the lowest validation loss of a run that has ended, which may be its last; null where no loss was finite. */
+export function lowestOf(
+  summary: Pick<RunSummary, 'best' | 'steps' | 'valLoss'>,
+): { readonly step: number; readonly valLoss: number } | null {
+  if (lowestWeights(summary) === 'best') return summary.best ?? null;
+  return summary.valLoss === null ? null : { step: summary.steps, valLoss: summary.valLoss };
+}
+
 /** Why the run ended. */
-export function endLine({ endedEarly, steps, best }: RunSummary, planned: number, patience: number): string {
+export function endLine(
+  summary: Pick<RunSummary, 'endedEarly' | 'best' | 'steps' | 'valLoss'>,
+  planned: number,
+  patience: number,
+): string {
+  const { endedEarly, steps } = summary;
+  const best = lowestOf(summary);
   if (endedEarly) {
     return `It ended early, after step ${formatCount(steps)} of ${formatCount(planned)}: ${patience} evaluations in a row were no better than the best.`;
   }

@@ -22,11 +22,18 @@ export const useMyText = create<MyTextState>()(() => ({ active: false, size: nul
 
 let ids = 0;
 
-function begin(): void {
+function begin(init = useSettings.getState().settings.init): void {
   useMyText.setState({ active: true, size: null, tokenizer: null });
   const { settings, choose } = useSettings.getState();
   // The shortest context, so that no text is refused that the smallest size could learn.
-  choose({ ...settingsFor(settings.init, 'tiny', null), text: settings.text });
+  choose({ ...settingsFor(init, 'tiny', null), text: settings.text });
+}
+
+/** Has runs start from random weights. The settings for the model were not for a model of the text's own size. */
+export function startWithoutModel(): void {
+  const { settings, choose } = useSettings.getState();
+  if (settings.init !== null && useMyText.getState().active) begin(null);
+  else choose({ init: null });
 }
 
 export function takeMyText(file: File): void {

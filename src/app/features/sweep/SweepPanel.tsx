@@ -112,7 +112,7 @@ function Running({ sweep }: { sweep: KeptSweep }) {
           >{`Continue, ${missing} left`}</Button>
         )}
         <Button disabled={running} onClick={() => void removeSweep(sweep.id)} data-testid="sweep-delete">
-          Delete
+          Delete this sweep
         </Button>
       </Actions>
     </>
