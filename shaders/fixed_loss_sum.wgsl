@@ -5,8 +5,8 @@
 // source:  own; reference/fixed.ts (oracle)
 import package::lib::fixed::{addFixed, fixedOf, Fixed};
 import package::lib::fixed_sum::{addWords, nearest, sumOfFour, totalOf};
+import package::lib::mean_loss::{losses, storeMean};
 import package::lib::round::magnitudeBits;
-@if(!logZ) import package::lib::step_state::StepState;
 
 struct Params {
   rows: u32,
@@ -19,10 +19,7 @@ struct LossSums {
   isInfinite: u32,
 }
 
-@group(0) @binding(0) var<storage, read> losses: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: LossSums;
-@if(!logZ) @group(0) @binding(2) var<storage, read_write> state: StepState;
-@if(logZ) @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
@@ -55,6 +52,5 @@ fn fixed_loss_sum(@builtin(local_invocation_index) local: u32) {
   sums.isInfinite |= atomicLoad(&isInfinite);
   let share = nearest(sums.total, EXPONENT) * p.inverseTokens;
   let total = bitcast<f32>(select(bitcast<u32>(share), INFINITY, sums.isInfinite != 0u));
-  @if(!logZ) state.lossSum = total;
-  @if(logZ) mean[0] = total;
+  storeMean(total);
 }

@@ -3,7 +3,7 @@
 // numerics: f32 in a fixed order: each lane adds sums of 16 losses, and a tree adds the 256 lanes; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
 // dispatch: one workgroup
 // source:  cascade summation (Higham, Accuracy and Stability of Numerical Algorithms, 4.1); the reported loss is never multiplied by the loss scale
-@if(!logZ) import package::lib::step_state::StepState;
+import package::lib::mean_loss::{losses, storeMean};
 
 struct Params {
   rows: u32,
@@ -18,10 +18,7 @@ struct LossSums {
   levels: array<f32, LEVELS>,  // level i is the sum of 2^i micro-batches if bit i of count is set
 }
 
-@group(0) @binding(0) var<storage, read> losses: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: LossSums;
-@if(!logZ) @group(0) @binding(2) var<storage, read_write> state: StepState;
-@if(logZ) @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
@@ -65,6 +62,5 @@ fn loss_sum(@builtin(local_invocation_index) local: u32) {
       total += sums.levels[i];
     }
   }
-  @if(!logZ) state.lossSum = total;
-  @if(logZ) mean[0] = total;
+  storeMean(total);
 }

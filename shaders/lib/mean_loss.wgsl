@@ -1,0 +1,15 @@
+// mean_loss: the losses of a micro-batch, and where their mean goes: to the loss of the step or, with `logZ`, to a number of its own.
+// shapes:  losses (rows) f32; mean (1) f32
+// numerics: none
+// dispatch: none (library); one lane stores the mean
+// source:  own
+@if(!logZ) import package::lib::step_state::StepState;
+
+@group(0) @binding(0) var<storage, read> losses: array<f32>;
+@if(!logZ) @group(0) @binding(2) var<storage, read_write> state: StepState;
+@if(logZ) @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+
+fn storeMean(loss: f32) {
+  @if(!logZ) state.lossSum = loss;
+  @if(logZ) mean[0] = loss;
+}
