@@ -22,7 +22,9 @@ export function stepLine(metrics: StepMetrics): string {
     ...(logZ !== undefined && { logZ }),
     ...(rms && { rms: rms.byTensor }),
     ...(skippedTensors && { skippedTensors }),
-    ...(stage && { stage: stage.mode, cost: stage.cost }),
+    ...(stage?.stage !== undefined && { stage: stage.mode }),
+    ...(stage && stage.stage === undefined && { levels: stage.mode.split(' ') }),
+    ...(stage && { cost: stage.cost }),
   };
   return line('step', { step, loss, lossScale, skipped, gradNorm, lr, ...measured });
 }

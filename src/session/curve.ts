@@ -47,10 +47,16 @@ const step = v.pipe(
   v.strictObject(COLUMNS),
 );
 
-/** The first kept step of a stage of a precision schedule, which is that of all up to the next such step. */
+/** The first kept step of the stages of a precision schedule, which is that of all up to the next such step. */
 const stage = v.object({
   step: count,
-  stage: v.object({ stage: count, stages: count, mode: name, forced: count, cost: finite }),
+  stage: v.object({
+    mode: v.pipe(v.string(), v.maxLength(10_000)),
+    cost: finite,
+    stage: v.exactOptional(count),
+    stages: v.exactOptional(count),
+    forced: v.exactOptional(count),
+  }),
 });
 
 const schema = v.object({
@@ -138,7 +144,7 @@ export class RunCurve implements Rows {
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
     const kept = before(steps);
     const stages = kept.flatMap(({ step, stage }, at) =>
-      stage && stage.stage !== kept[at - 1]?.stage?.stage ? [{ step, stage }] : [],
+      stage && stage.mode !== kept[at - 1]?.stage?.mode ? [{ step, stage }] : [],
     );
     return JSON.stringify({
       steps: kept.map(pack),
