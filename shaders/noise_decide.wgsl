@@ -1,5 +1,5 @@
 // noise_decide: gives each block the smallest level whose noise is below a threshold, one level at a time.
-// shapes:  levels: for each of B blocks the levels of its roles (B, 3), those one stage below (B, 3), its stage, and that of the step itself; then the levels of each stage (stages, 3).
+// shapes:  levels: for each of B blocks the levels of its roles (B, 3), those one stage below (B, 3), its stage, that of the step itself, and its noise when that was last decided (f32, stored as bits); then the levels of each stage (stages, 3).
 //          noise as in lib/level_noise: (B, groups) of activations, then (B, weightGroups) of weights
 // numerics: f32; the noise of a block is the mean of its activations and that of its weights, added
 // dispatch: one workgroup, a lane for each block, after step_decide
@@ -39,6 +39,7 @@ fn decided(stage: u32, block: u32) -> u32 {
     return stage;
   }
   let measured = activations.xy + weights.xy;
+  levels[8u * p.blocks + block] = bitcast<u32>(measured.x);
   if (measured.x > p.threshold) {
     return min(stage + 1u, p.stages - 1u);
   }
@@ -50,7 +51,7 @@ fn noise_decide(@builtin(local_invocation_index) local: u32) {
   let below = 3u * p.blocks;
   let stages = 6u * p.blocks;
   let used = 7u * p.blocks;
-  let table = 8u * p.blocks;
+  let table = 9u * p.blocks;
   for (var block = local; block < p.blocks; block += WIDTH) {
     let stage = levels[stages + block];
     levels[used + block] = stage;

@@ -31,18 +31,18 @@ fn quantize_levels(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     range = vec2f(min(range.x, partials[i].x), max(range.y, partials[i].y));
   }
   let level = levels[p.level];
-  var random = vec4f();
+  var noise = vec4f();
   @if(measured) var errors = vec3f();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
     @if(noisy) {
-      let bits = randomVector(i, randomBits(state.applied, p.seed));
-      random = vec4f(bits >> vec4u(8u)) * 0x1p-24f - vec4f(0.5);
+      let random = randomVector(i, randomBits(state.applied, p.seed));
+      noise = vec4f(random >> vec4u(8u)) * 0x1p-24f - vec4f(0.5);
     }
     let value = inp::load(i);
-    let rounded = roundToLevels(value, vec4f(range.x), vec4f(range.y), level, random);
+    let rounded = roundToLevels(value, vec4f(range.x), vec4f(range.y), level, noise);
     out::store(i, rounded);
     @if(measured) {
-      let below = roundToLevels(value, vec4f(range.x), vec4f(range.y), levels[p.below], random);
+      let below = roundToLevels(value, vec4f(range.x), vec4f(range.y), levels[p.below], noise);
       errors += errorsOf(value, rounded, below);
     }
   }

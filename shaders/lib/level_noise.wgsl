@@ -1,11 +1,11 @@
 // level_noise: measures what rounding to levels does to an operand: its noise at its own level, and at the level below.
-// shapes:  noise (places): a sum over operands of noise over signal at the own level and at the level below, and their number
+// shapes:  levelNoise (places): a sum over operands of noise over signal at the own level and at the level below, and their number
 // numerics: f32; values that are not finite are left out, and so is a workgroup whose values are all zero
 // dispatch: none (library); places are written by one workgroup of a dispatch each
 // source:  own; reference/noiseLevels.ts (oracle)
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 
-@group(0) @binding(6) var<storage, read_write> noise: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> levelNoise: array<vec4f>;
 
 const WIDTH = 64u;
 
@@ -38,8 +38,8 @@ fn addNoise(place: u32, local: u32, errors: vec3f) {
   }
   if (local == 0u) {
     let sums = errorSums[0];
-    if (sums.x > 0.0 && bitcast<u32>(sums.x) < INFINITY_BITS) {
-      noise[place] += vec4f(sums.y / sums.x, sums.z / sums.x, 1.0, 0.0);
+    if (sums.x > 0.0 && bitcast<u32>(sums.x) < INFINITY_BITS.x) {
+      levelNoise[place] += vec4f(sums.y / sums.x, sums.z / sums.x, 1.0, 0.0);
     }
   }
 }

@@ -97,19 +97,23 @@ export function blockLevelTable(
   }
   words.set(stagesOfBlocks, 2 * roles * blocks);
   words.set(stagesOfBlocks, (2 * roles + 1) * blocks);
-  for (const [index, stage] of stages.entries()) write((2 * roles + 2) * blocks + roles * index, stage);
+  for (const [index, stage] of stages.entries()) write((2 * roles + 3) * blocks + roles * index, stage);
   return words;
 }
 
 export function blockTableWords(stages: readonly Stage[], blocks: number): number {
   const roles = LEVEL_ROLES.length;
-  return (2 * roles + 2) * blocks + roles * stages.length;
+  return (2 * roles + 3) * blocks + roles * stages.length;
 }
 
-/** The stages, from 0, that the blocks had in the last step. */
-export function stagesOfBlocks(table: Uint32Array, blocks: number): number[] {
+/** The stages, from 0, that the blocks had in the last step, and their noise when it was last decided; 0 before. */
+export function readBlocks(
+  table: Uint32Array<ArrayBuffer>,
+  blocks: number,
+): { readonly used: readonly number[]; readonly noise: readonly number[] } {
   const first = (2 * LEVEL_ROLES.length + 1) * blocks;
-  return [...table.subarray(first, first + blocks)];
+  const words = table.slice(first, first + 2 * blocks);
+  return { used: [...words.subarray(0, blocks)], noise: [...new Float32Array(words.buffer, 4 * blocks)] };
 }
 
 interface LevelArgs {
@@ -164,8 +168,13 @@ export function quantizeLevels(
     }),
     dispatch(target, 'quantize_levels', {
       operands: { inp, out },
-      tensors: { partials, levels: levels.table, state: noisy ? state : undefined, noise: measured?.noise },
-      writes: ['out', 'noise'],
+      tensors: {
+        partials,
+        levels: levels.table,
+        state: noisy ? state : undefined,
+        levelNoise: measured?.noise,
+      },
+      writes: ['out', 'levelNoise'],
       uniforms: { vectors, groups, ...levelUniforms(place, measured), seed: noisy ? seed : undefined },
       conditions: { noisy, measured: measured !== undefined },
       grid: [groups, 1, 1],
@@ -185,8 +194,8 @@ export function quantizeLevelColumns(
   const { label, inp, out, levels, rows, columns } = args;
   return dispatch(target, 'quantize_level_columns', {
     operands: { inp, out },
-    tensors: { levels: levels.table, noise: levels.ofBlocks?.noise },
-    writes: ['out', 'noise'],
+    tensors: { levels: levels.table, levelNoise: levels.ofBlocks?.noise },
+    writes: ['out', 'levelNoise'],
     uniforms: { rows, c4: columns / 4, ...levelUniforms(levelsOf(out)!, levels.ofBlocks) },
     conditions: { measured: levels.ofBlocks !== undefined },
     grid: [columnGroups(columns), 1, 1],

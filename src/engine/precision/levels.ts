@@ -111,8 +111,8 @@ export function stagesOf(
   });
 }
 
-/** Threshold of the schedule `noise`: the relative noise of a block, as a share of the energy of its operands. */
-export const NOISE_THRESHOLD = 0.01;
+/** Threshold of the schedule `noise`: that of activations plus that of weights, each as a share of their energy. */
+export const NOISE_THRESHOLD = 0.1;
 
 /** With `noise` a block goes down when it would have less than this share of the threshold there. */
 export const NOISE_HYSTERESIS = 0.5;

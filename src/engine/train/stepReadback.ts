@@ -4,7 +4,7 @@ import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { type UpdateRms, updateRmsOf } from '../inspect/updateRms.ts';
-import { stageOf, stagesOfBlocks } from '../kernels/levels.ts';
+import { readBlocks, stageOf } from '../kernels/levels.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
 import { type Stage, stageCost } from '../precision/levels.ts';
@@ -34,6 +34,8 @@ export interface StepResult {
   readonly skippedTensors: readonly string[] | null;
   /** Null in runs without a precision schedule. */
   readonly stage: StageMetrics | null;
+  /** Relative noise of each block when its stage was last decided, 0 before; null where blocks have no stages of their own. */
+  readonly noise: readonly number[] | null;
   /** Mean of log Z; undefined without z-loss. */
   readonly logZ: number | undefined;
 }
@@ -79,10 +81,11 @@ export class StepReadback extends ReadbackRing {
         rms: rms?.read(numbers) ?? null,
         skippedTensors: squares && tensorSteps.names.filter((_, index) => squares[index]! < 0),
         stage: table && stageMetrics(table),
+        noise: table && levels?.ofBlocks ? readBlocks(table, levels.ofBlocks.blocks).noise : null,
         logZ: logZ ? numbers(logZ.mean)[0] : undefined,
       });
     });
-    const stageMetrics = (table: Uint32Array): StageMetrics => {
+    const stageMetrics = (table: Uint32Array<ArrayBuffer>): StageMetrics => {
       if (levels?.ofBlocks) return metricsOfBlocks(table, levels.ofBlocks.blocks, stages);
       const { used, forced } = stageOf(table);
       const stage = stages[used]!;
@@ -106,8 +109,12 @@ export class StepReadback extends ReadbackRing {
   }
 }
 
-function metricsOfBlocks(table: Uint32Array, blocks: number, stages: readonly Stage[]): StageMetrics {
-  const used = stagesOfBlocks(table, blocks).map((stage) => stages[stage]!);
+function metricsOfBlocks(
+  table: Uint32Array<ArrayBuffer>,
+  blocks: number,
+  stages: readonly Stage[],
+): StageMetrics {
+  const used = readBlocks(table, blocks).used.map((stage) => stages[stage]!);
   const cost = used.reduce((sum, stage) => sum + stageCost(stage), 0) / blocks;
   return { mode: used.map(({ name }) => name).join(' '), cost };
 }

@@ -46,7 +46,7 @@ export const LEVEL_ROWS = {
       others: 'is not where precision-schedule noise ends',
       instead: 'i8g8',
     },
-    compared: ['0.002', '0.01', '0.05'],
+    compared: ['0.01', '0.1', '0.5'],
   }),
   /** What integers span; null takes the default. */
   integerRange: choice({
