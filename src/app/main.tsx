@@ -1,7 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { boot } from '../store/actions.ts';
-import { useHistory } from '../store/history/historyStore.ts';
+import { reportHistoryProblem } from '../store/history/historyStore.ts';
 import { watchLongTasks } from '../store/longTasks.ts';
 import { snapshot } from '../store/snapshot.ts';
 import { App } from './App.tsx';
@@ -13,11 +13,9 @@ import './styles/base.css';
 import('../store/history/keepRuns.ts').then(
   ({ keepRuns }) => keepRuns(),
   () =>
-    useHistory.setState({
-      problem: {
-        message: 'A part of the page did not load, so runs are not stored.',
-        hint: 'Reload the page before you train.',
-      },
+    reportHistoryProblem({
+      message: 'A part of the page did not load, so runs are not stored.',
+      hint: 'Reload the page before you train.',
     }),
 );
 watchLongTasks();

@@ -2,7 +2,7 @@
 import { pause, resume, stop, train } from '../store/actions.ts';
 import { useRun } from '../store/runStore.ts';
 import type { Screen } from '../store/screens.ts';
-import { useUi } from '../store/uiStore.ts';
+import { showShortcuts } from '../store/uiStore.ts';
 import { showScreen } from './hooks/useScreen.ts';
 
 export interface Shortcut {
@@ -24,7 +24,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { key: '3', label: '3', does: 'show the Lab', run: () => showScreen('train') },
   { key: '4', label: '4', does: 'show the runs', run: () => showScreen('runs') },
   { key: '5', label: '5', does: 'show the sweeps', run: () => showScreen('sweep') },
-  { key: '?', label: '?', does: 'show these shortcuts', run: () => useUi.setState({ help: true }) },
+  { key: '?', label: '?', does: 'show these shortcuts', run: () => showShortcuts(true) },
 ];
 
 function trainOrPause(): void {

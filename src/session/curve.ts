@@ -7,7 +7,7 @@ import {
   type SharpnessMetrics,
   type StepMetrics,
 } from '../engine/index.ts';
-import { count, evalMetrics, figure, finite, sharpnessMetrics } from './metricsSchema.ts';
+import { count, evalMetrics, figure, finite, sharpnessMetrics, stageStart } from './metricsSchema.ts';
 import type { TimedStep } from './protocol.ts';
 
 /** Key of the curve in a saved file's `__metadata__`; its value is JSON. Only the charts need it. */
@@ -47,22 +47,10 @@ const step = v.pipe(
   v.strictObject(COLUMNS),
 );
 
-/** The first kept step of the stages of a precision schedule, which is that of all up to the next such step. */
-const stage = v.object({
-  step: count,
-  stage: v.object({
-    mode: v.pipe(v.string(), v.maxLength(10_000)),
-    cost: finite,
-    stage: v.exactOptional(count),
-    stages: v.exactOptional(count),
-    forced: v.exactOptional(count),
-  }),
-});
-
 const schema = v.object({
   steps: list(step),
   /** Absent in runs without a precision schedule. */
-  stages: v.optional(list(stage), []),
+  stages: v.optional(list(stageStart), []),
   evals: list(evalMetrics),
   sharpness: list(sharpnessMetrics),
 });

@@ -14,7 +14,8 @@ import { applyEvent } from './events.ts';
 import { clearNumerics, numericsDefault, rememberNumerics, useNumerics } from './numericsStore.ts';
 import { cancelReading, ownTextSource, readAgain, readFile, readFrom } from './ownText.ts';
 import { loadPlanner, planProblem } from './plan.ts';
-import { beginRuns, isBusy, logOf, useRun } from './runStore.ts';
+import { isBusy, logOf, useRun } from './runStore.ts';
+import { beginRuns, gpuRefused, sampleRequested, trainingStopping } from './runTransitions.ts';
 import { AUTOSAVE_SECONDS, autosaveMs, useSavedRun } from './savedRun.ts';
 import { type Screen, screenOf } from './screens.ts';
 import { DEFAULT_SETTINGS, type Problem, runsOf, type Settings, type TextChoice } from './settings.ts';
@@ -45,7 +46,7 @@ export function boot(): void {
 
   if (!navigator.gpu) {
     const reason = isSecureContext ? 'noNavigatorGpu' : 'insecureContext';
-    useRun.setState({ unsupported: { reason, error: null } });
+    gpuRefused({ reason, error: null });
     return;
   }
   if (address.autostart) void openGpu().then((open) => open && train());
@@ -83,7 +84,7 @@ function startWorker(): Promise<boolean> {
         }
       });
     } catch {
-      useRun.setState({ unsupported: { reason: 'workerBlocked', error: null } });
+      gpuRefused({ reason: 'workerBlocked', error: null });
       resolve(false);
       return;
     }
@@ -144,7 +145,7 @@ export function trainAgain(): void {
 
 /** Trains the given runs: those of the settings, or variations of them. Does nothing while a run is training. */
 export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): void {
-  if (!client || isBusy(useRun.getState().status)) return;
+  if (!client || isBusy(useRun.getState())) return;
   const configs = runs.map(({ config }) => config);
   const { schedule, samples, init, vocab } = settings;
   const modes = runs.map(({ mode }) => mode);
@@ -175,7 +176,7 @@ export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.get
  * @param steps total number of steps
  */
 export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): void {
-  if (!client || isBusy(useRun.getState().status) || resumeObstacle(stored) !== null) return;
+  if (!client || isBusy(useRun.getState()) || resumeObstacle(stored) !== null) return;
   const configs = [{ ...stored.config, steps }];
   const { every } = useSavedRun.getState();
   beginRuns(configs, 'sequential');
@@ -200,7 +201,7 @@ const SHOWCASE_MODES = ['fp32', 'fp16', 'fp16-noscale'] as const;
 
 /** Trains them with all other settings, and leaves the chosen modes for the next press of Train. */
 export function compareShowcase(): void {
-  if (!isBusy(useRun.getState().status)) trainModes(SHOWCASE_MODES);
+  if (!isBusy(useRun.getState())) trainModes(SHOWCASE_MODES);
 }
 
 export function pause(): void {
@@ -213,24 +214,24 @@ export function resume(): void {
 
 /** Stops after the current step. The run is still evaluated, and its model can be sampled. */
 export function stop(): void {
-  if (!isBusy(useRun.getState().status)) return;
-  useRun.setState({ status: 'stopping' });
+  if (!isBusy(useRun.getState())) return;
+  trainingStopping();
   client?.send({ type: 'stop' });
 }
 
 /** Ends the current run without evaluating it and trains with the current settings. */
 export function restart(): void {
   if (obstacle() !== null) return;
-  if (!isBusy(useRun.getState().status)) {
+  if (!isBusy(useRun.getState())) {
     trainAgain();
     return;
   }
-  const forget = useRun.subscribe(({ status }) => {
-    if (isBusy(status)) return;
+  const forget = useRun.subscribe((state) => {
+    if (isBusy(state)) return;
     forget();
-    if (status !== 'lost') trainAgain();
+    if (state.status !== 'lost') trainAgain();
   });
-  useRun.setState({ status: 'stopping' });
+  trainingStopping();
   client?.send({ type: 'stop', abandon: true });
 }
 
@@ -251,8 +252,8 @@ function switchNumerics(enabled: boolean): void {
  * @param run the one to inspect where runs trained one after the other; otherwise all are on the GPU
  */
 export function inspect(what: InspectedKind, run: number): void {
-  const { runs, schedule, status } = useRun.getState();
-  const left = runs.length > 1 && schedule === 'sequential' && !isBusy(status);
+  const state = useRun.getState();
+  const left = state.runs.length > 1 && state.schedule === 'sequential' && !isBusy(state);
   useNumerics.setState({ inspecting: what, error: null });
   client?.send({ type: 'inspect', what, ...(left && { run }) });
 }
@@ -270,12 +271,12 @@ function leaveSlowPreset(run: number): void {
 /** Restores the preset that the page lowered by itself, and restarts a run that trains with the lower one. */
 export function undoPreset(): void {
   undoAdaptation();
-  if (isBusy(useRun.getState().status)) restart();
+  if (isBusy(useRun.getState())) restart();
 }
 
 /** @param run the one that writes; undefined for all that are on the GPU */
 export function sample(request: SampleRequest, run?: number): void {
-  useRun.setState({ sampling: true, sampleError: null });
+  sampleRequested();
   client?.send({ type: 'sample', request, ...(run !== undefined && { run }) });
 }
 

@@ -5,7 +5,7 @@ import { isPresetOpen, openPreset, PRESET_NAMES, type PresetName } from '../engi
 import type { MetricsLog } from './metricsLog.ts';
 import { overridesOf, settingsProblem } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
-import { type PresetAdapted, useUi } from './uiStore.ts';
+import { forgetAdaptation, type PresetAdapted, useUi } from './uiStore.ts';
 
 /** Steps that take longer than this many milliseconds make the first minute of a visit dull. */
 const SLOW_STEP_MS = 400;
@@ -40,7 +40,7 @@ export function adaptToSpeed(log: Pick<MetricsLog, 'length' | 'columns'>): boole
 /** Restores the preset that the page lowered, and keeps it. */
 export function undoAdaptation(): void {
   const { presetAdapted } = useUi.getState();
-  useUi.setState({ presetAdapted: null });
+  forgetAdaptation();
   if (presetAdapted) useSettings.getState().choose({ preset: presetAdapted.from });
 }
 

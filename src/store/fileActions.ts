@@ -5,7 +5,8 @@ import type { Place } from '../session/storage/places.ts';
 import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { clearNumerics } from './numericsStore.ts';
-import { beginRuns, isBusy, useRun } from './runStore.ts';
+import { isBusy, useRun } from './runStore.ts';
+import { beginRuns } from './runTransitions.ts';
 import { autosaveMs } from './savedRun.ts';
 import { firstConfig, type InitialShape, runsOf } from './settings.ts';
 import { useSettings } from './settingsStore.ts';
@@ -96,7 +97,7 @@ export function evaluateFile(): void {
 /** Scores a text with the opened model, in the first of the chosen modes. */
 export function scoreText(text: string): void {
   const { settings } = useSettings.getState();
-  if (!settings.init || isBusy(useRun.getState().status)) return;
+  if (!settings.init || isBusy(useRun.getState())) return;
   useFiles.setState({ scoring: { state: 'scoring' } });
   send({ type: 'scoreText', id: settings.init.id, text, config: firstConfig(settings) });
 }
@@ -118,7 +119,7 @@ export function continueFile(steps: number): void {
   const { opened } = useFiles.getState();
   if (opened.state !== 'ready' || opened.file.kind !== 'run') return;
   const { saved } = opened.file;
-  if (isBusy(useRun.getState().status) || continueObstacle(saved, steps) !== null) return;
+  if (isBusy(useRun.getState()) || continueObstacle(saved, steps) !== null) return;
   const configs = [{ ...saved.config, steps }];
   beginRuns(configs, 'sequential');
   clearNumerics(configs);

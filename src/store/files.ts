@@ -49,6 +49,11 @@ export const useFiles = create<FilesState>()(() => ({
   exportError: null,
 }));
 
+/** The finished file was handed to the visitor. */
+export function forgetMade(): void {
+  useFiles.setState({ made: null });
+}
+
 type FileEvent = Extract<
   SessionEvent,
   { type: `file${string}` | `export${string}` | 'textScored' | `score${string}` }

@@ -52,6 +52,10 @@ export function budgetOr({ budget }: Pick<MeasurementState, 'budget'>, isFallbac
   return budget ?? { amount: isFallback ? '16' : '1024', unit: 'MiB' };
 }
 
+export function chooseBudget(budget: MemoryBudget): void {
+  useMeasurements.setState({ budget });
+}
+
 /** Null when the typed text is not a number above 0. */
 export function budgetBytes({ amount, unit }: MemoryBudget): number | null {
   const value = readNumber(amount);

@@ -63,6 +63,7 @@ export class MetricsLog {
   #columns = columns(FIRST_CAPACITY);
   #smoothed: Float64Array = new Float64Array(0);
   #hasLogZ = false;
+  #lastSkipped = -1;
   readonly #duration = new StepDuration();
   readonly #gpuDuration = new GpuDuration();
 
@@ -89,6 +90,7 @@ export class MetricsLog {
     c.loss[i] = step.loss ?? Number.NaN;
     c.scaleLog2[i] = Math.log2(step.lossScale);
     c.skipped[i] = step.skipped ? 1 : 0;
+    if (step.skipped) this.#lastSkipped = i;
     c.gradNorm[i] = step.gradNorm ?? Number.NaN;
     c.logZ[i] = step.logZ ?? Number.NaN;
     if (step.logZ !== undefined) this.#hasLogZ = true;
@@ -158,6 +160,19 @@ export class MetricsLog {
       else high = middle - 1;
     }
     return low;
+  }
+
+  /** Index of the last skipped step; -1 where there is none. */
+  get lastSkipped(): number {
+    return this.#lastSkipped;
+  }
+
+  /** Number of skipped steps among the last `count`. */
+  skippedOfLast(count: number): number {
+    const { skipped } = this.#columns;
+    let found = 0;
+    for (let i = Math.max(0, this.length - count); i < this.length; i++) found += skipped[i]!;
+    return found;
   }
 
   skippedIndexes(): number[] {

@@ -28,6 +28,10 @@ export function remember(key: string, value: string): void {
   }
 }
 
+export function dismissStorageProblem(): void {
+  usePreferences.setState({ problem: null });
+}
+
 function notStored(cause: unknown): Problem {
   const full = cause instanceof DOMException && cause.name === 'QuotaExceededError';
   const why = full

@@ -13,40 +13,66 @@ import type {
   TimedStep,
   UnsupportedReason,
 } from '../session/protocol.ts';
-import { MetricsLog } from './metricsLog.ts';
+import type { MetricsLog } from './metricsLog.ts';
 import type { Settings } from './settings.ts';
 
-export type RunStatus =
-  | 'idle'
-  | 'preparing'
-  | 'training'
-  | 'paused'
-  | 'stopping'
-  | 'done'
-  | 'failed'
-  | 'lost';
+/** What the page's training is doing. Runs that ended early by themselves leave no error of the training. */
+export type Phase =
+  | {
+      readonly status: 'idle' | 'training' | 'paused' | 'stopping' | 'done';
+      readonly compiling: null;
+      readonly error: null;
+    }
+  /** `compiling` is null while the text is read, and 0 of 0 while the adapter is measured. */
+  | { readonly status: 'preparing'; readonly compiling: Compiling | null; readonly error: null }
+  | { readonly status: 'failed'; readonly compiling: null; readonly error: ErrorReport | null }
+  | { readonly status: 'lost'; readonly compiling: null; readonly error: ErrorReport };
 
-/** One run as the page shows it. Its steps are in `logOf(index)`. */
-export interface RunView {
-  /** The run's name: the configuration's mode, or a variant of it. */
-  readonly mode: VariantId;
-  readonly config: TrainConfig;
-  readonly facts: RunFacts | null;
+export type RunStatus = Phase['status'];
+
+/** Kernels compiled, of `total`. */
+interface Compiling {
+  readonly compiled: number;
+  readonly total: number;
+}
+
+/**
+ * What one run is doing. `unfinished`: its training ended before it did, or before it began. A run whose device is lost is
+ * compiled again.
+ */
+export type RunStage =
+  | {
+      readonly stage: 'waiting' | 'compiling' | 'training' | 'unfinished';
+      readonly summary: null;
+      readonly error: null;
+    }
+  | { readonly stage: 'ended'; readonly summary: RunSummary; readonly error: null }
+  /** `error` is why this run failed. */
+  | { readonly stage: 'failed'; readonly summary: null; readonly error: ErrorReport };
+
+/** The figures of a run at its newest step, copied from its log. */
+export interface RunFigures {
   readonly latest: TimedStep | null;
   readonly valLoss: { readonly step: number; readonly value: number | null } | null;
   /** Live figure during training; for comparisons use the one in `summary`. */
   readonly tokensPerSec: number | null;
   readonly secondsLeft: readonly [number, number] | null;
-  /** Kernels compiled for it, of `total`; null until its preparation begins. */
-  readonly compiling: { readonly compiled: number; readonly total: number } | null;
-  readonly summary: RunSummary | null;
-  /** Why this run failed. */
-  readonly error: ErrorReport | null;
+}
+
+export interface RunDetails {
+  /** The run's name: the configuration's mode, or a variant of it. */
+  readonly mode: VariantId;
+  readonly config: TrainConfig;
+  /** Null until it starts for the first time; a recording has none. */
+  readonly facts: RunFacts | null;
   /** The newest warning of each kind, oldest first. */
   readonly warnings: readonly RunWarning[];
   /** Samples in the order of writing: during the run, at its end, on request. */
   readonly samples: readonly SampleText[];
 }
+
+/** One run as the page shows it. Its steps are in `logOf(index)`. */
+export type RunView = RunStage & RunFigures & RunDetails;
 
 /** A sample that is being written. */
 export interface Writing extends SampleHeading {
@@ -54,15 +80,28 @@ export interface Writing extends SampleHeading {
   readonly tokens: readonly SampledToken[];
 }
 
-export interface RunState {
-  readonly status: RunStatus;
-  readonly adapter: AdapterReport | null;
-  readonly unsupported: { readonly reason: UnsupportedReason; readonly error: ErrorReport | null } | null;
+type Gpu =
+  | { readonly adapter: AdapterReport | null; readonly unsupported: null }
+  | { readonly adapter: null; readonly unsupported: Unsupported };
+
+interface Unsupported {
+  readonly reason: UnsupportedReason;
+  readonly error: ErrorReport | null;
+}
+
+type SampleAnswer =
+  /** `sampling`: whether a requested sample is not finished yet. */
+  | { readonly sampling: boolean; readonly sampleError: null }
+  | { readonly sampling: false; readonly sampleError: ErrorReport };
+
+interface ShownRuns {
   /** The configurations of the runs; unlike `runs`, the same object while they train. */
   readonly configs: readonly TrainConfig[];
   /** The settings the runs were started with; null when they came from elsewhere. */
   readonly startedWith: Settings | null;
   readonly runs: readonly RunView[];
+  /** The steps of each run. They grow without a change of the store: read them again when `frame` changes. */
+  readonly logs: readonly MetricsLog[];
   readonly schedule: Schedule;
   /**
    * A cell of a sweep and a row of the article's table are shown like any run, but stored with their sweep or table instead of
@@ -73,97 +112,36 @@ export interface RunState {
    * Index of the run that is prepared or trained or, at the end, was trained last; in lockstep the first of its seed.
    */
   readonly active: number;
-  readonly compiling: { readonly compiled: number; readonly total: number } | null;
-  readonly error: ErrorReport | null;
-  /** Whether a requested sample is not finished yet. */
-  readonly sampling: boolean;
   /** The sample that is being written, up to its newest token. */
   readonly writing: Writing | null;
-  readonly sampleError: ErrorReport | null;
-  /** Counts redraws: charts read the logs again when it changes. */
+  /** Counts redraws. */
   readonly frame: number;
 }
 
+/** Changed only by the transitions of `runTransitions.ts`. */
+export type RunState = Phase & Gpu & SampleAnswer & ShownRuns;
+
 export const useRun = create<RunState>()(() => ({
   status: 'idle',
+  compiling: null,
+  error: null,
   adapter: null,
   unsupported: null,
+  sampling: false,
+  sampleError: null,
   configs: [],
   startedWith: null,
   runs: [],
+  logs: [],
   schedule: 'sequential',
   purpose: 'training',
   active: 0,
-  compiling: null,
-  error: null,
-  sampling: false,
   writing: null,
-  sampleError: null,
   frame: 0,
 }));
 
-let logs: readonly MetricsLog[] = [];
-
 export function logOf(run: number): MetricsLog | undefined {
-  return logs[run];
-}
-
-/**
- * Replaces the shown runs by new, empty ones.
- * @param modes names of the runs; missing ones default to the precision mode
- */
-export function beginRuns(
-  configs: readonly TrainConfig[],
-  schedule: Schedule,
-  startedWith: Settings | null = null,
-  purpose: RunState['purpose'] = 'training',
-  modes: readonly VariantId[] = [],
-): void {
-  logs = configs.map(({ steps }) => new MetricsLog(steps));
-  useRun.setState({
-    // A recording is never training, and the title of the page must not say so.
-    status: purpose === 'recording' ? 'idle' : 'preparing',
-    configs,
-    startedWith,
-    runs: configs.map((config, i) => emptyRun(config, modes[i] ?? config.precision)),
-    schedule,
-    purpose,
-    active: 0,
-    compiling: null,
-    error: null,
-    sampling: false,
-    writing: null,
-    sampleError: null,
-    frame: 0,
-  });
-}
-
-/** Sets the shown runs aside, so that others can be shown. Nothing may be training. @returns shows them again */
-export function setRunsAside(): () => void {
-  const { adapter: _a, unsupported: _u, frame: _f, ...shown } = useRun.getState();
-  const kept = logs;
-  return () => {
-    logs = kept;
-    useRun.setState(({ frame }) => ({ ...shown, frame: frame + 1 }));
-  };
-}
-
-export function addWarning(run: number, warning: RunWarning): void {
-  updateRun(run, { warnings: [...otherWarnings(run, warning), warning] });
-}
-
-export function dismissWarning(run: number, warning: RunWarning): void {
-  updateRun(run, { warnings: otherWarnings(run, warning) });
-}
-
-function otherWarnings(run: number, { kind }: RunWarning): readonly RunWarning[] {
-  return useRun.getState().runs[run]?.warnings.filter((warning) => warning.kind !== kind) ?? [];
-}
-
-export function updateRun(run: number, change: Partial<RunView>): void {
-  useRun.setState((state) => ({
-    runs: state.runs.map((view, i) => (i === run ? { ...view, ...change } : view)),
-  }));
+  return useRun.getState().logs[run];
 }
 
 /**
@@ -184,7 +162,8 @@ export function overallProgress({ runs }: Pick<RunState, 'runs'>): number {
   return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
 }
 
-export function isBusy(status: RunStatus): boolean {
+/** Whether a training is in progress. */
+export function isBusy({ status }: Pick<RunState, 'status'>): boolean {
   return status === 'preparing' || status === 'training' || status === 'paused' || status === 'stopping';
 }
 
@@ -194,21 +173,4 @@ export function isBusy(status: RunStatus): boolean {
  */
 export function isModelOnGpu({ status, error }: Pick<RunState, 'status' | 'error'>): boolean {
   return status === 'paused' || status === 'done' || (status === 'failed' && error === null);
-}
-
-function emptyRun(config: TrainConfig, mode: VariantId): RunView {
-  return {
-    mode,
-    config,
-    facts: null,
-    latest: null,
-    valLoss: null,
-    tokensPerSec: null,
-    secondsLeft: null,
-    compiling: null,
-    summary: null,
-    error: null,
-    warnings: [],
-    samples: [],
-  };
 }

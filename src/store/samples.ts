@@ -3,7 +3,8 @@
  * at each redraw.
  */
 import type { SampledToken, SampleHeading, SessionEvent } from '../session/protocol.ts';
-import { updateRun, useRun, type Writing } from './runStore.ts';
+import type { Writing } from './runStore.ts';
+import { sampleRefused, sampleWritten } from './runTransitions.ts';
 
 type SampleEvent = Extract<SessionEvent, { type: 'sampling' | 'sampleTokens' | 'sampled' | 'sampleRefused' }>;
 
@@ -24,23 +25,19 @@ export function applySampleEvent(event: SampleEvent): void {
     case 'sampleTokens':
       tokens.push(...event.tokens);
       break;
-    case 'sampled': {
-      endWriting();
-      const samples = [...(useRun.getState().runs[event.run]?.samples ?? []), event.sample];
-      updateRun(event.run, { samples });
-      useRun.setState({ sampling: false, sampleError: null });
+    case 'sampled':
+      forgetWriting();
+      sampleWritten(event.run, event.sample);
       break;
-    }
     case 'sampleRefused':
-      endWriting();
-      useRun.setState({ sampling: false, sampleError: event.error });
+      forgetWriting();
+      sampleRefused(event.error);
       break;
   }
 }
 
 /** Ends the sample in progress, finished or not. */
-export function endWriting(): void {
+export function forgetWriting(): void {
   heading = null;
   tokens = [];
-  useRun.setState({ writing: null });
 }

@@ -67,3 +67,7 @@ type Texts = Partial<Record<NumberSetting, string>>;
 function without(texts: Texts, keys: readonly string[]): Texts {
   return Object.fromEntries(Object.entries(texts).filter(([key]) => !keys.includes(key)));
 }
+
+export function dismissAddressProblems(): void {
+  useSettings.setState({ addressProblems: [] });
+}

@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import type { PresetName } from '../engine/index.ts';
 import { recall, remember } from './preferences.ts';
-import type { Screen } from './screens.ts';
+import { type Screen, screenOf } from './screens.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -45,3 +45,18 @@ export const useUi = create<UiState>()((set) => ({
     set({ shortcuts });
   },
 }));
+
+/** Opens or closes the list of shortcuts. */
+export function showShortcuts(help: boolean): void {
+  useUi.setState({ help });
+}
+
+/** Shows the screen that the page's address opens. */
+export function followAddress(): void {
+  useUi.setState({ screen: screenOf(location) });
+}
+
+/** The visitor chooses another preset than the one that the page chose. */
+export function forgetAdaptation(): void {
+  useUi.setState({ presetAdapted: null });
+}

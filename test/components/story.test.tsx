@@ -8,7 +8,8 @@ import { StoryWords } from '../../src/app/story/StoryWords.tsx';
 import { useArms } from '../../src/app/story/useArms.ts';
 import { WORDS } from '../../src/app/story/words.ts';
 import { formatLoss } from '../../src/engine/core/format.ts';
-import { logOf, updateRun, useRun } from '../../src/store/runStore.ts';
+import { logOf, useRun } from '../../src/store/runStore.ts';
+import { sampleWritten, setRunsAside } from '../../src/store/runTransitions.ts';
 import { storyCards } from '../../src/store/story/figures.ts';
 import { withRecording } from './recorded.ts';
 
@@ -38,12 +39,13 @@ test('the cards have their places without runs, and the figures of the runs with
 test('what a model writes is shown as text, whatever it writes', async () => {
   const { samples } = useRun.getState().runs[2]!;
   const hostile = '<img src=x onerror="document.title = 1">';
-  updateRun(2, { samples: [{ ...samples.at(-1)!, text: hostile }] });
+  const showAgain = setRunsAside();
+  sampleWritten(2, { ...samples.at(-1)!, text: hostile });
   await render(<StoryEnd />);
   const texts = page.getByTestId('story-texts');
   await expect.element(texts).toHaveTextContent(hostile);
   expect(texts.element().querySelector('img')).toBeNull();
-  updateRun(2, { samples });
+  showAgain();
 });
 
 test('the verdict names what was lost and by how much, and the image can be made', async () => {

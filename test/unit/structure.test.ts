@@ -7,6 +7,7 @@ import { shortestCircle } from './importCircle.ts';
 import { repeatedDescriptions } from './oneDescription.ts';
 import { pastTheDoor } from './oneDoor.ts';
 import { settingsListedIn } from './repeatedSettings.ts';
+import { foreignSetters } from './storeSetters.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -270,6 +271,25 @@ describe('the door of the engine', () => {
     expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual([]);
     graph.set('app/d.ts', ['e/low/a.ts', 'e/index.ts']);
     expect(pastTheDoor(graph, 'e', 'e/index.ts')).toEqual(['app/d.ts imports e/low/a.ts']);
+  });
+});
+
+describe('the stores', () => {
+  const settersIn = (file: string) => foreignSetters(readFileSync(join(ROOT, file), 'utf8'));
+
+  test('are changed from outside by named functions only, and the runs by their transitions', () => {
+    const outside = filesUnder('src', /\.tsx?$/).filter((file) => !file.startsWith('src/store/'));
+    expect(outside.flatMap((file) => settersIn(file).map((name) => `${file} sets ${name}`))).toEqual([]);
+    const settingRuns = filesUnder('src/store', /\.ts$/).filter((file) => settersIn(file).includes('useRun'));
+    expect(settingRuns).toEqual(['src/store/runTransitions.ts']);
+  });
+
+  test('a planted setter is found', () => {
+    expect(foreignSetters('onClick={() => useUi.setState({ help: true })}')).toEqual(['useUi']);
+    expect(
+      foreignSetters('const useForm = create<Form>()(() => EMPTY);\nuseForm.setState({ seeds });'),
+    ).toEqual([]);
+    expect(foreignSetters('const [open, setState] = useState(false); setState(true);')).toEqual([]);
   });
 });
 

@@ -75,9 +75,7 @@ function usePlottedRuns(): readonly PlottedRun[] {
     useShallow((state) => state.runs.map(({ facts, summary }) => (facts ?? summary)?.memory.total)),
   );
   const ended = useRun(
-    useShallow((state) =>
-      state.runs.map(({ summary, error }) => !isBusy(state.status) || !!(summary ?? error)),
-    ),
+    useShallow((state) => state.runs.map(({ summary, error }) => !isBusy(state) || !!(summary ?? error))),
   );
   return useMemo(() => {
     const { runs } = useRun.getState(); // has as many entries as `configs`

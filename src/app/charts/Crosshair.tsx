@@ -5,7 +5,7 @@ import { MAX_SMOOTHING } from '../../store/smoothing.ts';
 import styles from './Crosshair.module.css';
 import type { ChartDefinition, Series } from './chart.ts';
 import { xOf } from './chart.ts';
-import { crosshairX, longestOf, moved, snap, useCrosshair } from './crosshair.ts';
+import { crosshairX, longestOf, moved, pointAt, snap, useCrosshair } from './crosshair.ts';
 import { INSET } from './drawing.ts';
 import { LegendLine } from './Legend.tsx';
 import type { Plot } from './plot.ts';
@@ -42,8 +42,7 @@ export function Crosshair({ chart, series, plot, of, width, height, children }: 
   const end = longest ? xOf(longest.run, kind, longest.length - 1) : 0;
   const lines = shown ? readout(chart, series, kind, x, markReach(axis, x)) : [];
 
-  const set = (value: number | null) =>
-    useCrosshair.setState({ at: value === null ? null : { chart: chart.id, kind, x: value } });
+  const set = (value: number | null) => pointAt(value === null ? null : { chart: chart.id, kind, x: value });
   const zoomTo = (part: Pick<Zoom, 'low' | 'high'> | null) => zoomChart(chart.id, { plot, of }, part);
   /** Shares of the axis where a drag began and is. */
   const [drag, setDrag] = useState<readonly [from: number, to: number] | null>(null);

@@ -9,6 +9,11 @@ interface CrosshairState {
 
 export const useCrosshair = create<CrosshairState>()(() => ({ at: null }));
 
+/** Shows the values at a place of a chart, in every chart; null shows none. */
+export function pointAt(at: CrosshairState['at']): void {
+  useCrosshair.setState({ at });
+}
+
 /**
  * Position of the crosshair on a chart with another x axis: at the same entry of the first run that has it. Null when
  * no run does.

@@ -1,14 +1,13 @@
 import { useEffect } from 'react';
-import { type Screen, screenOf } from '../../store/screens.ts';
-import { useUi } from '../../store/uiStore.ts';
+import type { Screen } from '../../store/screens.ts';
+import { followAddress, useUi } from '../../store/uiStore.ts';
 
 /** The screen that the address opens. */
 export function useScreen(): Screen {
   useEffect(() => {
-    const follow = () => useUi.setState({ screen: screenOf(location) });
-    follow();
-    addEventListener('hashchange', follow);
-    return () => removeEventListener('hashchange', follow);
+    followAddress();
+    addEventListener('hashchange', followAddress);
+    return () => removeEventListener('hashchange', followAddress);
   }, []);
   return useUi((state) => state.screen);
 }

@@ -9,7 +9,7 @@ import type { PlottedRun } from '../charts/plottedRun.ts';
 /** Training and validation loss of the one run. */
 export default function LossOfRun() {
   const configs = useRun((state) => state.configs);
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const runs = useMemo((): readonly PlottedRun[] => {
     const [config] = configs;
     const log = logOf(0);

@@ -49,13 +49,13 @@ function useSetUp(): void {
   const init = useSettings(({ settings }) => settings.init);
   const times = useStepTimes((state) => state.times);
   const adapter = useRun((state) => state.adapter);
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   // biome-ignore lint/correctness/useExhaustiveDependencies: it reads the stores, of which these are the parts that matter
   useEffect(setUp, [ownText, init, times, adapter, busy]);
 }
 
 function Choice() {
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const active = useMyText((state) => state.active);
   const name = useSettings(({ ownText }) => (ownText.state === 'ready' ? ownText.facts.name : null));
   return (
@@ -81,5 +81,5 @@ function takeDropped(file: File, all: readonly File[]): void {
 }
 
 function canChange(): boolean {
-  return !isBusy(useRun.getState().status);
+  return !isBusy(useRun.getState());
 }

@@ -14,7 +14,7 @@ import { measuredLine, planParts, SIZE_TITLES, sizeReason, tokenizerReason } fro
 export function PlanPanel() {
   const plan = useMyTextPlan();
   const tokenizer = useMyText((state) => state.tokenizer);
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const { memory, obstacle } = usePlan();
   if (!plan) return null;
   const reading = plan.advice === null ? null : tokenizerReason(tokenizer);

@@ -33,9 +33,11 @@ export function TrainingBoard() {
         <div>
           <LossOfRun />
         </div>
-        <SamplePanel />
+        <div className={styles.samples}>
+          <SamplePanel />
+        </div>
+        {run.summary && <ModelCard run={run} summary={run.summary} />}
       </div>
-      {run.summary && <ModelCard run={run} summary={run.summary} />}
     </>
   );
 }
@@ -46,7 +48,7 @@ function Progress({ run }: { run: RunView }) {
   const share = useRun(overallProgress);
   const error = useRun((state) => state.error);
   const best = useRun(({ frame: _ }) => lowestStep());
-  const busy = isBusy(status);
+  const busy = useRun(isBusy);
   return (
     <Panel title="3. Training" data-testid="my-text-training">
       <progress max={1} value={share} aria-label="Steps taken" className={styles.progress} />

@@ -41,7 +41,7 @@ export function measuredLine({ time, config, milliseconds }: MyTextPlan): string
     return 'The time is not known before a few steps of this size have been measured on this device.';
   }
   const { msPerStep, steps } = time.result;
-  return `${formatCount(config.steps)} steps of ${formatCount(tokensPerStep(config))} tokens at ${msPerStep.toPrecision(3)} ms, the mean of ${steps} steps on this device, and the evaluations.`;
+  return `The time is that of ${formatCount(config.steps)} steps of ${formatCount(tokensPerStep(config))} tokens, at ${msPerStep.toPrecision(3)} ms each (the mean of ${steps} steps on this device), and of the evaluations.`;
 }
 
 /** Why this size is recommended. */

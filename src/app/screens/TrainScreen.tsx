@@ -1,5 +1,5 @@
 import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSettings } from '../../store/settingsStore.ts';
+import { dismissAddressProblems, useSettings } from '../../store/settingsStore.ts';
 import { ControlsPanel } from '../features/run/ControlsPanel.tsx';
 import { TilesPanel } from '../features/run/TilesPanel.tsx';
 import { SettingsPanel } from '../features/settings/SettingsPanel.tsx';
@@ -33,7 +33,7 @@ const ComparePanel = lazyPart(
 
 export default function TrainScreen() {
   const fileOver = useFileDrop(takeDropped, textCanChange);
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   // Runs of a table have batches of their own, so that they are no comparison.
   const compared = useRun(({ configs, purpose }) => configs.length > 1 && purpose !== 'table');
   const single = useRun(({ configs }) => configs.length <= 1);
@@ -41,9 +41,7 @@ export default function TrainScreen() {
   return (
     <>
       <div className={styles.intro}>
-        <h1>
-          Train a small GPT in this tab, in FP32 and in mixed f16 with loss scaling, and see the difference.
-        </h1>
+        <h1>Train the same model in several number formats, and compare speed, memory and loss.</h1>
       </div>
       <AddressProblems />
       <div className={styles.columns}>
@@ -80,12 +78,12 @@ async function takeDropped(file: File, all: readonly File[]): Promise<void> {
 }
 
 function textCanChange(): boolean {
-  return !isBusy(useRun.getState().status);
+  return !isBusy(useRun.getState());
 }
 
 /** Shown when the current run belongs to a sweep, and when the runs are rows of the article's table. */
 function PartOf() {
-  const sweeping = useRun(({ purpose, status }) => purpose === 'sweep' && isBusy(status));
+  const sweeping = useRun((state) => state.purpose === 'sweep' && isBusy(state));
   const inTable = useRun(({ purpose }) => purpose === 'table');
   return (
     <>
@@ -114,7 +112,7 @@ function AddressProblems() {
             <li key={message}>{`${message} ${hint}`}</li>
           ))}
         </ul>
-        <Button onClick={() => useSettings.setState({ addressProblems: [] })}>Dismiss</Button>
+        <Button onClick={dismissAddressProblems}>Dismiss</Button>
       </Note>
     </div>
   );

@@ -13,7 +13,7 @@ export function StoryActions() {
   const source = useStory((state) => state.source);
   const phase = useStory((state) => state.phase);
   const unsupported = useRun((state) => state.unsupported !== null);
-  const labTrains = useRun((state) => isBusy(state.status) && !isLive(state));
+  const labTrains = useRun((state) => isBusy(state) && !isLive(state));
   const [opening, setOpening] = useState(false);
   const running = source === 'live' && (phase === 'preparing' || phase === 'training');
   const run = async () => {

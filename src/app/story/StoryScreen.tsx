@@ -63,5 +63,5 @@ async function takeToLab(file: File, all: readonly File[]): Promise<void> {
 
 function filesAreTaken(): boolean {
   const { status, unsupported } = useRun.getState();
-  return unsupported === null && !isBusy(status);
+  return unsupported === null && !isBusy({ status });
 }

@@ -19,7 +19,7 @@ interface MeasureButtonsProps {
 /** Starts and cancels a measurement that needs the GPU to itself. */
 export function MeasureButtons(props: MeasureButtonsProps) {
   const { label, runningLabel, running, onStart, disabled = false, whyNotNow, testId } = props;
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const cancelling = useMeasurements((state) => state.cancelling);
   return (
     <>

@@ -23,7 +23,7 @@ export class RootBoundary extends Component<{ children: ReactNode }, { error: Er
 }
 
 function FailedView({ error, onShow }: { error: Error; onShow: () => void }) {
-  const training = useRun((state) => isBusy(state.status));
+  const training = useRun(isBusy);
   const saved = useSavedRun(({ newest, error: unsaved }) => newest !== null && !unsaved);
   return (
     <main className={styles.page}>

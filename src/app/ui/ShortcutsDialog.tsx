@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { useUi } from '../../store/uiStore.ts';
+import { showShortcuts } from '../../store/uiStore.ts';
 import { SHORTCUTS } from '../shortcuts.ts';
 import { Button } from './Button.tsx';
 import styles from './ShortcutsDialog.module.css';
@@ -15,7 +15,7 @@ export default function ShortcutsDialog() {
       ref={dialog}
       className={styles.dialog}
       aria-labelledby="shortcuts-title"
-      onClose={() => useUi.setState({ help: false })}
+      onClose={() => showShortcuts(false)}
       data-testid="shortcuts-help"
     >
       <h2 id="shortcuts-title">Keyboard shortcuts</h2>

@@ -1,4 +1,4 @@
-import { useUi } from '../../store/uiStore.ts';
+import { showShortcuts, useUi } from '../../store/uiStore.ts';
 import { SHORTCUTS } from '../shortcuts.ts';
 import styles from './ShortcutsSwitch.module.css';
 
@@ -19,7 +19,7 @@ export function ShortcutsSwitch() {
       <button
         type="button"
         className={styles.help}
-        onClick={() => useUi.setState({ help: true })}
+        onClick={() => showShortcuts(true)}
         data-testid="shortcuts-open"
       >
         Show shortcuts

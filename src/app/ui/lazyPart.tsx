@@ -59,7 +59,7 @@ export function lazyPart<P extends object>(
 
 /** Browsers from before 2026 request a failed script only once per visit; there only a reload helps. */
 function MissingPart({ what, onTry }: { what: string; onTry: () => void }) {
-  const training = useRun((state) => isBusy(state.status));
+  const training = useRun(isBusy);
   const saved = useSavedRun(({ newest, error }) => newest !== null && !error);
   return (
     <Note kind="bad" testId="part-missing">

@@ -11,7 +11,7 @@ const MAX_SKIPS = 500;
 const DIGITS = 7;
 
 /**
- * The rows that preserve the shape of each line, at most 400 for each, and every skipped step with the step after it.
+ * The rows that preserve the shape of each line, at most 400 for each, and every skipped step with the step after it, and the first of each stage.
  * @param tokensPerStep null when the times between the steps do not show the run's speed
  */
 export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve {
@@ -27,6 +27,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
       ...decimate(speed, length),
       ...changePoints(c.scaleLog2, length),
       ...skipped.flatMap((i) => (i + 1 < length ? [i, i + 1] : [i])),
+      ...log.stages.map(({ step }) => log.indexAt(step)),
     ]),
   ].sort((a, b) => a - b);
   const take = (values: ArrayLike<number>) => rows.map((i) => rounded(values[i]!));
@@ -43,6 +44,7 @@ export function curveOf(log: MetricsLog, tokensPerStep: number | null): RunCurve
     time: finite(c.time),
     tokensPerSec: take(speed),
     skips: skipped.map((i) => ({ step: c.step[i]!, overflow: log.at(i)!.overflow })),
+    ...(log.stages.length > 0 && { stages: log.stages }),
   };
 }
 
@@ -54,9 +56,11 @@ export function logOfCurve(
   tokensPerStep: number,
 ): MetricsLog {
   const log = new MetricsLog(steps);
+  const stages = new Map(curve.stages?.map(({ step, stage }) => [step, stage]));
   const overflows = new Map(curve.skips.map(({ step, overflow }) => [step, overflow]));
   for (const [i, step] of curve.step.entries()) {
     const skippedSteps = curve.skippedSteps[i]!;
+    const stage = stages.get(step);
     log.push({
       step,
       loss: curve.loss[i]!,
@@ -70,6 +74,7 @@ export function logOfCurve(
       skippedSteps,
       time: curve.time[i]!,
       gpuMs: null,
+      ...(stage && { stage }),
     });
     // Medians and averages over the stored rows would differ from those over all rows, so the stored values are used.
     const speed = curve.tokensPerSec[i];

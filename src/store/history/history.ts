@@ -1,7 +1,6 @@
 /** The ended runs: those of this page and, once loaded, those of earlier visits and other tabs. */
 import * as v from 'valibot';
-import type { Problem } from '../settings.ts';
-import { type Changeable, type UnreadableRun, useHistory } from './historyStore.ts';
+import { type Changeable, reportHistoryProblem, type UnreadableRun, useHistory } from './historyStore.ts';
 import { describeIssue, type RunRecord, runRecord } from './record.ts';
 import type { Stored } from './storage.ts';
 import { forgetUnsaved, inOrder, save, stored, without, writeWaiting } from './writing.ts';
@@ -111,17 +110,11 @@ export function forgetRemoved(): void {
   useHistory.setState({ removed: [] });
 }
 
-export function reportHistoryProblem(problem: Problem): void {
-  useHistory.setState({ problem });
-}
-
 /** Reports a run that cannot be recorded. That is a bug, but no reason to interrupt the training. */
 export function reportUnrecorded(why: string): void {
-  useHistory.setState({
-    problem: {
-      message: `A run could not be stored: ${why}.`,
-      hint: 'It is still on the Train screen, until the next training starts.',
-    },
+  reportHistoryProblem({
+    message: `A run could not be stored: ${why}.`,
+    hint: 'It is still on the Train screen, until the next training starts.',
   });
 }
 

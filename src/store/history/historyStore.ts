@@ -38,3 +38,7 @@ export const useHistory = create<HistoryState>()(() => ({
   problem: null,
   removed: [],
 }));
+
+export function reportHistoryProblem(problem: Problem): void {
+  useHistory.setState({ problem });
+}

@@ -1,5 +1,6 @@
 /** A chunk of its own, because nothing has to be stored before the first run ends. */
-import { historyChangedElsewhere, reportHistoryProblem } from './history.ts';
+import { historyChangedElsewhere } from './history.ts';
+import { reportHistoryProblem } from './historyStore.ts';
 import { recordRuns } from './recorder.ts';
 import { browserStorage } from './storage.ts';
 import { keepRunsIn } from './writing.ts';

@@ -12,7 +12,14 @@ import {
   schemaOf,
   type TrainConfig,
 } from '../../engine/index.ts';
-import { count, evalMetrics, figure, finite, sharpnessMetrics } from '../../session/metricsSchema.ts';
+import {
+  count,
+  evalMetrics,
+  figure,
+  finite,
+  sharpnessMetrics,
+  stageStart,
+} from '../../session/metricsSchema.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -113,9 +120,11 @@ const curve = v.pipe(
     time: column(finite),
     tokensPerSec: column(figure),
     skips: column(v.object({ step: count, overflow: v.nullable(text(200)) })),
+    /** Only of runs with a precision schedule. */
+    stages: v.exactOptional(column(stageStart)),
   }),
   v.check(
-    ({ skips: _, ...columns }) =>
+    ({ skips: _, stages: __, ...columns }) =>
       Object.values(columns).every(({ length }) => length === columns.step.length),
     'The columns of a curve must be equally long',
   ),

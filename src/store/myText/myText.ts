@@ -70,7 +70,7 @@ export function currentPlan(): MyTextPlan | null {
  * training, and nothing the second time.
  */
 export function setUp(): void {
-  if (isBusy(useRun.getState().status)) return;
+  if (isBusy(useRun.getState())) return;
   const { settings, ownText, choose } = useSettings.getState();
   const { active, tokenizer } = useMyText.getState();
   if (active && ownText.state === 'ready' && tokenizer === null && settings.init === null) {

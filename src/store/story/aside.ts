@@ -1,6 +1,7 @@
 /** The runs that were shown before the recording: what a visitor trained comes back when the story is left. */
 import { setNumericsAside } from '../numericsStore.ts';
-import { setRunsAside, useRun } from '../runStore.ts';
+import { useRun } from '../runStore.ts';
+import { setRunsAside } from '../runTransitions.ts';
 
 let putBack: (() => void) | null = null;
 

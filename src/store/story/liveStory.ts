@@ -33,7 +33,7 @@ export function runLive(): void {
     useStory.setState({ problem: 'This browser gives the page no GPU to train on.' });
     return;
   }
-  if (isBusy(status)) {
+  if (isBusy({ status })) {
     useStory.setState({ problem: 'The Lab is training. Stop that run first.' });
     return;
   }
@@ -50,7 +50,7 @@ export function runLive(): void {
   stopWatching = useRun.subscribe((state) => {
     if (state.configs !== configs) return end();
     showLive();
-    if (isBusy(state.status)) return;
+    if (isBusy(state)) return;
     end();
     // It was stopped before its first step.
     if (state.status === 'idle') void playRecording();

@@ -83,7 +83,7 @@ export function leaveRecording(): void {
 /** Whether the shown runs, or a sample of them, are in progress, so that they cannot be set aside. */
 function isOccupied(): boolean {
   const { status, sampling } = useRun.getState();
-  return isBusy(status) || sampling;
+  return isBusy({ status }) || sampling;
 }
 
 function play(replay: Replay, atOnce: boolean, isStopped: () => boolean): Promise<void> {

@@ -1,10 +1,10 @@
 /** Fills the stores of the runs from a recording, up to any moment of it, as training fills them. */
-import { type EvalMetrics, type NumericsFrame, tokensPerStep } from '../../engine/index.ts';
+import type { EvalMetrics, NumericsFrame } from '../../engine/index.ts';
 import type { RunSummary, SampleText, TimedStep } from '../../session/protocol.ts';
 import { clearNumerics, showFrames, takeFrame } from '../numericsStore.ts';
 import { configsOf, factsOf, loadRecording, type Recording, type RecordingFacts } from '../recording.ts';
-import { beginRuns, logOf, type RunView, useRun } from '../runStore.ts';
-import { tokensPerSecond } from '../speed.ts';
+import { logOf, useRun } from '../runStore.ts';
+import { beginRuns, figuresArrived, runEnded, sampleWritten } from '../runTransitions.ts';
 import { framesOf } from './recordedFrames.ts';
 
 /** What a run still has to show, each list in ascending order of steps. */
@@ -44,22 +44,11 @@ export class Replay {
       for (const frame of until(frames, last)) takeFrame(index, frame);
     }
     showFrames();
-    const written = this.#waiting.map(({ samples }) => until(samples, last));
-    useRun.setState(({ runs, frame }) => ({
-      frame: frame + 1,
-      runs: runs.map((run, index): RunView => {
-        const log = logOf(index)!;
-        const lastEval = log.evals.at(-1);
-        return {
-          ...run,
-          latest: log.at(-1),
-          valLoss: lastEval ? { step: lastEval.step, value: lastEval.valLoss } : null,
-          tokensPerSec: tokensPerSecond(log, tokensPerStep(run.config)),
-          samples: [...run.samples, ...written[index]!],
-          summary: share >= 1 ? this.#waiting[index]!.summary : null,
-        };
-      }),
-    }));
+    for (const [index, { samples, summary }] of this.#waiting.entries()) {
+      for (const sample of until(samples, last)) sampleWritten(index, sample);
+      if (share >= 1) runEnded(index, summary);
+    }
+    figuresArrived();
   }
 }
 

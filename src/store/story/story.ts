@@ -19,5 +19,5 @@ export const leaveStory = leaveRecording;
 
 /** Replays the recording again, after a live run or a handle that was moved. Does nothing while a run is training. */
 export function backToStart(): void {
-  if (!isBusy(useRun.getState().status)) void playRecording();
+  if (!isBusy(useRun.getState())) void playRecording();
 }

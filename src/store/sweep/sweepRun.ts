@@ -12,25 +12,26 @@ import {
 } from '../../engine/index.ts';
 import { send, stop, textSource } from '../actions.ts';
 import { clearNumerics } from '../numericsStore.ts';
-import { beginRuns, isBusy, type RunState, useRun } from '../runStore.ts';
+import { isBusy, type RunState, useRun } from '../runStore.ts';
+import { beginRuns } from '../runTransitions.ts';
 import type { Problem } from '../settings.ts';
 import type { OwnText } from '../settingsStore.ts';
 import type { KeptSweep } from './records.ts';
 import { type PlannedSweep, runsOfSweep } from './sweepPlan.ts';
-import { putCell, putPlan, sweepById, useSweeps } from './sweepStore.ts';
+import { putCell, putPlan, showSweep, sweepById, useSweeps } from './sweepStore.ts';
 
 /** Starts a sweep and shows it. */
 export function startSweep(plan: PlannedSweep): void {
-  if (isBusy(useRun.getState().status)) return;
+  if (isBusy(useRun.getState())) return;
   const id = crypto.randomUUID();
   void putPlan({ ...plan, id, time: Date.now(), settings: null });
-  useSweeps.setState({ shown: id });
+  showSweep(id);
   continueSweep(id);
 }
 
 /** Continues with the missing cells. */
 export function continueSweep(id: string): void {
-  if (isBusy(useRun.getState().status) || !sweepById(id)) return;
+  if (isBusy(useRun.getState()) || !sweepById(id)) return;
   useSweeps.setState({ running: id, ended: null });
   nextCell(id);
 }
@@ -68,7 +69,7 @@ function nextCell(id: string): void {
       return;
     }
     if (state.runs[0]?.facts && !before.runs[0]?.facts) checkSettings(id, state);
-    if (isBusy(state.status)) return;
+    if (isBusy(state)) return;
     forget();
     // Deferred, so that every subscriber sees the end of this run first.
     queueMicrotask(() => takeCell(id, planned, state, (performance.now() - started) / 1000));
@@ -120,7 +121,7 @@ function takeCell(id: string, planned: PlannedRun, { runs, status, error }: RunS
     return;
   }
   // Another training may have been started, or the sweep stopped, meanwhile.
-  if (useSweeps.getState().running === id && !isBusy(useRun.getState().status)) nextCell(id);
+  if (useSweeps.getState().running === id && !isBusy(useRun.getState())) nextCell(id);
   else end(id, null);
 }
 

@@ -142,3 +142,7 @@ function notStored(cause: unknown): Problem {
     hint: 'Export the sweep before you close the tab.',
   };
 }
+
+export function showSweep(id: string): void {
+  useSweeps.setState({ shown: id });
+}

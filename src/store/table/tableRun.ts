@@ -17,7 +17,8 @@ import {
 import { send, stop, textSource } from '../actions.ts';
 import { countEvery } from '../counting.ts';
 import { clearNumerics, showFrames, useNumerics } from '../numericsStore.ts';
-import { beginRuns, isBusy, logOf, type RunState, type RunView, useRun } from '../runStore.ts';
+import { isBusy, logOf, type RunState, type RunView, useRun } from '../runStore.ts';
+import { beginRuns } from '../runTransitions.ts';
 import { type Problem, problemOf } from '../settings.ts';
 import { rowOfMode, type TableRow } from './record.ts';
 import { keepTable, useTable } from './tableStore.ts';
@@ -25,7 +26,7 @@ import { keepTable, useTable } from './tableStore.ts';
 /** Makes the table within a budget in bytes. */
 export function startTable(bytes: number): void {
   const { adapter, status } = useRun.getState();
-  if (!adapter || isBusy(status)) return;
+  if (!adapter || isBusy({ status })) return;
   const budget = { bytes, limits: planLimits(adapter.limits) };
   const { preset } = useTable.getState();
   useTable.setState({ problem: null });
@@ -124,7 +125,7 @@ function train(runs: readonly PlannedRun[], { changed, ended, replaced }: Watchi
       replaced();
       return;
     }
-    const hasEnded = !isBusy(state.status);
+    const hasEnded = !isBusy(state);
     if (state.runs !== before.runs && !hasEnded) changed?.(state);
     if (!hasEnded) return;
     forget();

@@ -33,3 +33,8 @@ export function keepTable(table: TableRecord): void {
   useTable.setState({ table });
   remember(PREFERENCE, tableText(table));
 }
+
+/** @param preset null for the largest whose table takes less than five minutes */
+export function choosePreset(preset: TablePreset | null): void {
+  useTable.setState({ preset });
+}

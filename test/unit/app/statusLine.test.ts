@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { statusLine } from '../../../src/app/messages.ts';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import { beginRuns, useRun } from '../../../src/store/runStore.ts';
+import type { RunSummary } from '../../../src/session/protocol.ts';
+import { useRun } from '../../../src/store/runStore.ts';
+import { beginRuns, runEnded, trainingCompleted } from '../../../src/store/runTransitions.ts';
 
 test('ended runs are counted, even if none took a step', () => {
   const config = { ...PRESETS.smoke.config, steps: 0, warmup: 0 };
@@ -10,6 +12,7 @@ test('ended runs are counted, even if none took a step', () => {
     modes.map((precision) => ({ ...config, precision })),
     'sequential',
   );
-  useRun.setState(({ runs }) => ({ status: 'done', active: runs.length - 1 }));
+  for (const run of modes.keys()) runEnded(run, {} as RunSummary);
+  trainingCompleted();
   expect(statusLine(useRun.getState())).toBe('Done, 2 runs');
 });

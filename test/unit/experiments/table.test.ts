@@ -7,9 +7,16 @@ import { type BatchBudget, comparisonTable } from '../../../src/engine/experimen
 import { verdict } from '../../../src/engine/experiments/verdict.ts';
 import { largestBatch } from '../../../src/engine/model/largestBatch.ts';
 import type { PrecisionMode } from '../../../src/engine/precision/recipes.ts';
-import type { RunFacts, RunSummary, Schedule, TimedStep } from '../../../src/session/protocol.ts';
+import type { ErrorReport, RunFacts, RunSummary, Schedule } from '../../../src/session/protocol.ts';
 import { clockOf, endedRuns } from '../../../src/store/comparison.ts';
-import { beginRuns, logOf, type RunView, updateRun, useRun } from '../../../src/store/runStore.ts';
+import { logOf, type RunView, useRun } from '../../../src/store/runStore.ts';
+import {
+  beginRuns,
+  figuresArrived,
+  runEnded,
+  runFailed,
+  runStarted,
+} from '../../../src/store/runTransitions.ts';
 
 const STEPS = 10;
 const PLANNED: readonly (readonly [PrecisionMode, number])[] = [
@@ -35,7 +42,7 @@ function end(
   run: number,
   loss: number,
   msPerStep: number,
-  change: Partial<RunView> = {},
+  outcome: { readonly summary?: RunSummary; readonly error?: ErrorReport } = {},
   gpuMs: number | null = null,
 ): void {
   const log = logOf(run)!;
@@ -53,15 +60,15 @@ function end(
   const memory = { total: (half ? 60 : 100) * MIB, activations: (half ? 30 : 60) * MIB } as MemoryBytes;
   const seed = useRun.getState().configs[run]!.seed;
   const start = { weights: `abcdef0${seed}11111111`, batches: `1234560${seed}22222222` };
-  updateRun(run, {
-    latest: log.at(-1) as TimedStep,
-    facts: { memory, storage: half ? 'native' : null, start, text: { vocabulary: 80 } } as RunFacts,
-    summary: {
-      ...{ lossScale: 2 ** 17, tokensPerSec: 512_000 / msPerStep },
-      gradientsFlushed: half ? 0.0125 * seed : null,
-    } as RunSummary,
-    ...change,
-  });
+  const facts = { memory, storage: half ? 'native' : null, start, text: { vocabulary: 80 } } as RunFacts;
+  const summary = {
+    ...{ lossScale: 2 ** 17, tokensPerSec: 512_000 / msPerStep },
+    gradientsFlushed: half ? 0.0125 * seed : null,
+  } as RunSummary;
+  runStarted(run, useRun.getState().configs[run]!, facts);
+  if (outcome.error) runFailed(run, outcome.error);
+  else runEnded(run, outcome.summary ?? summary);
+  figuresArrived();
 }
 
 /** As the page makes it. */
@@ -128,7 +135,7 @@ describe('the comparison table', () => {
     begin(PLANNED.slice(0, 2), 'sequential', 0);
     for (const run of [0, 1]) {
       logOf(run)!.evals.push({ step: 0, valLoss: 4.5 + run });
-      end(run, 0, 100, { latest: null });
+      end(run, 0, 100);
     }
     expect(cells()).toMatchObject({
       'val-loss': ['4.500!', '5.500'],
@@ -183,7 +190,7 @@ describe('the comparison table', () => {
 
   test('says of a mode that failed that it stopped by itself', () => {
     end(0, 3, 100);
-    end(1, 4, 100, { summary: null, error: { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } });
+    end(1, 4, 100, { error: { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } });
     logOf(1)!.evals.splice(0, 2, { step: 7, valLoss: null });
     expect(cells()).toMatchObject({
       'val-loss': ['3.100', 'failed (10 skipped steps in a row)'],
@@ -263,8 +270,8 @@ describe('the proof of an equal start', () => {
   test('is a warning where weights or batches differ', () => {
     end(0, 3, 100);
     end(1, 3, 100);
-    const { facts } = useRun.getState().runs[1]!;
-    updateRun(1, { facts: { ...facts!, start: { ...facts!.start, batches: '0' } } });
+    const { config, facts } = useRun.getState().runs[1]!;
+    runStarted(1, config, { ...facts!, start: { ...facts!.start, batches: '0' } });
     expect(proof()).toEqual({ start: null, seeds: 1 });
     expect(startSentence(proof()!)).toMatch(/did not start identically/);
   });

@@ -52,6 +52,12 @@ describe('MetricsLog', () => {
     log.push(timedStep(2));
     expect(log.at(0)).toEqual(skipped);
     expect(log.skippedIndexes()).toEqual([0]);
+    expect([log.lastSkipped, log.skippedOfLast(1), log.skippedOfLast(2), log.skippedOfLast(9)]).toEqual([
+      0, 0, 1, 1,
+    ]);
+    log.push(timedStep(3, { skipped: true }));
+    expect([log.lastSkipped, log.skippedOfLast(2), log.skippedOfLast(3)]).toEqual([2, 1, 2]);
+    expect(new MetricsLog(10).lastSkipped).toBe(-1);
   });
 
   test('keeps the mean of log Z of runs that report it, and adds none to others', () => {

@@ -1,29 +1,43 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
-import type { RunSummary, RunWarning, TimedStep } from '../../../src/session/protocol.ts';
+import type { RunFacts, RunSummary, RunWarning } from '../../../src/session/protocol.ts';
+import { isModelOnGpu, leadingRun, logOf, overallProgress, useRun } from '../../../src/store/runStore.ts';
 import {
   addWarning,
   beginRuns,
   dismissWarning,
-  isModelOnGpu,
-  leadingRun,
-  overallProgress,
-  updateRun,
-  useRun,
-} from '../../../src/store/runStore.ts';
+  figuresArrived,
+  runCompiling,
+  runEnded,
+  runFailed,
+  runStarted,
+  sampleRequested,
+  trainingCompleted,
+  trainingFailed,
+  trainingPaused,
+  trainingResumed,
+  trainingStopping,
+} from '../../../src/store/runTransitions.ts';
+import { step } from './history/fixtures.ts';
 
 const error = { code: 'TOO_MANY_SKIPS', message: 'ten', hint: '' } as const;
 const configs = [1, 2].flatMap((seed) =>
   (['fp32', 'fp16'] as const).map((precision) => ({ ...PRESETS.smoke.config, steps: 10, precision, seed })),
 );
+const start = (run: number) => runStarted(run, configs[run]!, { resumedAt: 0 } as RunFacts);
+const end = (run: number) => runEnded(run, {} as RunSummary);
+const compile = (run: number) => runCompiling(run, { compiled: 1, total: 2 });
+const status = () => useRun.getState().status;
+const stages = () => useRun.getState().runs.map(({ stage }) => stage);
 
 test('in lockstep the shown figures are those of the first run of a seed that has not failed', () => {
   beginRuns(configs, 'lockstep');
   const leading = (run: number) => leadingRun(useRun.getState(), run);
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 0, 2, 2]);
-  updateRun(2, { error });
+  runFailed(2, error);
   expect([2, 3].map(leading)).toEqual([3, 3]);
-  updateRun(3, { error });
+  expect(useRun.getState().active).toBe(3);
+  runFailed(3, error);
   expect(leading(3)).toBe(3);
   beginRuns(configs, 'sequential');
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 1, 2, 3]);
@@ -32,9 +46,10 @@ test('in lockstep the shown figures are those of the first run of a seed that ha
 test('a failed mode can still be sampled, but not after other errors', () => {
   expect(isModelOnGpu({ status: 'failed', error: null })).toBe(true);
   expect(isModelOnGpu({ status: 'failed', error: { ...error, code: 'OUT_OF_MEMORY' } })).toBe(false);
-  for (const status of ['paused', 'done'] as const) expect(isModelOnGpu({ status, error: null })).toBe(true);
-  for (const status of ['idle', 'preparing', 'training', 'stopping', 'lost'] as const) {
-    expect(isModelOnGpu({ status, error: null })).toBe(false);
+  for (const one of ['paused', 'done'] as const)
+    expect(isModelOnGpu({ status: one, error: null })).toBe(true);
+  for (const one of ['idle', 'preparing', 'training', 'stopping', 'lost'] as const) {
+    expect(isModelOnGpu({ status: one, error: null })).toBe(false);
   }
 });
 
@@ -42,10 +57,11 @@ test('progress is the share of all steps in any order; ended runs count as compl
   beginRuns(configs, 'lockstep');
   const progress = () => overallProgress(useRun.getState());
   expect(progress()).toBe(0);
-  for (const run of [0, 1]) updateRun(run, { latest: { step: 5 } as TimedStep });
+  for (const run of [0, 1]) logOf(run)!.push(step(5));
+  figuresArrived();
   expect(progress()).toBe(0.25);
-  updateRun(0, { summary: {} as RunSummary });
-  updateRun(1, { error });
+  end(0);
+  runFailed(1, error);
   expect(progress()).toBe(0.5);
   beginRuns([], 'sequential');
   expect(progress()).toBe(0);
@@ -53,13 +69,13 @@ test('progress is the share of all steps in any order; ended runs count as compl
 
 test('the newest warning of each kind is kept until it is dismissed', () => {
   beginRuns(configs, 'sequential');
-  const warning = (kind: RunWarning['kind'], step: number): RunWarning => ({
+  const warning = (kind: RunWarning['kind'], at: number): RunWarning => ({
     kind,
-    step,
+    step: at,
     message: '',
     hint: '',
   });
-  const shown = () => useRun.getState().runs[1]!.warnings.map(({ kind, step }) => [kind, step]);
+  const shown = () => useRun.getState().runs[1]!.warnings.map((one) => [one.kind, one.step]);
   for (const one of [warning('skips', 10), warning('lossSpike', 140), warning('skips', 300)])
     addWarning(1, one);
   expect(shown()).toEqual([
@@ -70,4 +86,82 @@ test('the newest warning of each kind is kept until it is dismissed', () => {
   expect(shown()).toEqual([['lossSpike', 140]]);
   beginRuns(configs, 'sequential');
   expect(shown()).toEqual([]);
+});
+
+test('a training goes from stage to stage, and what it did not reach is unfinished at its end', () => {
+  beginRuns(configs, 'sequential');
+  expect([status(), useRun.getState().compiling]).toEqual(['preparing', null]);
+  compile(0);
+  expect([status(), useRun.getState().compiling]).toEqual(['preparing', { compiled: 1, total: 2 }]);
+  start(0);
+  expect([status(), useRun.getState().compiling]).toEqual(['training', null]);
+  trainingPaused();
+  expect(status()).toBe('paused');
+  trainingResumed();
+  expect(status()).toBe('training');
+  end(0);
+  compile(1);
+  expect([status(), useRun.getState().active]).toEqual(['preparing', 1]);
+  start(1);
+  runFailed(1, error);
+  compile(2);
+  expect(stages()).toEqual(['ended', 'failed', 'compiling', 'waiting']);
+  trainingStopping();
+  trainingCompleted();
+  expect(status()).toBe('done');
+  expect(stages()).toEqual(['ended', 'failed', 'unfinished', 'unfinished']);
+});
+
+test('a run whose device was lost is compiled again and keeps what it has', () => {
+  beginRuns(configs.slice(0, 1), 'sequential');
+  start(0);
+  logOf(0)!.push(step(1));
+  figuresArrived();
+  compile(0);
+  expect(useRun.getState().runs[0]).toMatchObject({
+    ...{ stage: 'compiling', facts: { resumedAt: 0 }, latest: { step: 1 } },
+  });
+});
+
+test('a training that was stopped before its first step leaves the page as it was; failed runs do not', () => {
+  beginRuns(configs.slice(0, 1), 'sequential');
+  trainingStopping();
+  trainingCompleted();
+  expect(status()).toBe('idle');
+  beginRuns(configs.slice(0, 1), 'sequential');
+  start(0);
+  runFailed(0, error);
+  trainingCompleted();
+  expect([status(), useRun.getState().error]).toEqual(['failed', null]);
+});
+
+test('an error of the training ends every run and what was being written', () => {
+  beginRuns(configs, 'lockstep');
+  start(0);
+  sampleRequested();
+  trainingFailed('lost', error);
+  expect(useRun.getState()).toMatchObject({ status: 'lost', error, sampling: false, writing: null });
+  expect(new Set(stages())).toEqual(new Set(['unfinished']));
+  beginRuns(configs, 'lockstep');
+  expect(useRun.getState()).toMatchObject({ status: 'preparing', error: null });
+});
+
+test('what arrives after Stop was pressed does not show the runs as still training', () => {
+  beginRuns(configs, 'sequential');
+  trainingStopping();
+  for (const late of [() => compile(0), () => start(0), trainingPaused, trainingResumed]) {
+    late();
+    expect(status()).toBe('stopping');
+  }
+});
+
+test('what arrives after the end does not show the runs as paused or training', () => {
+  beginRuns(configs.slice(0, 1), 'sequential');
+  start(0);
+  end(0);
+  trainingCompleted();
+  for (const late of [trainingPaused, trainingResumed, trainingStopping]) {
+    late();
+    expect(status()).toBe('done');
+  }
 });

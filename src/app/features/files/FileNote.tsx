@@ -9,7 +9,7 @@ import {
   evaluateFile,
   exportableRun,
 } from '../../../store/fileActions.ts';
-import { useFiles } from '../../../store/files.ts';
+import { forgetMade, useFiles } from '../../../store/files.ts';
 import { isBusy, useRun } from '../../../store/runStore.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
@@ -95,13 +95,13 @@ function useDownload(): void {
   useEffect(() => {
     if (!made) return;
     download(made.name, made.content);
-    useFiles.setState({ made: null });
+    forgetMade();
   }, [made]);
 }
 
 function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
   const [typed, setTyped] = useState(String(Math.max(saved.config.steps, saved.step)));
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const steps = readNumber(typed) ?? Number.NaN;
   // Re-renders when the text changes, since the visitor may choose it while the note is shown.
   useSettings((state) => state.ownText);
@@ -142,7 +142,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
 type ModelFacts = Extract<OpenedFile, { kind: 'model' }>;
 
 function ModelInFile({ name, shape, heads, tokenizer, likelyTokenizer, notes }: ModelFacts) {
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const blocked = useSettings((state) => trainObstacle(state));
   const assumed = useSettings(({ settings }) => settings.tokenizer === null) ? likelyTokenizer : null;
   const assumedHeads = useSettings(({ settings }) =>

@@ -6,7 +6,7 @@ import { AddressForm } from './AddressForm.tsx';
 
 /** File inputs for a model or a saved run, the alternative to drag and drop, and a field for a model's address. */
 export default function FilePicker() {
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   return (
     <div className={styles.own}>
       <Input accept=".safetensors,.gguf,.json" testId="model-file-input">
@@ -36,7 +36,7 @@ interface InputProps {
 }
 
 function Input({ accept, folder = false, testId, children }: InputProps) {
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   return (
     <label className={styles.file}>
       <input

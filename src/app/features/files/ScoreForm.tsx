@@ -12,7 +12,7 @@ export default function ScoreForm() {
   const id = useId();
   const [text, setText] = useState('');
   const scoring = useFiles((state) => state.scoring);
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const waits = scoring.state === 'scoring';
   return (
     <form

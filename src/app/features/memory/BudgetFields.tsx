@@ -2,6 +2,7 @@ import {
   BUDGET_UNITS,
   budgetOr,
   budgetProblem,
+  chooseBudget,
   type MemoryBudget,
   useMeasurements,
 } from '../../../store/measurementStore.ts';
@@ -24,8 +25,7 @@ interface BudgetFieldsProps {
 /** The memory that a run may take, since WebGPU does not say how much a GPU has. */
 export function BudgetFields({ disabled = false, testId }: BudgetFieldsProps) {
   const budget = useBudget();
-  const choose = (change: Partial<MemoryBudget>) =>
-    useMeasurements.setState({ budget: { ...budget, ...change } });
+  const choose = (change: Partial<MemoryBudget>) => chooseBudget({ ...budget, ...change });
   return (
     <div className={styles.budget}>
       <TextField

@@ -20,7 +20,7 @@ function primaryAction(status: RunStatus): { label: string; testId: string; run:
 export function ControlsPanel() {
   const status = useRun((state) => state.status);
   const { obstacle: blocked } = usePlan();
-  const busy = isBusy(status);
+  const busy = useRun(isBusy);
   const waiting = status === 'preparing' || status === 'stopping';
   const primary = primaryAction(status);
   return (

@@ -1,4 +1,5 @@
-import { dismissWarning, type RunView, useRun } from '../../../store/runStore.ts';
+import { type RunView, useRun } from '../../../store/runStore.ts';
+import { dismissWarning } from '../../../store/runTransitions.ts';
 import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Note } from '../../ui/Note.tsx';

@@ -200,14 +200,14 @@ function ScaleTile({ run, scaling }: TileProps & { scaling: 'none' | 'static' | 
 function SkippedTile({ run, index }: TileProps & { index: number }) {
   const latest = run?.latest;
   const log = logOf(index);
-  const last = log?.skippedIndexes().at(-1);
-  const skipped = last === undefined ? null : log?.at(last);
+  const last = log?.lastSkipped ?? -1;
+  const skipped = last < 0 ? null : log?.at(last);
   const sentence = skipped
     ? skipSentence(
         skipped.step,
         skipped.overflow,
         Math.log2(skipped.lossScale),
-        last === undefined ? null : Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
+        Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
       )
     : DEFINITION.skipped;
   return (
@@ -231,10 +231,9 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
 
 /** A few skips while the loss scale settles are normal; more than 1 % of the last 200 steps are not. */
 function skipTone(index: number): 'normal' | 'caution' | 'bad' {
-  const recent = logOf(index)?.last(200) ?? [];
-  if (recent.length >= 10 && recent.slice(-10).every((step) => step.skipped)) return 'bad';
-  const skips = recent.filter((step) => step.skipped).length;
-  return recent.length === 200 && skips > 2 ? 'caution' : 'normal';
+  const log = logOf(index);
+  if (log?.skippedOfLast(10) === 10) return 'bad';
+  return log && log.length >= 200 && log.skippedOfLast(200) > 2 ? 'caution' : 'normal';
 }
 
 function MemoryTile({ run }: TileProps) {

@@ -6,6 +6,7 @@ import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { scalesLoss } from '../../../store/settings.ts';
 import type { ChartDefinition } from '../../charts/chart.ts';
+import { COST } from '../../charts/costChart.ts';
 import { GRADIENT_NORM, LOG_Z, LOSS, LOSS_SCALE, SPEED } from '../../charts/definitions.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
@@ -21,12 +22,14 @@ const CHARTS: Readonly<Record<OverlayMetric, { readonly label: string; readonly 
   speed: { label: 'Tokens/s', chart: { ...SPEED, empty: () => 'These runs have no measured speed.' } },
   norm: { label: 'Gradient norm', chart: GRADIENT_NORM },
   logZ: { label: 'log Z', chart: LOG_Z },
+  cost: { label: 'Simulated cost', chart: COST },
 };
 
 /** Whether a run has values of a metric that not all have. */
 const HAS: Readonly<Partial<Record<OverlayMetric, (run: RunRecord) => boolean>>> = {
   scale: (run) => scalesLoss(run.config.precision) || figuresOf(run).skipped > 0,
   logZ: ({ curve }) => curve.logZ !== undefined,
+  cost: ({ curve }) => curve.stages !== undefined,
 };
 const always = () => true;
 
@@ -62,7 +65,7 @@ function MetricChoice({ runs }: { runs: readonly RunRecord[] }) {
       {OVERLAY_METRICS.map((metric) => {
         const empty = !runs.some(HAS[metric] ?? always);
         // Few runs have it, and the others need not name it.
-        if (empty && metric === 'logZ') return null;
+        if (empty && metric !== 'scale') return null;
         return (
           <label key={metric} title={empty ? 'None of these runs scales its loss' : undefined}>
             <input

@@ -68,7 +68,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
 
 /** Chooses the settings of the run on the Lab's screen, and shows it. A training that continues keeps its own. */
 function UseSettings({ run }: { run: RunRecord }) {
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const { settings, ownText } = settingsOf(run);
   return (
     <div className={styles.use}>

@@ -70,6 +70,7 @@ export default function RunsScreen() {
 function RunsFilter() {
   const filter = useRunsView((state) => state.filter);
   const starredOnly = useRunsView((state) => state.starredOnly);
+  const filterBy = useRunsView((state) => state.filterBy);
   return (
     <search className={styles.filter}>
       <TextField
@@ -77,14 +78,14 @@ function RunsFilter() {
         type="search"
         placeholder="name, mode, preset, text or note"
         value={filter}
-        onChange={({ target }) => useRunsView.setState({ filter: target.value })}
+        onChange={({ target }) => filterBy({ filter: target.value })}
         data-testid="filter-runs"
       />
       <label>
         <input
           type="checkbox"
           checked={starredOnly}
-          onChange={({ target }) => useRunsView.setState({ starredOnly: target.checked })}
+          onChange={({ target }) => filterBy({ starredOnly: target.checked })}
           data-testid="filter-starred"
         />
         <span>Starred only</span>
@@ -101,7 +102,7 @@ function useChosenRuns(): readonly RunRecord[] {
 
 /** Progress of a training that continues meanwhile. */
 function TrainingLine() {
-  const busy = useRun((state) => isBusy(state.status));
+  const busy = useRun(isBusy);
   const line = useRun(statusLine);
   if (!busy) return null;
   return (
@@ -114,8 +115,9 @@ function TrainingLine() {
 
 function ImportResult() {
   const imported = useRunsView((state) => state.imported);
+  const report = useRunsView((state) => state.report);
   if (!imported) return null;
-  const dismiss = <Button onClick={() => useRunsView.setState({ imported: null })}>Dismiss</Button>;
+  const dismiss = <Button onClick={() => report(null)}>Dismiss</Button>;
   if ('text' in imported) {
     return (
       <Note testId="imported">

@@ -83,6 +83,7 @@ function HeaderCell({ column: { id, label, words } }: { column: Column }) {
 /** Above the runs that one press of Train began. */
 function GroupRow({ runs }: { runs: readonly RunRecord[] }) {
   const first = runs.slice(0, MAX_OVERLAID);
+  const chooseOnly = useRunsView((state) => state.chooseOnly);
   const drawn = useRunsView(({ chosen }) => first.every(({ id }) => chosen.includes(id)));
   return (
     <tr className={styles.group} data-testid="run-group">
@@ -93,7 +94,7 @@ function GroupRow({ runs }: { runs: readonly RunRecord[] }) {
           type="button"
           className={styles.draw}
           aria-pressed={drawn}
-          onClick={() => useRunsView.setState({ chosen: drawn ? [] : first.map(({ id }) => id) })}
+          onClick={() => chooseOnly(drawn ? [] : first.map(({ id }) => id))}
           data-testid="draw-group"
         >
           {runs.length > first.length ? `Draw the first ${first.length}` : 'Draw these'}
@@ -113,6 +114,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
   const chosen = useRunsView((state) => state.chosen.includes(run.id));
   const full = useRunsView((state) => state.chosen.length >= MAX_OVERLAID);
   const choose = useRunsView((state) => state.choose);
+  const openRun = useRunsView((state) => state.openRun);
   const where = useHistory((state) => storageMark(state, run.id));
   return (
     <tr data-testid="run" data-run={run.id} data-chosen={chosen}>
@@ -145,7 +147,7 @@ function RunRow({ run, runs, open }: RunRowProps) {
           type="button"
           className={styles.name}
           aria-expanded={open}
-          onClick={() => useRunsView.setState({ open: open ? null : run.id })}
+          onClick={() => openRun(open ? null : run.id)}
           data-testid="open-run"
         >
           {run.name}

@@ -1,5 +1,5 @@
 import { useHistory } from '../../../store/history/historyStore.ts';
-import { usePreferences } from '../../../store/preferences.ts';
+import { dismissStorageProblem, usePreferences } from '../../../store/preferences.ts';
 import { formatCount } from '../../format.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Note } from '../../ui/Note.tsx';
@@ -44,7 +44,7 @@ function UnsavedChoices() {
     <div className={styles.notice}>
       <Note kind="caution" testId="preferences-problem">
         <p>{`${problem.message} ${problem.hint}`}</p>
-        <Button onClick={() => usePreferences.setState({ problem: null })}>Dismiss</Button>
+        <Button onClick={dismissStorageProblem}>Dismiss</Button>
       </Note>
     </div>
   );

@@ -6,12 +6,13 @@ import { useRunsView } from './view.ts';
 
 /** Imports a bundle and reports the result. */
 export async function importBundle(file: File): Promise<void> {
+  const { report } = useRunsView.getState();
   const reading = await readBundle(file);
   if ('problem' in reading) {
-    useRunsView.setState({ imported: reading });
+    report(reading);
     return;
   }
   keepRuns();
   const added = await importRuns(reading.runs);
-  useRunsView.setState({ imported: { text: importSentence(added, reading.runs.length) } });
+  report({ text: importSentence(added, reading.runs.length) });
 }

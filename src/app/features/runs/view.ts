@@ -6,7 +6,7 @@ import type { ColumnId } from './columns.ts';
 export const MAX_OVERLAID = 6;
 
 /** Metrics of the chosen runs that can be drawn. */
-export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', 'logZ'] as const;
+export const OVERLAY_METRICS = ['loss', 'scale', 'speed', 'norm', 'logZ', 'cost'] as const;
 export type OverlayMetric = (typeof OVERLAY_METRICS)[number];
 
 interface RunsView {
@@ -24,7 +24,14 @@ interface RunsView {
   readonly imported: { readonly text: string } | { readonly problem: Problem } | null;
   sortBy(column: ColumnId): void;
   choose(id: string, chosen: boolean): void;
+  /** Chooses these in place of all others. */
+  chooseOnly(ids: readonly string[]): void;
   draw(metric: OverlayMetric, drawn: boolean): void;
+  filterBy(shown: Partial<Pick<RunsView, 'filter' | 'starredOnly'>>): void;
+  /** Opens the details of a run; null closes them. */
+  openRun(id: string | null): void;
+  /** Shows the result of an import; null dismisses it. */
+  report(imported: RunsView['imported']): void;
 }
 
 /** The view of the runs screen. It is kept while other screens are shown, but not stored. */
@@ -43,6 +50,10 @@ export const useRunsView = create<RunsView>()((set) => ({
       const others = state.chosen.filter((other) => other !== id);
       return { chosen: chosen ? [...others, id].slice(0, MAX_OVERLAID) : others };
     }),
+  chooseOnly: (chosen) => set({ chosen }),
+  filterBy: (shown) => set(shown),
+  openRun: (open) => set({ open }),
+  report: (imported) => set({ imported }),
   draw: (metric, drawn) =>
     set(({ metrics }) => ({
       metrics: OVERLAY_METRICS.filter((other) => (other === metric ? drawn : metrics.includes(other))),

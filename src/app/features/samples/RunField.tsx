@@ -9,7 +9,7 @@ import { SelectField } from '../../ui/Field.tsx';
 export function useChosenRun(chosen: number | null): number {
   const active = useRun((state) => state.active);
   const choosable = useRun(
-    ({ runs, status }) => chosen !== null && !isBusy(status) && runs[chosen]?.latest != null,
+    (state) => chosen !== null && !isBusy(state) && state.runs[chosen]?.latest != null,
   );
   return chosen !== null && choosable ? chosen : active;
 }
@@ -25,7 +25,7 @@ export function RunField({
   testId: string;
 }) {
   const runs = useRun((state) => state.runs);
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const seeds = new Set(runs.map(({ config }) => config.seed)).size;
   if (runs.length < 2) return null;
   return (

@@ -84,7 +84,7 @@ const Sample = memo(function Sample({ heading, tokens, rate = null, testId, grow
         <span>{sampleCaption(heading)}</span>
         {rate !== null && <span data-testid="sample-rate">{`${formatTokensPerSecond(rate)} tokens/s`}</span>}
         {growing ? (
-          <span>, writing</span>
+          <span>writing…</span>
         ) : (
           <Button
             className={styles.inspect}

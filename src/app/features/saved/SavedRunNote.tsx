@@ -24,8 +24,8 @@ import {
 /** Notes for the runs saved in this browser that are not shown, and the reason when the current run is not saved. */
 export default function SavedRunNote() {
   const state = useSavedRun();
-  const busy = useRun(({ status }) => isBusy(status));
-  const onGpu = useRun((run) => isBusy(run.status) || isModelOnGpu(run));
+  const busy = useRun(isBusy);
+  const onGpu = useRun((run) => isBusy(run) || isModelOnGpu(run));
   const { error, notRemoved } = state;
   return (
     <>

@@ -3,7 +3,7 @@ import { PRESET_NAMES, PRESETS, type PresetName } from '../../../engine/index.ts
 import { undoPreset } from '../../../store/actions.ts';
 import { isNumber, type Settings } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
-import { useUi } from '../../../store/uiStore.ts';
+import { forgetAdaptation, useUi } from '../../../store/uiStore.ts';
 import { adaptedSentence, titleOf } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
@@ -99,7 +99,7 @@ function PresetField() {
         label="Preset"
         value={preset}
         onChange={(event) => {
-          useUi.setState({ presetAdapted: null });
+          forgetAdaptation();
           choose({ preset: event.target.value as PresetName });
         }}
         help={`${purpose} ${shape}`}

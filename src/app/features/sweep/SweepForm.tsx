@@ -23,7 +23,7 @@ export function SweepFormPanel() {
   const form = useForm();
   const settings = useSettings((state) => state.settings);
   const ready = useSettings(({ ownText }) => sweepObstacle(settings, ownText));
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const noGpu = useRun(({ adapter }) => adapter === null);
   const planned = planSweep(form, settings);
   const problem = 'problem' in planned ? planned.problem : null;

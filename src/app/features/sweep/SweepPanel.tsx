@@ -13,7 +13,7 @@ import { useSettings } from '../../../store/settingsStore.ts';
 import type { KeptSweep } from '../../../store/sweep/records.ts';
 import { runsOfSweep } from '../../../store/sweep/sweepPlan.ts';
 import { continueSweep, stopSweep, sweepObstacle, wholeSweep } from '../../../store/sweep/sweepRun.ts';
-import { removeSweep, useSweeps } from '../../../store/sweep/sweepStore.ts';
+import { removeSweep, showSweep, useSweeps } from '../../../store/sweep/sweepStore.ts';
 import { secondsOf } from '../../../store/sweep/sweepTime.ts';
 import { download } from '../../download.ts';
 import { formatDuration } from '../../format.ts';
@@ -43,7 +43,7 @@ export function SweepPanel() {
         <SelectField
           label="Sweep"
           value={sweep.id}
-          onChange={(event) => useSweeps.setState({ shown: event.target.value })}
+          onChange={(event) => showSweep(event.target.value)}
           data-testid="sweep-choice"
         >
           {sweeps.map((one) => (
@@ -76,7 +76,7 @@ function nameOf({ time, grid }: KeptSweep): string {
 function Running({ sweep }: { sweep: KeptSweep }) {
   const running = useSweeps((state) => state.running === sweep.id);
   const ended = useSweeps(({ ended: end }) => (end?.id === sweep.id ? end.problem : null));
-  const busy = useRun(({ status }) => isBusy(status));
+  const busy = useRun(isBusy);
   const waitsForText = useSettings(({ ownText }) => sweepObstacle(sweep, ownText));
   const left = missingRuns(runsOfSweep(sweep), sweep.cells);
   const missing = left.length;

@@ -58,7 +58,7 @@ function Problems() {
 
 /** Shown when the GPU is used by a training that is not a sweep. */
 function OtherTraining() {
-  const busy = useRun(({ status, purpose }) => isBusy(status) && purpose !== 'sweep');
+  const busy = useRun((state) => isBusy(state) && state.purpose !== 'sweep');
   const line = useRun(statusLine);
   if (!busy) return null;
   return (

@@ -135,5 +135,5 @@ function Waiting({ mode, isTraining }: { mode: ArticleMode; isTraining: boolean 
 
 function progressOf(run: RunView | undefined): string {
   if (run?.latest) return `step ${formatCount(run.latest.step)}`;
-  return run?.compiling ? 'preparing' : 'waiting';
+  return !run || run.stage === 'waiting' ? 'waiting' : 'preparing';
 }

@@ -3,7 +3,7 @@ import { ARTICLE, TABLE_PRESETS, TABLE_STEPS, type TablePreset } from '../../../
 import { budgetBytes } from '../../../store/measurementStore.ts';
 import { isBusy, overallProgress, useRun } from '../../../store/runStore.ts';
 import { startTable, stopTable } from '../../../store/table/tableRun.ts';
-import { useTable } from '../../../store/table/tableStore.ts';
+import { choosePreset, useTable } from '../../../store/table/tableStore.ts';
 import { statusLine } from '../../messages.ts';
 import { UNSUPPORTED } from '../../screens/unsupportedMessages.ts';
 import { docsPage } from '../../siteLinks.ts';
@@ -54,7 +54,7 @@ function Controls() {
   const preset = useTable((state) => state.preset);
   const problem = useTable((state) => state.problem);
   const isFallback = useRun((state) => state.adapter?.isFallback ?? false);
-  const ready = useRun(({ adapter, status }) => adapter !== null && !isBusy(status));
+  const ready = useRun((state) => state.adapter !== null && !isBusy(state));
   const stopping = useRun(({ status }) => status === 'stopping');
   const bytes = budgetBytes(useBudget());
   const running = phase.name !== 'idle';
@@ -69,9 +69,7 @@ function Controls() {
           label="Model"
           disabled={running}
           value={preset ?? ''}
-          onChange={(event) =>
-            useTable.setState({ preset: (event.target.value || null) as TablePreset | null })
-          }
+          onChange={(event) => choosePreset((event.target.value || null) as TablePreset | null)}
           help={`The article's is ${titleOf(ARTICLE.preset)}.`}
           data-testid="table-preset"
         >
@@ -119,7 +117,7 @@ function Progress() {
       <p className={styles.small} data-testid="table-status">
         {running
           ? `${phase.name === 'measuring' ? `Timing a few steps of ${titleOf(phase.preset)}. ` : ''}${line}`
-          : isBusy(status)
+          : isBusy({ status })
             ? `The GPU is busy with another training: ${line}.`
             : `First, a few steps are timed, to know which model can take up to ${TABLE_STEPS} steps in each format in time.`}
       </p>

@@ -1,8 +1,14 @@
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
+import { COST } from '../../../../src/app/charts/costChart.ts';
+import type { PlottedRun } from '../../../../src/app/charts/plottedRun.ts';
+import { DEFAULT_CHARTS } from '../../../../src/store/chartStore.ts';
 import { MAX_POINTS } from '../../../../src/store/decimate.ts';
 import { curveOf, logOfCurve } from '../../../../src/store/history/curve.ts';
+import { runRecord } from '../../../../src/store/history/record.ts';
+import { meanCost } from '../../../../src/store/metricsLog.ts';
 import { tokensPerSecond } from '../../../../src/store/speed.ts';
-import { logOfSteps, step } from './fixtures.ts';
+import { logOfSteps, record, step } from './fixtures.ts';
 
 const COUNT = 20_000;
 const skipAt = (i: number) => i % 97 === 0;
@@ -67,6 +73,33 @@ test('the mean of log Z is stored for runs that report it, with its spikes', () 
   const without = curveOf(longLog(), 512);
   expect(without).not.toHaveProperty('logZ');
   expect(logOfCurve(without, COUNT, [], 512).hasLogZ).toBe(false);
+});
+
+test('the stages of a precision schedule are stored with their first steps, and the charts and the mean of costs follow', () => {
+  const mode = ['i3g6', 'i4g6', 'i6g8'];
+  const stageAt = (i: number) => Math.floor(i / 1777);
+  const cost = [0.01, 0.02, 0.05];
+  const steps = Array.from({ length: 5000 }, (_, i) => {
+    const at = stageAt(i);
+    return step(i + 1, {
+      stage: { stage: at + 1, stages: 3, mode: mode[at]!, forced: at, cost: cost[at]! },
+    });
+  });
+  const log = logOfSteps(steps);
+  const kept = v.parse(runRecord, record({ curve: JSON.parse(JSON.stringify(curveOf(log, 512))) }));
+  const restored = logOfCurve(kept.curve, 5000, [], 512);
+  expect(restored.stages).toEqual(log.stages);
+  expect(restored.stages.map(({ step: first }) => first)).toEqual([1, 1778, 3555]);
+  expect(meanCost(restored)).toBe(meanCost(log));
+  const run = { title: 'pfq', mode: 'i6g8', log: restored } as const;
+  const drawn = (one: PlottedRun) => COST.series(one, 0, [one], DEFAULT_CHARTS.cost);
+  const { length, values } = drawn(run)!;
+  for (let i = 0; i < length; i++) {
+    expect(values[i]).toBe(100 * cost[stageAt(restored.columns.step[i]! - 1)]!);
+  }
+  const without = curveOf(longLog(), 512);
+  expect(without).not.toHaveProperty('stages');
+  expect(drawn({ ...run, log: logOfCurve(without, COUNT, [], 512) })).toBeNull();
 });
 
 test('every skipped step of a run with few has its tensor and the next scale', () => {

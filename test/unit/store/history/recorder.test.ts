@@ -5,7 +5,7 @@ import type { RunSummary, SessionEvent } from '../../../../src/session/protocol.
 import { useHistory } from '../../../../src/store/history/historyStore.ts';
 import { recordRuns } from '../../../../src/store/history/recorder.ts';
 import { keepRunsIn } from '../../../../src/store/history/writing.ts';
-import { beginRuns, setRunsAside, updateRun } from '../../../../src/store/runStore.ts';
+import { beginRuns, setRunsAside } from '../../../../src/store/runTransitions.ts';
 import { DEFAULT_SETTINGS } from '../../../../src/store/settings.ts';
 import { record, step } from './fixtures.ts';
 
@@ -111,8 +111,7 @@ test('runs that were set aside for a recording are not recorded again, and a rec
   send(started, metrics(), finished(), { type: 'completed' });
   const showAgain = setRunsAside();
   beginRuns([config], 'sequential', null, 'recording');
-  updateRun(0, { facts: facts as never, summary: summary as never });
-  send(metrics());
+  send(started, metrics(), finished());
   expect(saved()).toHaveLength(1);
   showAgain();
   expect(saved()).toHaveLength(1);

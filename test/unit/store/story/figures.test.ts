@@ -181,7 +181,12 @@ describe('the histogram', () => {
 describe('the verdict', () => {
   const ended = (arm: StoryArm, valLoss: number | null, error: ErrorReport | null = null): StoryArm => ({
     ...arm,
-    run: { ...arm.run, error, summary: error ? null : ({ ...arm.run.summary, valLoss } as RunSummary) },
+    run: {
+      ...arm.run,
+      ...(error
+        ? { stage: 'failed', error, summary: null }
+        : { stage: 'ended', error, summary: { ...arm.run.summary, valLoss } as RunSummary }),
+    },
   });
   const of = (base: number, scaled: number, unscaled: StoryArm) =>
     causalVerdict({
@@ -208,7 +213,8 @@ describe('the verdict', () => {
 
   test('is given only when all runs have ended', () => {
     expect(causalVerdict({ ...arms, scaled: null })).toBeNull();
-    const running = { ...arms.scaled!, run: { ...arms.scaled!.run, summary: null } };
+    const training = { stage: 'training', summary: null, error: null } as const;
+    const running = { ...arms.scaled!, run: { ...arms.scaled!.run, ...training } };
     expect(causalVerdict({ ...arms, scaled: running })).toBeNull();
   });
 

@@ -17,7 +17,7 @@ vi.stubGlobal('requestAnimationFrame', (tick: (now: number) => void) => frames.p
 vi.stubGlobal('matchMedia', () => ({ matches: reduced }));
 const sent: SessionCommand[] = [];
 vi.mock('../../../../src/store/actions.ts', async () => {
-  const { beginRuns } = await import('../../../../src/store/runStore.ts');
+  const { beginRuns } = await import('../../../../src/store/runTransitions.ts');
   return {
     send: (command: SessionCommand) => sent.push(command),
     trainRuns: (runs: readonly PlannedRun[], settings: Settings) =>
@@ -29,7 +29,10 @@ vi.mock('../../../../src/store/actions.ts', async () => {
   };
 });
 
-const { beginRuns, logOf, updateRun, useRun } = await import('../../../../src/store/runStore.ts');
+const { logOf, useRun } = await import('../../../../src/store/runStore.ts');
+const { beginRuns, gpuOpened, runEnded, runStarted, trainingCompleted, trainingStopping } = await import(
+  '../../../../src/store/runTransitions.ts'
+);
 const { clearNumerics, useNumerics } = await import('../../../../src/store/numericsStore.ts');
 const { useStory } = await import('../../../../src/store/story/storyStore.ts');
 const { backToStart, enterStory, leaveStory, playRecording, runLive } = await import(
@@ -55,8 +58,8 @@ function trainInTheLab(): void {
   beginRuns([trainedConfig], 'sequential');
   clearNumerics([trainedConfig]);
   logOf(0)!.push(step(1));
-  updateRun(0, { summary });
-  useRun.setState({ status: 'done' });
+  runEnded(0, summary);
+  trainingCompleted();
 }
 
 beforeEach(async () => {
@@ -129,7 +132,7 @@ test('what was trained before is shown again when the story is left', async () =
   await loaded();
   await pass(500);
   expect(useRun.getState().purpose).toBe('recording');
-  useRun.setState({ adapter: { name: 'found meanwhile' } as never });
+  gpuOpened({ name: 'found meanwhile' } as never);
   leaveStory();
   expect(useRun.getState()).toMatchObject({ status: 'done', purpose: 'training', runs, configs });
   expect(useRun.getState().adapter?.name).toBe('found meanwhile');
@@ -155,7 +158,7 @@ test('while the Lab trains, the recording waits and says so', async () => {
   await pass(200);
   expect(useStory.getState()).toMatchObject({ phase: 'loading', problem: expect.stringContaining('Lab') });
   expect(useRun.getState().purpose).toBe('training');
-  useRun.setState({ status: 'done' });
+  trainingCompleted();
   await loaded();
   expect(useStory.getState()).toMatchObject({ phase: 'replaying', problem: null });
 });
@@ -164,7 +167,7 @@ const adapter = { name: 'a GPU', isFallback: false } as never;
 const numericsSent = () => sent.flatMap((command) => (command.type === 'numerics' ? [command.interval] : []));
 
 test('a live run trains the three modes in lockstep and leaves numerics as they were', async () => {
-  useRun.setState({ adapter });
+  gpuOpened(adapter);
   useNumerics.setState({ enabled: true, interval: 33 });
   reduced = true;
   await playRecording();
@@ -175,13 +178,14 @@ test('a live run trains the three modes in lockstep and leaves numerics as they 
   expect({ schedule, preset: startedWith?.preset }).toEqual({ schedule: 'lockstep', preset: 'smoke' });
   expect(useStory.getState()).toMatchObject({ source: 'live', phase: 'preparing' });
   for (const [run, compiled] of [3, 5].entries()) applyEvent({ type: 'preparing', run, compiled, total: 9 });
-  expect(useRun.getState().runs.map(({ compiling }) => compiling?.compiled)).toEqual([3, 5, undefined]);
-  useRun.setState({ status: 'training' });
+  expect(useRun.getState().compiling?.compiled).toBe(5);
+  expect(useRun.getState().runs.map(({ stage }) => stage)).toEqual(['compiling', 'compiling', 'waiting']);
+  for (const [run, config] of configs.entries()) runStarted(run, config, record().facts as never);
   expect(useStory.getState().phase).toBe('training');
   leaveStory(); // a live run goes on
   expect(useRun.getState().status).toBe('training');
-  for (const run of [0, 1, 2]) updateRun(run, { summary });
-  useRun.setState({ status: 'done' });
+  for (const run of [0, 1, 2]) runEnded(run, summary);
+  trainingCompleted();
   expect(useStory.getState()).toMatchObject({ source: 'live', phase: 'ended', problem: null });
   expect(numericsSent()).toEqual([expect.any(Number), 33]);
   expect(useNumerics.getState()).toMatchObject({ enabled: true, interval: 33 });
@@ -196,10 +200,10 @@ test('a live run trains the three modes in lockstep and leaves numerics as they 
 });
 
 test('a choice of numerics that is made while the story trains stays', () => {
-  useRun.setState({ adapter });
+  gpuOpened(adapter);
   runLive();
   useNumerics.setState({ enabled: false, interval: 7 });
-  useRun.setState({ status: 'done' });
+  trainingCompleted();
   expect(useNumerics.getState()).toMatchObject({ enabled: false, interval: 7 });
   expect(numericsSent()).toHaveLength(1);
 });
@@ -207,21 +211,21 @@ test('a choice of numerics that is made while the story trains stays', () => {
 test('a lost GPU, a stop before the first step, and no GPU at all have their outcome', async () => {
   runLive();
   expect(useStory.getState()).toMatchObject({ phase: 'loading', problem: expect.stringContaining('GPU') });
-  useRun.setState({ adapter });
+  gpuOpened(adapter);
   runLive();
   const error = { code: 'DEVICE_LOST', message: 'The GPU was lost.', hint: 'Try again.' } as const;
   applyEvent({ type: 'lost', error });
   expect(useStory.getState()).toMatchObject({ phase: 'failed', problem: 'The GPU was lost. Try again.' });
   runLive();
   expect(useStory.getState()).toMatchObject({ phase: 'preparing', problem: null });
-  useRun.setState({ status: 'stopping' });
+  trainingStopping();
   applyEvent({ type: 'completed' });
   await loaded();
   expect(useStory.getState()).toMatchObject({ source: 'recording', phase: 'replaying' });
 });
 
 test('a second live run does not start beside a run of the Lab', () => {
-  useRun.setState({ adapter });
+  gpuOpened(adapter);
   beginRuns([trainedConfig], 'sequential');
   runLive();
   expect(useRun.getState().configs).toEqual([trainedConfig]);

@@ -14,15 +14,16 @@ vi.stubGlobal('document', { hidden: false, baseURI: 'http://page.test/', addEven
 vi.stubGlobal('requestAnimationFrame', (tick: (now: number) => void) => setImmediate(() => tick(0)));
 const sent: SessionCommand[] = [];
 vi.mock('../../../../src/store/actions.ts', async () => {
-  const { useRun: run } = await import('../../../../src/store/runStore.ts');
+  const { trainingStopping } = await import('../../../../src/store/runTransitions.ts');
   return {
     send: (command: SessionCommand) => sent.push(command),
-    stop: () => run.setState({ status: 'stopping' }),
+    stop: trainingStopping,
     textSource: (id: string) => ({ kind: 'builtIn', id, folder: '' }),
   };
 });
 
-const { beginRuns, useRun } = await import('../../../../src/store/runStore.ts');
+const { useRun } = await import('../../../../src/store/runStore.ts');
+const { beginRuns } = await import('../../../../src/store/runTransitions.ts');
 const { useNumerics } = await import('../../../../src/store/numericsStore.ts');
 const { useTable } = await import('../../../../src/store/table/tableStore.ts');
 const { startTable, stopTable } = await import('../../../../src/store/table/tableRun.ts');
