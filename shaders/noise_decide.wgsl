@@ -1,6 +1,5 @@
 // noise_decide: gives each block the smallest level whose noise is below a threshold, one level at a time.
-// shapes:  levels: for each of B blocks the levels of its roles (B, 3), those one stage below (B, 3), its stage, that of the step itself, and its noise when that was last decided (f32, stored as bits); then the levels of each stage (stages, 3).
-//          noise as in lib/level_noise: (B, groups) of activations, then (B, weightGroups) of weights
+// shapes:  levels: for each of B blocks the levels of its roles (B, 3), those one stage below (B, 3), its stage, that of the step itself, and its noise when that was last decided (f32, stored as bits); then the levels of each stage (stages, 3). noise as in lib/level_noise: (B, groups) of activations, then (B, weightGroups) of weights
 // numerics: f32; the noise of a block is the mean of its activations and that of its weights, added
 // dispatch: one workgroup, a lane for each block, after step_decide
 // source:  own, after the dynamic part of FracTrain (arXiv 2012.13113), which has a trained gate; reference/noiseLevels.ts (oracle)

@@ -22,8 +22,6 @@ export const sharpnessMetrics = v.object({
   maxLogit: figure,
 }) satisfies v.GenericSchema<SharpnessMetrics>;
 
-const name = v.pipe(v.string(), v.maxLength(200));
-
 /** The first kept step of the stages of a precision schedule, which is that of all up to the next such step. */
 export const stageStart = v.object({
   step: count,
