@@ -55,6 +55,20 @@ test('a precision schedule shows its stage, and the simulated cost of each step'
   await expect(chart).toHaveAttribute('data-points', /^[1-9]/);
 });
 
+test('blocks with levels of their own show them', async ({ page }) => {
+  await makeRunsUp(page, { stepsPerMessage: 150 });
+  await page.goto('/?preset=smoke&steps=400&modes=i8g8&precision-schedule=noise&sample=0&autostart=1');
+  await reach(page, 'done');
+  const tile = page.getByTestId('tile-stage');
+  await expect(tile).toContainText('i3g6 to i6g8');
+  await expect(tile).toContainText('i6g8 i3g6; simulated cost 4.0 %, 4.0 % on average');
+  const chart = page.getByTestId('chart-cost');
+  await chart.scrollIntoViewIfNeeded();
+  await expect(chart.locator('.visuallyHidden').first()).toContainText(
+    'blocks at i6g8 i3g6, since step 301, at 4.0 % of the cost of 32 bits; 4.0 % on average',
+  );
+});
+
 test('every chart option works', async ({ page }) => {
   await makeRunsUp(page, { stepsPerMessage: 150 });
   await page.goto(

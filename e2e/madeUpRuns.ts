@@ -97,9 +97,11 @@ function worker({ stepsPerMessage, stepMs }: MadeUpRuns): void {
           ...(config.zLoss > 0 && { logZ: 5 + noise(step) }),
           ...(config.precisionSchedule !== 'none' && {
             stage:
-              4 * step <= 3 * config.steps
-                ? { stage: 2, stages: 4, mode: 'i4g6', forced: 1, cost: 0.02 }
-                : { stage: 4, stages: 4, mode: 'i8g8', forced: 2, cost: 0.06 },
+              config.precisionSchedule === 'noise'
+                ? { mode: 4 * step <= 3 * config.steps ? 'i8g8 i6g8' : 'i6g8 i3g6', cost: 0.04 }
+                : 4 * step <= 3 * config.steps
+                  ? { stage: 2, stages: 4, mode: 'i4g6', forced: 1, cost: 0.02 }
+                  : { stage: 4, stages: 4, mode: 'i8g8', forced: 2, cost: 0.06 },
           }),
           lr: config.learningRate * Math.min(1, step / 100) * (1 - (0.9 * step) / config.steps),
           appliedSteps: step - skippedSteps,

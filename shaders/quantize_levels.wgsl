@@ -1,16 +1,19 @@
 // quantize_levels: rounds a tensor to the levels of its role, with one range for all of it, and stores f32.
-// shapes:  inp, out (vectors) of four elements; partials (groups) as (smallest, largest); levels as in stage_decide
+// shapes:  inp, out (vectors) of four elements; partials (groups) as (smallest, largest); levels as in stage_decide or noise_decide
 // numerics: see lib/levels; with `noisy` integers round at random, so that their mean is the value, by bits that follow from the place, the tensor's seed and the number of applied steps
 // dispatch: `groups` workgroups, each over every groups-th 64 vectors
 // source:  modules/quantize.py of FracTrain (arXiv 2012.13113, algorithm); reference/levels.ts (oracle)
 import package::lib::levels::roundToLevels;
+@if(measured) import package::lib::level_noise::{addNoise, errorsOf};
 @if(noisy) import package::lib::random::{randomBits, randomVector};
 @if(noisy) import package::lib::step_state::StepState;
 
 struct Params {
   vectors: u32,
   groups: u32,
-  role: u32,   // word of the table of levels
+  level: u32,  // word of the table of levels
+  @if(measured) below: u32, // word of the level below
+  @if(measured) place: u32, // of the noise of the first workgroup
   @if(noisy) seed: u32,
 }
 
@@ -27,13 +30,21 @@ fn quantize_levels(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   for (var i = 1u; i < p.groups; i++) {
     range = vec2f(min(range.x, partials[i].x), max(range.y, partials[i].y));
   }
-  let level = levels[p.role];
+  let level = levels[p.level];
   var noise = vec4f();
+  @if(measured) var errors = vec3f();
   for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
     @if(noisy) {
       let random = randomVector(i, randomBits(state.applied, p.seed));
       noise = vec4f(random >> vec4u(8u)) * 0x1p-24f - vec4f(0.5);
     }
-    out::store(i, roundToLevels(inp::load(i), vec4f(range.x), vec4f(range.y), level, noise));
+    let value = inp::load(i);
+    let rounded = roundToLevels(value, vec4f(range.x), vec4f(range.y), level, noise);
+    out::store(i, rounded);
+    @if(measured) {
+      let below = roundToLevels(value, vec4f(range.x), vec4f(range.y), levels[p.below], noise);
+      errors += errorsOf(value, rounded, below);
+    }
   }
+  @if(measured) addNoise(p.place + group.x, local, errors);
 }

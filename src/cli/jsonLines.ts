@@ -17,12 +17,15 @@ import {
 } from '../engine/index.ts';
 
 export function stepLine(metrics: StepMetrics): string {
-  const { step, loss, lossScale, skipped, gradNorm, logZ, lr, rms, skippedTensors, stage } = metrics;
+  const { step, loss, lossScale, skipped, gradNorm, logZ, lr, rms, skippedTensors, stage, noise } = metrics;
   const measured = {
     ...(logZ !== undefined && { logZ }),
     ...(rms && { rms: rms.byTensor }),
     ...(skippedTensors && { skippedTensors }),
-    ...(stage && { stage: stage.mode, cost: stage.cost }),
+    ...(stage?.stage !== undefined && { stage: stage.mode }),
+    ...(stage && stage.stage === undefined && { levels: stage.mode.split(' ') }),
+    ...(stage && { cost: stage.cost }),
+    ...(noise && { noise }),
   };
   return line('step', { step, loss, lossScale, skipped, gradNorm, lr, ...measured });
 }

@@ -133,7 +133,7 @@ export class RunCurve implements Rows {
       rows.filter((row) => row.step <= step).slice(-2 * KEPT);
     const kept = before(steps);
     const stages = kept.flatMap(({ step, stage }, at) =>
-      stage && stage.stage !== kept[at - 1]?.stage?.stage ? [{ step, stage }] : [],
+      stage && stage.mode !== kept[at - 1]?.stage?.mode ? [{ step, stage }] : [],
     );
     return JSON.stringify({
       steps: kept.map(pack),

@@ -22,16 +22,14 @@ export const sharpnessMetrics = v.object({
   maxLogit: figure,
 }) satisfies v.GenericSchema<SharpnessMetrics>;
 
-const name = v.pipe(v.string(), v.maxLength(200));
-
-/** The first kept step of a stage of a precision schedule, which is that of all up to the next such step. */
+/** The first kept step of the stages of a precision schedule, which is that of all up to the next such step. */
 export const stageStart = v.object({
   step: count,
   stage: v.object({
-    stage: count,
-    stages: count,
-    mode: name,
-    forced: count,
+    mode: v.pipe(v.string(), v.maxLength(10_000)),
     cost: finite,
+    stage: v.exactOptional(count),
+    stages: v.exactOptional(count),
+    forced: v.exactOptional(count),
   }) satisfies v.GenericSchema<StageMetrics>,
 });

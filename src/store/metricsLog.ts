@@ -56,7 +56,7 @@ export class MetricsLog {
   readonly reported = new Set<OptionalFigure>();
   readonly evals: EvalMetrics[] = [];
   readonly sharpness: SharpnessMetrics[] = [];
-  /** Steps at which a precision schedule went to another stage, the first step included; empty in other runs. */
+  /** Steps at which a precision schedule, or a block of it, went to another stage, the first step included; empty in other runs. */
   readonly stages: { readonly step: number; readonly stage: StageMetrics }[] = [];
   /** First tensor that overflowed, by index of the skipped step. */
   readonly #overflow = new Map<number, string>();
@@ -100,8 +100,7 @@ export class MetricsLog {
     c.gpuMs[i] = step.gpuMs ?? Number.NaN;
     c.gpuStepMs[i] = this.#gpuDuration.push(c.gpuMs[i]);
     const { stage } = step;
-    if (stage && stage.stage !== this.stages.at(-1)?.stage.stage)
-      this.stages.push({ step: step.step, stage });
+    if (stage && stage.mode !== this.stages.at(-1)?.stage.mode) this.stages.push({ step: step.step, stage });
     if (step.overflow !== null) this.#overflow.set(i, step.overflow);
     this.length = i + 1;
   }

@@ -69,6 +69,13 @@ test('JSON lines have exactly the documented fields', () => {
     '{"type":"step","step":12,"loss":2.5,"lossScale":65536,"skipped":false,"gradNorm":0.75,"lr":0.001}\n',
   );
   expect(JSON.parse(stepLine({ ...metrics, logZ: 7.5 }))).toMatchObject({ logZ: 7.5 });
+  const stage = { stage: 2, stages: 4, mode: 'i4g6', forced: 0, cost: 0.02 };
+  expect(JSON.parse(stepLine({ ...metrics, stage }))).toMatchObject({ stage: 'i4g6', cost: 0.02 });
+  const ofBlocks = JSON.parse(
+    stepLine({ ...metrics, stage: { mode: 'i6g8 i4g6', cost: 0.03 }, noise: [0.004, 0.05] }),
+  );
+  expect(ofBlocks).toMatchObject({ levels: ['i6g8', 'i4g6'], noise: [0.004, 0.05], cost: 0.03 });
+  expect(ofBlocks).not.toHaveProperty('stage');
   expect(evalLine({ step: 100, valLoss: 2.25 })).toBe('{"type":"eval","step":100,"valLoss":2.25}\n');
   const tensor = {
     name: 'wte.weight',

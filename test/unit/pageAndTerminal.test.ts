@@ -19,7 +19,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   text: ['sotu', 'copy'],
   precision: ['bf16', 'e5m2'],
   rounding: ['rne'],
-  'precision-schedule': ['pfq'],
+  'precision-schedule': ['pfq', 'noise'],
+  'noise-threshold': ['0.05'],
   master: ['kahan'],
   tokenizer: ['char', 'byte', 'bpe:1024', 'bpe:300', 'gpt2'],
   'loss-scale': ['2^10', '1024'],
@@ -52,13 +53,19 @@ const MUON_OPTIONS = ['muon-lr', 'muon-momentum', 'muon-coefficients', 'muon-sca
 /** What a setting has an effect beside. */
 const BESIDE: Readonly<Record<string, readonly [string, string]>> = {
   'smooth-swiglu': ['mlp', 'swiglu'],
+  'noise-threshold': ['precision-schedule', 'noise'],
   'rope-base': ['position', 'rope'],
   'rope-scaling': ['position', 'rope'],
   ...Object.fromEntries(MUON_OPTIONS.map((option) => [option, ['optimizer', 'muon']])),
 };
 const MODES: Readonly<Record<string, string>> = {
   ...{ rounding: 'e5m2', 'amax-history': 'fp8-delayed', 'amax-algo': 'fp8-delayed' },
-  ...{ 'precision-schedule': 'i8g8', 'integer-range': 'i4g6', overflow: 'fp16-static' },
+  ...{
+    'precision-schedule': 'i8g8',
+    'noise-threshold': 'i8g8',
+    'integer-range': 'i4g6',
+    overflow: 'fp16-static',
+  },
   ...{ 'scale-margin': 'fp8-delayed', 'quantize-head': 'fp8', 'quantize-activations': 'fp8' },
   ...{ 'quantize-attention': 'fp8-row' },
   ...{

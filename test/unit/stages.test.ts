@@ -1,10 +1,20 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../../src/engine/config/presets.ts';
+import { checkGiven } from '../../src/engine/config/settings/rules.ts';
 import { checkConfig } from '../../src/engine/config/trainConfig.ts';
 import { TURNING } from '../../src/engine/kernels/levels.ts';
+import { forwardTensors } from '../../src/engine/model/forwardTensors.ts';
 import { stageTimes } from '../../src/engine/model/levels.ts';
-import { integerBits, SCHEDULES, stageCost, stagesOf } from '../../src/engine/precision/levels.ts';
+import { DEFAULT_LIMITS } from '../../src/engine/model/tensors.ts';
+import {
+  integerBits,
+  NOISE_HYSTERESIS,
+  SCHEDULES,
+  stageCost,
+  stagesOf,
+} from '../../src/engine/precision/levels.ts';
 import { recipeOf } from '../../src/engine/precision/recipes.ts';
+import { nextStageOfBlock } from '../../src/engine/reference/noiseLevels.ts';
 import { firstStage, nextStage, type StageRule, type StageState } from '../../src/engine/reference/stages.ts';
 import { thrownBy } from './thrownBy.ts';
 
@@ -74,6 +84,34 @@ test('the simulated cost of the four stages is 1.46, 2.08, 4.30 and 6.25 %, 43.6
   expect(1 - mean / costs[3]!).toBeCloseTo(0.436, 3);
 });
 
+test('a block goes up at more noise than the threshold, down where it would stay below half of it, and then stays', () => {
+  const rule = { stages: 4, threshold: 0.1, lower: 0.1 * NOISE_HYSTERESIS };
+  // Noise of each stage: that of 3, 4, 6 and 8 bits falls with the square of the number of levels.
+  const trace = (noise: readonly number[], from: number) => {
+    const stages = [from];
+    for (let i = 0; i < 8; i++) {
+      const stage = stages.at(-1)!;
+      const measured = { own: noise[stage]!, below: noise[Math.max(stage - 1, 0)]! };
+      stages.push(nextStageOfBlock(stage, measured, rule));
+    }
+    return stages;
+  };
+  expect(trace([0.2, 0.04, 0.002, 0.0001], 3)).toEqual([3, 2, 1, 1, 1, 1, 1, 1, 1]);
+  // Between half the threshold and the threshold a block stays where it is, above and below alike.
+  expect(trace([0.4, 0.08, 0.004, 0.0002], 3)).toEqual([3, 2, 2, 2, 2, 2, 2, 2, 2]);
+  expect(trace([0.4, 0.08, 0.004, 0.0002], 0)).toEqual([0, 1, 1, 1, 1, 1, 1, 1, 1]);
+  expect(trace([1, 1, 1, 1], 0)).toEqual([0, 1, 2, 3, 3, 3, 3, 3, 3]);
+  expect(trace([0.01, 0.01, 0.01, 0.01], 3)).toEqual([3, 2, 1, 0, 0, 0, 0, 0, 0]);
+  expect(nextStageOfBlock(2, null, rule)).toBe(2);
+});
+
+test('a finished model of blocks with their own levels is read at its mode', () => {
+  const config = { ...PRESETS.smoke.config, precision: 'i8g8', precisionSchedule: 'noise' } as const;
+  const { levels, recipe } = forwardTensors(config, 80, DEFAULT_LIMITS);
+  expect(levels!.ofBlocks).toBeUndefined();
+  expect(recipe.stages.map(({ name }) => name)).toEqual(['i8g8']);
+});
+
 test('names of modes with simulated integers', () => {
   expect(integerBits('i4g6')).toEqual({ bits: 4, gradientBits: 6 });
   for (const name of ['i1g8', 'i9g8', 'i8', 'i08g8', 'int8']) expect(integerBits(name)).toBeNull();
@@ -91,5 +129,17 @@ test('a schedule that does not end at the mode, or whose last stage the run does
   expect(thrownBy(() => checkConfig({ ...scheduled, precision: 'e8m7' })).message).toBe(
     'precision-schedule pfq ends at i8g8, but the mode is e8m7.',
   );
-  expect(Object.keys(SCHEDULES)).toEqual(['none', 'pfq', 'pfq-float']);
+  const noisy = { ...scheduled, precisionSchedule: 'noise', noiseThreshold: 0.05 } as const;
+  // It has no last stage to reach.
+  expect(() => checkConfig({ ...noisy, steps: 3 })).not.toThrow();
+  expect(thrownBy(() => checkConfig({ ...noisy, precision: 'e8m7', noiseThreshold: null })).message).toBe(
+    'precision-schedule noise ends at i8g8, but the mode is e8m7.',
+  );
+  expect(thrownBy(() => checkConfig({ ...noisy, precision: 'fp16' })).message).toContain(
+    'precision-schedule',
+  );
+  expect(thrownBy(() => checkGiven({ noiseThreshold: 0.05 }, { ...scheduled, steps: 40 })).message).toBe(
+    'precision-schedule pfq does not use noise-threshold, but noise-threshold 0.05 was given.',
+  );
+  expect(Object.keys(SCHEDULES)).toEqual(['none', 'pfq', 'noise', 'pfq-float']);
 });

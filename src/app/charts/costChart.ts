@@ -28,7 +28,8 @@ export const COST: ChartDefinition = {
   empty: () => 'The simulated cost of the multiply-adds of each step will appear here.',
   summary: ({ run: { title, log } }) => {
     const { step, stage } = log.stages.at(-1)!;
-    const now = `stage ${stage.stage} of ${stage.stages}, ${stage.mode}, since step ${formatCount(step)}`;
+    const place = stage.stage === undefined ? 'blocks at' : `stage ${stage.stage} of ${stage.stages},`;
+    const now = `${place} ${stage.mode}, since step ${formatCount(step)}`;
     return `${title}: ${now}, at ${formatPercent(stage.cost)} of the cost of 32 bits; ${formatPercent(meanCost(log))} on average.`;
   },
 };

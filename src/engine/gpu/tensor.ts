@@ -40,8 +40,15 @@ export interface TensorSlice {
   readonly elements: number;
   /** The tensor scale by which values were multiplied before they were stored; absent if there is none. */
   readonly scale?: Scale;
-  /** The operand whose levels its values were rounded to; absent if they were not. */
-  readonly levels?: LevelRole;
+  /** The levels that its values were rounded to; absent if they were not. */
+  readonly levels?: LevelPlace;
+}
+
+/** Which levels of a run an operand has. */
+export interface LevelPlace {
+  readonly role: LevelRole;
+  /** Whose levels they are; 0 where all blocks have the same. */
+  readonly block: number;
 }
 
 export type Operand = Tensor | TensorSlice;
@@ -146,7 +153,7 @@ export function scaleOf(operand: Operand): Scale | undefined {
   return 'tensor' in operand ? operand.scale : undefined;
 }
 
-export function levelsOf(operand: Operand): LevelRole | undefined {
+export function levelsOf(operand: Operand): LevelPlace | undefined {
   return 'tensor' in operand ? operand.levels : undefined;
 }
 

@@ -2,7 +2,7 @@
 import { dispatch } from '../gpu/dispatch.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import { levelsOf, type Operand, type Tensor } from '../gpu/tensor.ts';
-import { LEVEL_ROLES, levelWord, type Stage } from '../precision/levels.ts';
+import { LEVEL_ROLES, type LevelRole, levelWord, NOISE_HYSTERESIS, type Stage } from '../precision/levels.ts';
 
 /** Words of the table before the levels of each stage; see shaders/stage_decide.wgsl. */
 const TABLE = 17;
@@ -48,12 +48,92 @@ export function levelScratch(out: Operand): number {
   return levelsOf(out) === undefined ? 0 : 2 * GROUPS;
 }
 
+/** The levels of a run. */
+export interface RunLevels {
+  /** As {@link levelTable}, or as {@link blockLevelTable} where each block has its own. */
+  readonly table: Tensor;
+  /** Present where each block has its own. */
+  readonly ofBlocks?: BlockLevels | undefined;
+}
+
+/** Where the noise of operands is measured; see shaders/noise_decide.wgsl. */
+export interface BlockLevels {
+  readonly blocks: number;
+  /** Workgroups that round a weight at most. */
+  readonly weightGroups: number;
+  /** Noise over signal, ({@link noiseElements}) f32. Each step clears and fills it. */
+  readonly noise: Tensor;
+}
+
+/** Most workgroups that round a weight with so many columns. */
+export function columnGroups(columns: number): number {
+  return Math.ceil(columns / 4 / 64);
+}
+
+/** f32 of the noise of a role, and of all before it: activations, then weights. */
+export function noiseElements({
+  blocks,
+  weightGroups,
+}: Omit<BlockLevels, 'noise'>): Readonly<Record<'activation' | 'weight', number>> {
+  return { activation: 4 * blocks * GROUPS, weight: 4 * blocks * weightGroups };
+}
+
+/** The table where each block has a stage of its own, from 0. */
+export function blockLevelTable(
+  stages: readonly Stage[],
+  stagesOfBlocks: readonly number[],
+): Uint32Array<ArrayBuffer> {
+  const blocks = stagesOfBlocks.length;
+  const words = new Uint32Array(blockTableWords(stages, blocks));
+  const roles = LEVEL_ROLES.length;
+  const write = (at: number, stage: Stage) =>
+    words.set(
+      LEVEL_ROLES.map((role) => levelWord(stage[role])),
+      at,
+    );
+  for (const [block, stage] of stagesOfBlocks.entries()) {
+    write(roles * block, stages[stage]!);
+    write(roles * (blocks + block), stages[Math.max(stage - 1, 0)]!);
+  }
+  words.set(stagesOfBlocks, 2 * roles * blocks);
+  words.set(stagesOfBlocks, (2 * roles + 1) * blocks);
+  for (const [index, stage] of stages.entries()) write((2 * roles + 3) * blocks + roles * index, stage);
+  return words;
+}
+
+export function blockTableWords(stages: readonly Stage[], blocks: number): number {
+  const roles = LEVEL_ROLES.length;
+  return (2 * roles + 3) * blocks + roles * stages.length;
+}
+
+/** The stages, from 0, that the blocks had in the last step, and their noise when it was last decided; 0 before. */
+export function readBlocks(
+  table: Uint32Array<ArrayBuffer>,
+  blocks: number,
+): { readonly used: readonly number[]; readonly noise: readonly number[] } {
+  const first = (2 * LEVEL_ROLES.length + 1) * blocks;
+  const words = table.slice(first, first + 2 * blocks);
+  return { used: [...words.subarray(0, blocks)], noise: [...new Float32Array(words.buffer, 4 * blocks)] };
+}
+
 interface LevelArgs {
   readonly label: string;
   readonly inp: Operand;
   /** An operand with levels. */
   readonly out: Operand;
-  readonly levels: Tensor;
+  readonly levels: RunLevels;
+}
+
+/** Which words of the table an operand's levels are, and where its noise is added if it is measured. */
+function levelUniforms(
+  { role, block }: { readonly role: LevelRole; readonly block: number },
+  ofBlocks: BlockLevels | undefined,
+): { readonly level: number; readonly below?: number; readonly place?: number } {
+  const level = LEVEL_ROLES.length * block + LEVEL_ROLES.indexOf(role);
+  if (!ofBlocks) return { level };
+  const { blocks, weightGroups } = ofBlocks;
+  const place = role === 'weight' ? blocks * GROUPS + block * weightGroups : block * GROUPS;
+  return { level, below: LEVEL_ROLES.length * blocks + level, place };
 }
 
 /**
@@ -67,13 +147,16 @@ export function quantizeLevels(
     readonly partials: Tensor;
     readonly state: Operand;
     readonly seed: number;
+    /** Whether the noise of activations is measured where blocks have their own levels. */
+    readonly measures?: boolean;
   },
 ): Dispatch[] {
-  const { label, inp, out, elements, levels, partials, state, seed } = args;
+  const { label, inp, out, elements, levels, partials, state, seed, measures = false } = args;
   const vectors = elements / 4;
   const groups = Math.min(GROUPS, Math.ceil(vectors / 64));
-  const role = levelsOf(out)!;
-  const noisy = role === 'outputGradient';
+  const place = levelsOf(out)!;
+  const noisy = place.role === 'outputGradient';
+  const measured = measures && !noisy ? levels.ofBlocks : undefined;
   return [
     dispatch(target, 'level_range', {
       operands: { inp },
@@ -85,17 +168,25 @@ export function quantizeLevels(
     }),
     dispatch(target, 'quantize_levels', {
       operands: { inp, out },
-      tensors: { partials, levels, state: noisy ? state : undefined },
-      writes: ['out'],
-      uniforms: { vectors, groups, role: LEVEL_ROLES.indexOf(role), seed: noisy ? seed : undefined },
-      conditions: { noisy },
+      tensors: {
+        partials,
+        levels: levels.table,
+        state: noisy ? state : undefined,
+        levelNoise: measured?.noise,
+      },
+      writes: ['out', 'levelNoise'],
+      uniforms: { vectors, groups, ...levelUniforms(place, measured), seed: noisy ? seed : undefined },
+      conditions: { noisy, measured: measured !== undefined },
       grid: [groups, 1, 1],
       label,
     }),
   ];
 }
 
-/** out = inp, (rows, columns), rounded to the levels of weights with a range for each column, f32. */
+/**
+ * out = inp, (rows, columns), rounded to the levels of weights with a range for each column, f32. Its noise is measured where
+ * blocks have their own levels.
+ */
 export function quantizeLevelColumns(
   target: Target,
   args: LevelArgs & { readonly rows: number; readonly columns: number },
@@ -103,10 +194,11 @@ export function quantizeLevelColumns(
   const { label, inp, out, levels, rows, columns } = args;
   return dispatch(target, 'quantize_level_columns', {
     operands: { inp, out },
-    tensors: { levels },
-    writes: ['out'],
-    uniforms: { rows, c4: columns / 4, role: LEVEL_ROLES.indexOf('weight') },
-    grid: [Math.ceil(columns / 4 / 64), 1, 1],
+    tensors: { levels: levels.table, levelNoise: levels.ofBlocks?.noise },
+    writes: ['out', 'levelNoise'],
+    uniforms: { rows, c4: columns / 4, ...levelUniforms(levelsOf(out)!, levels.ofBlocks) },
+    conditions: { measured: levels.ofBlocks !== undefined },
+    grid: [columnGroups(columns), 1, 1],
     label,
   });
 }
@@ -135,5 +227,26 @@ export function stageDecide(args: {
     uniforms: { window, stages, decay: TURNING.decay, firstForced, secondForced, thirdForced },
     grid: [1, 1, 1],
     label: 'precision stage',
+  });
+}
+
+/** Chooses the stage of each block for the next step. @param threshold of the relative noise of a block */
+export function noiseDecide(args: {
+  readonly state: Operand;
+  readonly table: Operand;
+  readonly ofBlocks: BlockLevels;
+  readonly stages: number;
+  readonly window: number;
+  readonly threshold: number;
+}): Dispatch {
+  const { state, table: levels, ofBlocks, stages, window, threshold } = args;
+  const { blocks, weightGroups, noise } = ofBlocks;
+  const lower = NOISE_HYSTERESIS * threshold;
+  return dispatch(null, 'noise_decide', {
+    tensors: { state, noise, levels },
+    writes: ['levels'],
+    uniforms: { window, blocks, stages, groups: GROUPS, weightGroups, threshold, lower },
+    grid: [1, 1, 1],
+    label: 'precision levels of blocks',
   });
 }

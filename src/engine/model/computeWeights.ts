@@ -13,6 +13,7 @@ import {
   tensorScale,
 } from '../precision/storage.ts';
 import { type ComputeWeight, type ParameterLayout, withComputeWeights } from './chunks.ts';
+import { levelPlace } from './levels.ts';
 import type { ParameterSpec } from './parameters.ts';
 import { PARTIALS } from './pass.ts';
 import type { ScaleTable } from './scales.ts';
@@ -64,7 +65,7 @@ export function copiesApart(
         0,
         elements,
       );
-      if (storage.levels) return { ...part, levels: storage.levels };
+      if (storage.levels) return { ...part, levels: levelPlace(recipe, storage.levels, spec) };
       return tensorScale(storage) ? { ...part, scale: scales!.scale(name, storage, 'weight', spec) } : part;
     };
     // A linear layer multiplies by its matrix, (inputs, outputs), and the head by the transpose of its own, (tokens, width).

@@ -30,8 +30,11 @@ export function forwardTensors(
   outliers?: number,
 ): ForwardTensors {
   const gpt = gptConfig(config, vocabulary);
-  // A finished model has the storages of the last steps of its run.
-  const recipe = healedRecipe(config) ?? recipeFor(config);
+  // A finished model has the storages of the last steps of its run. Levels that blocks have chosen are no part of it.
+  const { precisionSchedule } = config;
+  const recipe =
+    healedRecipe(config) ??
+    recipeFor({ ...config, precisionSchedule: precisionSchedule === 'noise' ? 'none' : precisionSchedule });
   const decoder = new Decoder(gpt);
   const plan = new TensorPlan();
   const specs = decoder.parameters().map((spec) => ({ ...spec, trainable: false }));
@@ -40,7 +43,7 @@ export function forwardTensors(
   const scales = storagesOf(recipe, 'weight').some(tensorScale) ? new ScaleTable(null) : undefined;
   const weights = ownWeights(plan, recipe, gpt, layout, scales, false);
   const angles = planAngles(plan, gpt);
-  const levels = planLevels(plan, recipe);
+  const levels = planLevels(plan, recipe, gpt.layers, weights.computeWeights);
   scales?.complete(plan);
   plan.complete();
   const { chunks, vocabularyRows } = layout;

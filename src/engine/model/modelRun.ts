@@ -2,6 +2,7 @@
 import type { GptConfig } from '../config/gptConfig.ts';
 import type { RecomputeLevel } from '../config/trainConfig.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import type { RunLevels } from '../kernels/levels.ts';
 import type { Recipe } from '../precision/recipes.ts';
 import type { SmoothSwiglu } from '../precision/smoothSwiglu.ts';
 import type { Parameter } from './chunks.ts';
@@ -20,8 +21,8 @@ export interface ModelRun {
   readonly tensorPlan: TensorPlan;
   /** Present in modes that quantise operands with a scale per tensor. */
   readonly scales: ScaleTable | undefined;
-  /** The table of levels, in modes that round operands to levels that are data. */
-  readonly levels: Tensor | null;
+  /** Present in modes that round operands to levels that are data. */
+  readonly levels: RunLevels | null;
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Rows of each slice of a vocabulary matrix; the last may have fewer. */
   readonly vocabularyRows: number;

@@ -35,6 +35,7 @@ import {
 import type { ParameterPart } from './chunks.ts';
 import { type CopyRounding, copyRounding, secondCopy } from './copyRounding.ts';
 import { activation, EmissionList, type Emit, type Emitted, type Phase, type Stored } from './emission.ts';
+import { levelPlace } from './levels.ts';
 import type { ModelRun } from './modelRun.ts';
 import type { Continuation, Lifetime, PassOptions } from './passOptions.ts';
 import type { Place } from './place.ts';
@@ -266,7 +267,7 @@ export class Pass {
   scaled(name: string, role: SiteRole, site: Site, tensor: Tensor, elements: number): Operand {
     const part = slice(tensor, 0, elements);
     const storage = this.storage(role, site);
-    if (storage.levels) return { ...part, levels: storage.levels };
+    if (storage.levels) return { ...part, levels: levelPlace(this.run.recipe, storage.levels, site) };
     if (!tensorScale(storage)) {
       if (blockScalesOf(tensor)) return part;
       throw new RangeError(`${name} was planned without scales of rows or blocks`);
@@ -349,9 +350,10 @@ export class Pass {
     ...stores: Stored[]
   ): void {
     const { scales, levels, state } = this.run;
+    const measures = this.trains && !this.#tape.recomputes;
     const scratch = columnScratch(out, elements) + levelScratch(out);
     const partials = scratch > 0 ? this.partials(scratch) : null;
-    const args = { label, inp, out, elements, partials, levels, state, ...rounding };
+    const args = { label, inp, out, elements, partials, levels, measures, state, ...rounding };
     this.emit((target, kernels) => quantize(target, kernels, scales, this.calibrates, args), ...stores);
   }
 

@@ -12,12 +12,13 @@ import {
   slice,
   type Tensor,
 } from '../gpu/tensor.ts';
-import { quantizeLevelColumns, quantizeLevels } from '../kernels/levels.ts';
+import { quantizeLevelColumns, quantizeLevels, type RunLevels } from '../kernels/levels.ts';
 import type { ModelKernels } from '../kernels/modelKernels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { delayedScales, isSmoothed, quantizeColumns, quantizeCurrent } from '../kernels/quantize.ts';
 import { type QuantizeBlocksArgs, quantizeBlocks } from '../kernels/quantizeBlocks.ts';
 import type { ComputeWeight } from './chunks.ts';
+import { forgetNoise } from './levels.ts';
 import type { ScaleTable } from './scales.ts';
 
 /**
@@ -33,7 +34,9 @@ export function quantize(
   calibrates: boolean,
   args: Pick<QuantizeBlocksArgs, 'label' | 'inp' | 'out' | 'elements' | 'rounding' | 'random'> & {
     readonly partials: Tensor | null;
-    readonly levels: Tensor | null;
+    readonly levels: RunLevels | null;
+    /** Whether the noise of operands with levels is measured, where their blocks choose them by it. */
+    readonly measures: boolean;
     readonly state: Tensor;
   },
 ): Operation[] {
@@ -96,13 +99,14 @@ export function quantizeWeights(
     scales: ScaleTable | undefined;
     computeWeights: readonly ComputeWeight[];
     weightPartials: Tensor | null;
-    levels: Tensor | null;
+    levels: RunLevels | null;
   },
 ): Operation[] {
   const forgotten =
     table && slice(table.amax, table.activationRecords, table.names.length - table.activationRecords);
   return [
     ...(forgotten ? [{ kind: 'clear', target: forgotten } satisfies Operation] : []),
+    ...forgetNoise(levels, 'weight'),
     ...computeWeights.flatMap(({ name, master, weight, columns, rounding }): Operation[] => {
       const label = quantizedLabel(name, weight);
       const args = { label, inp: master, out: weight, elements: master.elements };

@@ -5,6 +5,7 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { MODEL_KERNELS } from '../kernels/modelKernels.ts';
 import { type Emitted, operationsOf } from './emission.ts';
 import { keptParameters, keptWeights, weightCopies } from './keptWeights.ts';
+import { forgetNoise } from './levels.ts';
 import { optimizer } from './optimizer.ts';
 import { Pass } from './pass.ts';
 import type { PassOptions } from './passOptions.ts';
@@ -72,6 +73,7 @@ export function buildSchedule(
       { kind: 'clear', target: lossSums },
       ...(logZ ? [{ kind: 'clear', target: logZ.sums } as const] : []),
       ...(scales ? [forgetMagnitudes(scales)] : []),
+      ...forgetNoise(tensors.levels, 'activation'),
     ],
     microBatch: operationsOf(buildPass(tensors.training, target)),
     calibration: scales?.history ? calibration(target, tensors, windows) : [],

@@ -102,7 +102,7 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     gpt,
     recipe,
     scales,
-    levels: planLevels(plan, recipe),
+    levels: planLevels(plan, recipe, gpt.layers, computeWeights),
     parameters,
     windows,
     rows,

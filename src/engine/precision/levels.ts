@@ -74,10 +74,16 @@ interface Schedule {
   readonly modes: readonly string[];
 }
 
-/** The stages are those of FracTrain's progressive fractional quantisation (arXiv 2012.13113), and ours for floats. */
+const FRACTRAIN_STAGES = ['i3g6', 'i4g6', 'i6g8', 'i8g8'] as const;
+
+/**
+ * The stages are those of FracTrain's progressive fractional quantisation (arXiv 2012.13113), and ours for floats. With `noise`
+ * each block has a stage of its own, which follows from its quantisation noise: ours, after the paper's DFQ, which has a gate.
+ */
 export const SCHEDULES = {
   none: { title: 'none', modes: [] },
-  pfq: { title: 'progressive, 3 to 8 bits', modes: ['i3g6', 'i4g6', 'i6g8', 'i8g8'] },
+  pfq: { title: 'progressive, 3 to 8 bits', modes: FRACTRAIN_STAGES },
+  noise: { title: 'noise-driven for each block, 3 to 8 bits', modes: FRACTRAIN_STAGES },
   'pfq-float': { title: 'progressive floats', modes: ['e5m1', 'e5m2', 'e4m3', 'e8m7'] },
 } as const satisfies Readonly<Record<string, Schedule>>;
 export type ScheduleName = keyof typeof SCHEDULES;
@@ -104,6 +110,12 @@ export function stagesOf(
     throw new RangeError(`${each} has no levels`);
   });
 }
+
+/** Threshold of the schedule `noise`: that of activations plus that of weights, each as a share of their energy. */
+export const NOISE_THRESHOLD = 0.1;
+
+/** With `noise` a block goes down when it would have less than this share of the threshold there. */
+export const NOISE_HYSTERESIS = 0.5;
 
 function bitsOf(level: Level): number {
   return level.kind === 'integer' ? level.bits : 1 + level.exponentBits + level.mantissaBits;

@@ -113,6 +113,8 @@ export interface RecipeRow {
   readonly scaling: ScalingPolicy;
   /** The levels of operands that have some, in the order in which a run goes through them; none if absent. */
   readonly stages?: readonly Stage[];
+  /** Whether each block goes through the stages by itself; false if absent. */
+  readonly stagesOfBlocks?: boolean;
   /** Whether the mode is included to show a failure. The page says so before it starts. */
   readonly unsound: boolean;
   /** Whether public/train_ddp.py resumes its runs; false if absent. */
@@ -130,6 +132,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
   readonly sites: readonly SiteRule[];
   readonly scaling: ScalingPolicy;
   readonly stages: readonly Stage[];
+  readonly stagesOfBlocks: boolean;
   /** Undefined where attention reads what its kernels and those before it have stored. */
   readonly attention: AttentionOperands | undefined;
   readonly unsound: boolean;
@@ -151,6 +154,7 @@ export class RecipeOf<Id extends string> implements RecipeRow {
     ];
     this.scaling = settings.lossScaling === 'compound' ? COMPOUND : row.scaling;
     this.stages = row.stages ?? [];
+    this.stagesOfBlocks = row.stagesOfBlocks ?? false;
     this.attention =
       row.attention && settings.quantizeAttention ? withScales(row.attention, settings) : undefined;
     this.unsound = row.unsound && !isMended(this);

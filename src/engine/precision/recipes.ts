@@ -227,6 +227,7 @@ function levelRecipe(
       ],
       scaling: UNSCALED,
       stages,
+      stagesOfBlocks: schedule === 'noise',
       unsound: false,
     },
     settings,

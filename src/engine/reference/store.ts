@@ -33,8 +33,8 @@ export interface Rounding
   readonly quantization?: Quantization;
   /** In place of `quantization`. */
   readonly blocks?: BlockQuantization;
-  /** In place of `quantization`: the levels of operands in the blocks, at the first step of a run. */
-  readonly levels?: Omit<Stage, 'name'>;
+  /** In place of `quantization`: the levels of operands in all blocks, or in each, at the first step of a run. */
+  readonly levels?: Levels | readonly Levels[];
   /** Of a mode whose operands have scales of different kinds: what it quantises in the blocks. */
   readonly operands?: Partial<Record<QuantizedRole, OperandRounding>>;
   /** In place of the bf16 values: what attention reads in the blocks. */
@@ -42,6 +42,8 @@ export interface Rounding
   /** Roles that have another format in the last block. */
   readonly lastBlock?: Partial<Rounding['roles']>;
 }
+
+type Levels = Omit<Stage, 'name'>;
 
 type Quantizations = Pick<Rounding, 'quantization' | 'operands' | 'blocks' | 'levels'>;
 
@@ -111,10 +113,17 @@ export interface BlockQuantization {
 
 /** What block `layer` of `layers` rounds. */
 export function roundingOfBlock(recipe: Rounding, layer: number, layers: number): Rounding {
+  if (isOfBlocks(recipe.levels))
+    return roundingOfBlock({ ...recipe, levels: recipe.levels[layer]! }, layer, layers);
   const { blocks, ...unquantised } = recipe;
   if (blocks && layer >= layers - blocks.kept) return unquantised;
   if (layer < layers - 1) return recipe;
   return { ...recipe, roles: { ...recipe.roles, ...recipe.lastBlock } };
+}
+
+/** Whether each block has levels of its own. */
+export function isOfBlocks(levels: Rounding['levels']): levels is readonly Levels[] {
+  return Array.isArray(levels);
 }
 
 /** Whether matmuls read quantised operands. */
@@ -185,6 +194,8 @@ export function quantizeOf(
   { quantization, operands, blocks, levels }: Quantizations,
   options: StoreOptions = {},
 ): Quantize {
+  // Only blocks have levels, and roundingOfBlock says which.
+  if (isOfBlocks(levels)) return (_role, _name, values) => values;
   if (levels) return quantizeLevelsOf(levels, options);
   if (blocks) return quantizeBlocksOf(blocks, options);
   const { onStore, scales } = options;
@@ -223,7 +234,7 @@ export function quantizeOf(
   };
 }
 
-function quantizeLevelsOf(levels: NonNullable<Rounding['levels']>, { onStore }: StoreOptions): Quantize {
+function quantizeLevelsOf(levels: Levels, { onStore }: StoreOptions): Quantize {
   return (role, name, values, rows) => {
     if (role === 'normInput' || role === 'preActivation') return values;
     const level = levels[role];

@@ -38,6 +38,8 @@ export interface StepMetrics {
   readonly skippedTensors?: readonly string[];
   /** Of a run with a precision schedule. */
   readonly stage?: StageMetrics;
+  /** Relative noise of each block when its level was last decided, 0 before; of a run with the precision schedule `noise`. */
+  readonly noise?: readonly number[];
 }
 
 export interface EvalMetrics {
@@ -107,7 +109,7 @@ export function lowestWeights({ best, valLoss }: Pick<RunSummary, 'best' | 'valL
  * @param siteName returns the name of the tensor written at a found-inf site
  */
 export function metricsOf(
-  { state, gpuMs, rms, skippedTensors, stage, logZ }: StepResult,
+  { state, gpuMs, rms, skippedTensors, stage, noise, logZ }: StepResult,
   siteName: (site: number) => string,
 ): StepMetrics {
   const skipped = state.overflowSite !== null;
@@ -126,5 +128,6 @@ export function metricsOf(
     ...(rms && !skipped && { rms }),
     ...(skippedTensors && { skippedTensors }),
     ...(stage && { stage }),
+    ...(noise && { noise }),
   };
 }

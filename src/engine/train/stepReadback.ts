@@ -4,24 +4,24 @@ import { GpuClock, STAMP_BYTES, stepMilliseconds } from '../gpu/gpuClock.ts';
 import { ReadbackRing } from '../gpu/readbackRing.ts';
 import { byteLength, type Tensor } from '../gpu/tensor.ts';
 import { type UpdateRms, updateRmsOf } from '../inspect/updateRms.ts';
-import { stageOf } from '../kernels/levels.ts';
+import { readBlocks, stageOf } from '../kernels/levels.ts';
 import { readStepState, STEP_STATE_WORDS, type StepState } from '../kernels/stepState.ts';
 import type { RunTensors } from '../model/tensors.ts';
-import { stageCost } from '../precision/levels.ts';
+import { type Stage, stageCost } from '../precision/levels.ts';
 
 const STATE_BYTES = STEP_STATE_WORDS * 4;
 
 /** The stage of a precision schedule. */
 export interface StageMetrics {
-  /** From 1. */
-  readonly stage: number;
-  readonly stages: number;
-  /** The mode whose operands it has. */
+  /** The mode whose operands it has; where each block has a stage of its own, those of all blocks, with spaces between them. */
   readonly mode: string;
-  /** Stages so far that were reached because their turn had come, and not because the loss had stopped falling. */
-  readonly forced: number;
-  /** Simulated cost of a multiply-add of the blocks, as a share of one of 32 bits. */
+  /** Simulated cost of a multiply-add of the blocks, as a share of one of 32 bits: the mean over blocks. */
   readonly cost: number;
+  /** From 1, of `stages`. These three are absent where each block has a stage of its own. */
+  readonly stage?: number;
+  readonly stages?: number;
+  /** Stages so far that were reached because their turn had come, and not because the loss had stopped falling. */
+  readonly forced?: number;
 }
 
 export interface StepResult {
@@ -34,6 +34,8 @@ export interface StepResult {
   readonly skippedTensors: readonly string[] | null;
   /** Null in runs without a precision schedule. */
   readonly stage: StageMetrics | null;
+  /** Relative noise of each block when its stage was last decided, 0 before; null where blocks have no stages of their own. */
+  readonly noise: readonly number[] | null;
   /** Mean of log Z; undefined without z-loss. */
   readonly logZ: number | undefined;
 }
@@ -61,7 +63,7 @@ export class StepReadback extends ReadbackRing {
     for (const tensor of [
       ...(rms?.tensors ?? []),
       ...(tensorSteps ? [tensorSteps.squares] : []),
-      ...(isScheduled ? [levels] : []),
+      ...(isScheduled ? [levels.table] : []),
       ...(logZ ? [logZ.mean] : []),
     ]) {
       offsets.set(tensor, size);
@@ -70,17 +72,21 @@ export class StepReadback extends ReadbackRing {
     super(device, size, (bytes) => {
       const numbers = (tensor: Tensor) => new Float32Array(bytes, offsets.get(tensor)!, tensor.elements);
       const squares = tensorSteps && numbers(tensorSteps.squares);
-      const table = isScheduled ? new Uint32Array(bytes, offsets.get(levels)!, levels.elements) : null;
+      const table = isScheduled
+        ? new Uint32Array(bytes, offsets.get(levels.table)!, levels.table.elements)
+        : null;
       deliver({
         state: readStepState(bytes),
         gpuMs: clock ? stepMilliseconds(bytes.slice(STATE_BYTES, STATE_BYTES + STAMP_BYTES)) : null,
         rms: rms?.read(numbers) ?? null,
         skippedTensors: squares && tensorSteps.names.filter((_, index) => squares[index]! < 0),
         stage: table && stageMetrics(table),
+        noise: table && levels?.ofBlocks ? readBlocks(table, levels.ofBlocks.blocks).noise : null,
         logZ: logZ ? numbers(logZ.mean)[0] : undefined,
       });
     });
-    const stageMetrics = (table: Uint32Array): StageMetrics => {
+    const stageMetrics = (table: Uint32Array<ArrayBuffer>): StageMetrics => {
+      if (levels?.ofBlocks) return metricsOfBlocks(table, levels.ofBlocks.blocks, stages);
       const { used, forced } = stageOf(table);
       const stage = stages[used]!;
       const cost = stageCost(stage);
@@ -101,4 +107,14 @@ export class StepReadback extends ReadbackRing {
     super.destroy();
     this.clock?.destroy();
   }
+}
+
+function metricsOfBlocks(
+  table: Uint32Array<ArrayBuffer>,
+  blocks: number,
+  stages: readonly Stage[],
+): StageMetrics {
+  const used = readBlocks(table, blocks).used.map((stage) => stages[stage]!);
+  const cost = used.reduce((sum, stage) => sum + stageCost(stage), 0) / blocks;
+  return { mode: used.map(({ name }) => name).join(' '), cost };
 }

@@ -6,7 +6,7 @@ import type { Operation, Target } from '../gpu/operation.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { Program } from '../gpu/program.ts';
 import { fixedRange } from '../kernels/fixedMaster.ts';
-import { levelTable } from '../kernels/levels.ts';
+import { blockLevelTable, levelTable } from '../kernels/levels.ts';
 import { convertFormat } from '../kernels/optimizer.ts';
 import { initialStepState, NO_SITE } from '../kernels/stepState.ts';
 import { angleTable } from '../model/angles.ts';
@@ -126,7 +126,10 @@ export function writeInitialScales(
   if (scales) queue.writeBuffer(arena.buffer(scales.scales), 0, scales.initialValues());
 }
 
-/** Writes the table of levels, at the first stage of a run or at the last, which a finished model has. */
+/**
+ * Writes the table of levels, at the first stage of a run or at the last, which a finished model has. Blocks that choose their
+ * levels begin at the last.
+ */
 export function writeLevels(
   { queue }: GPUDevice,
   arena: Arena,
@@ -134,8 +137,13 @@ export function writeLevels(
   at: 'first' | 'last',
 ): void {
   if (!levels) return;
+  const { table, ofBlocks } = levels;
   const { stages } = recipe;
-  queue.writeBuffer(arena.buffer(levels), 0, levelTable(stages, at === 'first' ? 0 : stages.length - 1));
+  const last = stages.length - 1;
+  const words = ofBlocks
+    ? blockLevelTable(stages, new Array<number>(ofBlocks.blocks).fill(last))
+    : levelTable(stages, at === 'first' ? 0 : last);
+  queue.writeBuffer(arena.buffer(table), 0, words);
 }
 
 /** Clears the found-inf flag, as the optimizer does after each step. */

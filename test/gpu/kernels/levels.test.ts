@@ -44,7 +44,7 @@ const stageWith = (level: Level): Stage => ({
 
 const at = (tensor: ReturnType<KernelRun['output']>, elements: number, levels: LevelRole): TensorSlice => ({
   ...slice(tensor, 0, elements),
-  levels,
+  levels: { role: levels, block: 0 },
 });
 
 const INPUTS: Readonly<Record<string, readonly number[]>> = {
@@ -61,7 +61,7 @@ test.each([...integers, ...floats].map((level) => [title(level), level] as const
     withKernelFixture(async (fixture) => {
       const target = targetOf(fixture, 'packed', false);
       const run = new KernelRun(fixture);
-      const levels = run.bytes('levels', levelTable([stageWith(level)]).buffer);
+      const levels = { table: run.bytes('levels', levelTable([stageWith(level)]).buffer) };
       const state = run.bytes('state', initialStepState(1));
       const cases = Object.entries(INPUTS).map(([label, values]) => {
         const inp = run.input(label, 'f32', values);
@@ -104,7 +104,7 @@ test('256 values in a row are what 8 bits hold', () =>
     await run.run(
       quantizeLevels(targetOf(fixture, 'packed', false), {
         ...{ label: 'ramp', inp, out: operand, elements: 256, seed: 0 },
-        levels: run.bytes('levels', levelTable([stageWith(level)]).buffer),
+        levels: { table: run.bytes('levels', levelTable([stageWith(level)]).buffer) },
         partials: run.output('partials', 'f32', levelScratch(operand)),
         state: run.bytes('state', initialStepState(1)),
       }),
@@ -116,7 +116,7 @@ test('weights have a range for each column, ragged shapes included', () =>
   withKernelFixture(async (fixture) => {
     const run = new KernelRun(fixture);
     const level: Level = { kind: 'integer', bits: 4, range: 'affine' };
-    const levels = run.bytes('levels', levelTable([stageWith(level)]).buffer);
+    const levels = { table: run.bytes('levels', levelTable([stageWith(level)]).buffer) };
     const shapes = [
       [1, 4],
       [33, 36],
@@ -174,7 +174,7 @@ test('gradients are rounded at random so that their mean is the value, zero stay
       const operand = at(out, x.length, 'outputGradient');
       const operations = quantizeLevels(targetOf(fixture, 'packed', false), {
         ...{ label: range, inp: run.input(range, 'f32', x), out: operand, elements: x.length, seed: 9 },
-        levels: run.bytes(`${range} levels`, levelTable([stageWith(level)]).buffer),
+        levels: { table: run.bytes(`${range} levels`, levelTable([stageWith(level)]).buffer) },
         partials: run.output(`${range} partials`, 'f32', levelScratch(operand)),
         state: run.bytes(`${range} state`, initialStepState(1)),
       });

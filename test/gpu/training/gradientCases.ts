@@ -87,7 +87,7 @@ function checkedBy([precision, , , settings = {}]: Case): (string | number)[] {
   ];
 }
 
-/** Every stage of every schedule, and a mode of one stage with the other range. */
+/** Every stage of each schedule of runs, blocks in different stages, and a mode of one stage with the other range. */
 const STAGES: readonly Case[] = [
   ...(['pfq', 'pfq-float'] as const).flatMap((precisionSchedule) =>
     SCHEDULES[precisionSchedule].modes.map((_, stage): Case => {
@@ -95,6 +95,7 @@ const STAGES: readonly Case[] = [
       return [precision, 'auto', undefined, { precisionSchedule, stage, steps: LEAST_SCHEDULED_STEPS }];
     }),
   ),
+  ['i8g8', 'auto', undefined, { precisionSchedule: 'noise', stage: [0, 2] }],
   ['i4g6', 'auto', undefined, { ...LLAMA, integerRange: 'symmetric' }],
 ];
 

@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { type GptConfig, mlpWidth, modelKinds } from '../../../src/engine/config/gptConfig.ts';
 import { gptConfig } from '../../../src/engine/config/trainConfig.ts';
 import type { PrecisionMode, TrainConfig, Trainer } from '../../../src/engine/index.ts';
-import { levelTable } from '../../../src/engine/kernels/levels.ts';
+import { blockLevelTable, levelTable } from '../../../src/engine/kernels/levels.ts';
 import { SCALE_WORDS } from '../../../src/engine/kernels/quantize.ts';
 import { parameterSpecs } from '../../../src/engine/model/decoder.ts';
 import type { ScaleTable } from '../../../src/engine/model/scales.ts';
@@ -131,10 +131,12 @@ function gpuGradients(
   );
 }
 
-/** The run is then in that stage of its schedule, from 0. */
-function enterStage({ device, arena, plan }: Trainer, stage: number): void {
+/** The run is then in that stage of its schedule, from 0, or its blocks are each in one. */
+function enterStage({ device, arena, plan }: Trainer, stage: number | readonly number[]): void {
   const { levels, recipe } = plan.tensors;
-  device.queue.writeBuffer(arena.buffer(levels!), 0, levelTable(recipe.stages, stage));
+  const { stages } = recipe;
+  const words = typeof stage === 'number' ? levelTable(stages, stage) : blockLevelTable(stages, stage);
+  device.queue.writeBuffer(arena.buffer(levels!.table), 0, words);
 }
 
 /** Scales that the next step will use, by name; those of weights follow from the weights. */

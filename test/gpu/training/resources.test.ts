@@ -135,6 +135,22 @@ describe('memory', () => {
     }),
   );
 
+  test('buffers of blocks with levels of their own have the planned sizes', () =>
+    withTrainer(
+      { ...SHAPES[0], precision: 'i8g8', precisionSchedule: 'noise' },
+      async (trainer, { buffers }) => {
+        const label = (name: string) => [...buffers].filter((buffer) => buffer.label === name);
+        const { levels, planned } = trainer.plan.tensors;
+        for (const tensor of [levels!.table, levels!.ofBlocks!.noise]) {
+          expect(planned.map((each) => each.tensor)).toContain(tensor);
+          expect(label(tensor.name).map(({ size }) => size)).toEqual([byteLength(tensor)]);
+        }
+        const isOfRun = ({ label }: GPUBuffer) => !/ params$|^readback |^step clock$/.test(label);
+        const live = [...buffers].filter(isOfRun).reduce((sum, { size }) => sum + size, 0);
+        expect(live).toBe(trainer.plan.bytes.total);
+      },
+    ));
+
   test.each([
     ['fp32', 1],
     ['fp16', 0],

@@ -14,7 +14,7 @@ import type { QuantizedRole } from '../../../src/engine/precision/mixedPrecision
 import type { RecipeSettings } from '../../../src/engine/precision/recipe.ts';
 import { recipeFor } from '../../../src/engine/precision/recipes.ts';
 import { simulatedBits } from '../../../src/engine/precision/simulated.ts';
-import type { BlockQuantization, Rounding } from '../../../src/engine/reference/store.ts';
+import { type BlockQuantization, isOfBlocks, type Rounding } from '../../../src/engine/reference/store.ts';
 import { described } from '../../unit/described.ts';
 import { TINY } from './helper.ts';
 import { BY_HAND } from './roundingByHand.ts';
@@ -75,18 +75,31 @@ export function alternatives(recipe: Rounding): [string, Rounding][] {
     wider.push(['q, k and v in bf16', { ...recipe, attention: { qkv: wide, dO } }]);
     wider.push(["the gradient of attention's output in bf16", { ...recipe, attention: { qkv, dO: wide } }]);
   }
-  for (const role of levels ? LEVEL_ROLES : []) {
-    const level = levels![role];
-    // One flip earlier on moves the range, and with it many of 256 codes: as far as if these were not rounded.
-    if (role === 'outputGradient' && level.kind === 'integer' && level.bits >= 8) continue;
-    wider.push([`${role} in 22 bits`, { ...recipe, levels: { ...levels!, [role]: MANY_LEVELS } }]);
-  }
+  if (levels)
+    wider.push(
+      ...levelAlternatives(levels).map(([what, own]): [string, Rounding] => [
+        what,
+        { ...recipe, levels: own },
+      ]),
+    );
   if (lastBlock) wider.push(['the last block as the others', { ...recipe, lastBlock: {} }]);
   if (blocks)
     wider.push(
       ...blockAlternatives(blocks).map(([what, b]): [string, Rounding] => [what, { ...recipe, blocks: b }]),
     );
   return wider;
+}
+
+/** Each role at many levels; of blocks with their own levels those of the first two exchanged. */
+function levelAlternatives(levels: NonNullable<Rounding['levels']>): [string, typeof levels][] {
+  if (isOfBlocks(levels))
+    return [['the levels of other blocks', [levels[1]!, levels[0]!, ...levels.slice(2)]]];
+  return LEVEL_ROLES.flatMap((role): [string, typeof levels][] => {
+    const level = levels[role];
+    // One flip earlier on moves the range, and with it many of 256 codes: as far as if these were not rounded.
+    if (role === 'outputGradient' && level.kind === 'integer' && level.bits >= 8) return [];
+    return [[`${role} in 22 bits`, { ...levels, [role]: MANY_LEVELS }]];
+  });
 }
 
 /** At so many levels an operand is nearly what it was before. */
@@ -113,10 +126,10 @@ function blockAlternatives(blocks: BlockQuantization): [string, BlockQuantizatio
   return wider;
 }
 
-/** Settings of a run that rounds operands to levels, and the stage of its schedule that it is in, from 0. */
+/** Settings of a run that rounds operands to levels, and the stage of its schedule that it is in, from 0, or each of its blocks is. */
 export interface LevelSettings {
-  readonly precisionSchedule?: 'pfq' | 'pfq-float';
-  readonly stage?: number;
+  readonly precisionSchedule?: 'pfq' | 'pfq-float' | 'noise';
+  readonly stage?: number | readonly number[];
   readonly integerRange?: IntegerRange;
   readonly rounding?: 'rz' | 'rne';
 }
@@ -136,9 +149,10 @@ export function roundingOf(
   settings: Partial<RecipeSettings> & LevelSettings,
 ): Rounding {
   const { precisionSchedule, stage = 0 } = settings;
-  const name = precisionSchedule ? SCHEDULES[precisionSchedule].modes[stage]! : precision;
-  if (precisionSchedule || integerBits(precision))
-    return { ...described('fp32'), levels: levelsOf(name, settings) };
+  const levelsIn = (at: number) => levelsOf(SCHEDULES[precisionSchedule!].modes[at]!, settings);
+  if (typeof stage !== 'number') return { ...described('fp32'), levels: stage.map(levelsIn) };
+  if (precisionSchedule) return { ...described('fp32'), levels: levelsIn(stage) };
+  if (integerBits(precision)) return { ...described('fp32'), levels: levelsOf(precision, settings) };
   const { sites, ...rounding } = describeRecipe(recipeFor({ precision, width: TINY.width, ...settings }));
   const blocks = Object.hasOwn(BLOCKS, precision) ? BLOCKS[precision as keyof typeof BLOCKS] : undefined;
   const own: Rounding | undefined = blocks ? { ...described('bf16'), blocks } : BY_HAND[precision];

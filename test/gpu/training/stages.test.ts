@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { openRun } from '../../../src/engine/checkpoint/openRun.ts';
 import { bytesSource } from '../../../src/engine/checkpoint/randomAccess.ts';
 import type { TrainConfig } from '../../../src/engine/index.ts';
+import { stageCost, stagesOf } from '../../../src/engine/precision/levels.ts';
+import { nextStageOfBlock } from '../../../src/engine/reference/noiseLevels.ts';
+import type { Trainer } from '../../../src/engine/train/trainer.ts';
 import { differences, fileOf, type StepResult, snapshot, takeSteps, withTrainer } from './helper.ts';
 
 const PFQ = { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40, warmup: 2 } as const;
@@ -40,6 +43,80 @@ describe.each<Partial<TrainConfig>>([PFQ, FLOATS])('schedule $precisionSchedule'
         { resume },
       );
     }
+  });
+});
+
+const NOISE = {
+  ...{ precision: 'i8g8', precisionSchedule: 'noise', noiseThreshold: 0.06, integerRange: 'affine' },
+  ...{ steps: 24, warmup: 2, learningRate: 1e-2, minLearningRate: 1e-3 },
+} as const satisfies Partial<TrainConfig>;
+
+describe('schedule noise', () => {
+  test('blocks follow their noise, and a run that is resumed anywhere equals one that was not', async () => {
+    const { steps } = NOISE;
+    const whole = await withTrainer(NOISE, async (trainer) => {
+      const snapshots = await trainer.snapshots();
+      const taken: StepResult[] = [];
+      const files: { readonly taken: number; readonly bytes: Buffer }[] = [];
+      while (taken.length < steps) {
+        taken.push(...(await takeSteps(trainer, 1)));
+        if ([1, 3, 11].includes(taken.length))
+          files.push({ taken: taken.length, bytes: await fileOf(trainer, snapshots) });
+      }
+      return { steps: taken, files, after: await snapshot(trainer) };
+    });
+    const ladder = stagesOf('i8g8', 'noise', 'affine', 'rne');
+    const names = ladder.map(({ name }) => name);
+    const rule = { stages: 4, threshold: NOISE.noiseThreshold, lower: 0 };
+    const modes = whole.steps.map(({ stage }) => stage!.mode.split(' '));
+    expect(modes[0]).toEqual(['i8g8', 'i8g8']);
+    for (const [at, { stage, noise }] of whole.steps.entries()) {
+      const costs = modes[at]!.map((mode) => stageCost(ladder[names.indexOf(mode)]!));
+      expect(stage!.cost).toBeCloseTo((costs[0]! + costs[1]!) / 2, 12);
+      for (const [block, mode] of (modes[at + 1] ?? []).entries()) {
+        const before = names.indexOf(modes[at]![block]!);
+        const after = names.indexOf(mode);
+        // What a step reports of its noise decides the next step; its noise a level below is not reported.
+        if (noise![block]! > rule.threshold) {
+          expect(after).toBe(nextStageOfBlock(before, { own: noise![block]!, below: 0 }, rule));
+        } else expect([before, before - 1]).toContain(after);
+      }
+    }
+    expect(new Set(modes.map((of) => of.join(' '))).size).toBeGreaterThan(2);
+    for (const { taken, bytes } of whole.files) {
+      const resume = await openRun(bytesSource('run.safetensors', bytes));
+      await withTrainer(
+        resume.description.config,
+        async (trainer) => {
+          expect(await takeSteps(trainer, steps - taken)).toEqual(whole.steps.slice(taken));
+          expect(differences(whole.after, await snapshot(trainer))).toEqual([]);
+        },
+        { resume },
+      );
+    }
+  });
+
+  test('recomputation, evaluations, averages and counted gradients change no level', async () => {
+    const config = { ...NOISE, emaDecay: 0.9 } as const;
+    const run = (overrides: Partial<TrainConfig>, between?: (trainer: Trainer) => Promise<unknown>) =>
+      withTrainer({ ...config, ...overrides }, async (trainer) => {
+        const steps: StepResult[] = [];
+        for (let step = 0; step < 6; step++) {
+          steps.push(...(await takeSteps(trainer, 1)));
+          await between?.(trainer);
+        }
+        return steps;
+      });
+    const own = await run({});
+    expect(await run({ recompute: 'gelu-ln' })).toEqual(own);
+    expect(await run({ recompute: 'block' })).toEqual(own);
+    const measured = await run({}, async (trainer) => {
+      await trainer.numerics.prepare();
+      await trainer.countGradients();
+      await trainer.evaluate('average');
+      await trainer.evaluate();
+    });
+    expect(measured).toEqual(own);
   });
 });
 

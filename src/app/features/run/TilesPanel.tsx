@@ -77,18 +77,36 @@ function StageTile({ run, index }: TileProps & { index: number }) {
   const stage = run?.latest?.stage;
   const log = logOf(index);
   if (!stage || !log) return null;
-  const { forced } = stage;
+  const { mode, forced = 0 } = stage;
   const mean = formatPercent(meanCost(log));
+  const cost = `simulated cost ${formatPercent(stage.cost)}, ${mean} on average`;
+  if (stage.stage === undefined) {
+    return (
+      <StatTile
+        label="Precision of blocks"
+        value={levelRange(mode.split(' '))}
+        detail={`${mode}; ${cost}`}
+        title={DEFINITION.blocks}
+        testId="stage"
+      />
+    );
+  }
   return (
     <StatTile
       label="Precision stage"
-      value={stage.mode}
+      value={mode}
       unit={`${stage.stage} of ${stage.stages}`}
-      detail={`simulated cost ${formatPercent(stage.cost)}, ${mean} on average${forced > 0 ? `; ${forced} forced` : ''}`}
+      detail={`${cost}${forced > 0 ? `; ${forced} forced` : ''}`}
       title={DEFINITION.stage}
       testId="stage"
     />
   );
+}
+
+/** The lowest and the highest level of the blocks. */
+function levelRange(levels: readonly string[]): string {
+  const [low, high] = [levels.toSorted()[0], levels.toSorted().at(-1)];
+  return low === high ? `${low}` : `${low} to ${high}`;
 }
 
 /** Of the tiles, for everyone whose device has no pointer to hover with. */
@@ -102,6 +120,8 @@ const DEFINITION = {
   skipped: 'Steps whose gradients overflowed: the weights were not updated and the loss scale was halved',
   stage:
     'Levels to which operands are rounded now. Its cost is computed as a share of that of 32 bits: nothing is faster. A stage is forced if it begins because its turn has come and not because the loss has stopped falling',
+  blocks:
+    'Levels to which the operands of each block are rounded now, first block first: the lowest whose measured noise is below the threshold. The rule is ours, not that of the paper (DFQ). Its cost is computed as a share of that of 32 bits: nothing is faster',
   memory:
     'All buffers of the run: weights, gradients, optimizer states, activations. Before the start, the planned allocation',
 } as const;

@@ -4,11 +4,12 @@ import {
   INTEGER_RANGES,
   type IntegerRange,
   isIntegerMode,
+  NOISE_THRESHOLD,
   SCHEDULES,
   type ScheduleName,
   scheduleEndingAt,
 } from '../../precision/levels.ts';
-import { choice, titlesOf } from './row.ts';
+import { choice, number, titlesOf } from './row.ts';
 
 export const LEVEL_ROWS = {
   /** The stages of precision that a run goes through. Its mode is the last of them. */
@@ -17,15 +18,35 @@ export const LEVEL_ROWS = {
     option: 'precision-schedule',
     group: 'quantization',
     label: 'Precision schedule',
-    help: 'raises precision in stages when the loss stops falling, up to that of the mode: pfq from 3 to 8 bits with i8g8, pfq-float from e5m1 to bf16 with e8m7',
+    help: 'raises precision in stages when the loss stops falling, up to that of the mode: pfq from 3 to 8 bits with i8g8, pfq-float from e5m1 to bf16 with e8m7. noise gives each block the lowest of the levels of pfq whose measured noise is below a threshold: ours, after the DFQ of the same paper, and not its gate',
     titles: titlesOf(SCHEDULES),
     takenBy: {
       modes: (mode) => scheduleEndingAt(mode) !== undefined,
       others: 'is not the last stage of a schedule',
-      instead: 'i8g8 for pfq, or e8m7 for pfq-float',
+      instead: 'i8g8 for pfq or noise, or e8m7 for pfq-float',
     },
-    compared: ['none', 'pfq', 'pfq-float'],
+    compared: ['none', 'pfq', 'noise', 'pfq-float'],
+    disables: { none: ['noiseThreshold'], pfq: ['noiseThreshold'], 'pfq-float': ['noiseThreshold'] },
     inPyTorch: ['none'],
+  }),
+  /** With the schedule `noise`: the noise above which a block has more bits. */
+  noiseThreshold: number({
+    default: null,
+    low: 1e-6,
+    high: 1,
+    whole: false,
+    option: 'noise-threshold',
+    group: 'quantization',
+    label: 'Noise threshold',
+    unit: 'share',
+    help: 'of precision-schedule noise: the relative noise of a block, its activations and its weights added, above which it has more bits; below half of that it has fewer',
+    standard: String(NOISE_THRESHOLD),
+    takenBy: {
+      modes: (mode) => mode === SCHEDULES.noise.modes.at(-1),
+      others: 'is not where precision-schedule noise ends',
+      instead: 'i8g8',
+    },
+    compared: ['0.01', '0.1', '0.5'],
   }),
   /** What integers span; null takes the default. */
   integerRange: choice({

@@ -139,7 +139,7 @@ function checkStages({ precisionSchedule: schedule, precision, steps }: TrainCon
       `Use precision ${last}, or another schedule.`,
     );
   }
-  if (steps >= LEAST_SCHEDULED_STEPS) return;
+  if (schedule === 'noise' || steps >= LEAST_SCHEDULED_STEPS) return;
   throw new EngineError(
     'BAD_VALUE',
     `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
