@@ -78,7 +78,7 @@ export const GROUPS = {
     title: 'moments, Llama blocks',
     bench: 'llama',
     seeds: [SEED],
-    arms: ['fp32', 'fp32+optim-state=fp8-e4m3-e5m2', 'fp32+optim-state=fp8'],
+    arms: ['fp32', 'fp32+optim-state=fp8-e4m3-e5m2', 'fp32+optim-state=fp8', 'fp32+optim-state=fp8-e4m3-e4m3'],
   },
   smooth: {
     title: 'Smooth-SwiGLU, Llama blocks',
