@@ -60,7 +60,7 @@ export const GROUPS = {
     title: '4 bits, three seeds',
     bench: 'a',
     seeds: SEEDS,
-    arms: ['fp32', 'mxfp4', 'nvfp4'],
+    arms: ['fp32', 'mxfp4', 'nvfp4', ...['rht', '2d', 'sr'].map((part) => `nvfp4+fp4-${part}=off`)],
   },
   'muon-rates': {
     title: 'learning rates, Llama blocks',
@@ -77,8 +77,13 @@ export const GROUPS = {
   moments: {
     title: 'moments, Llama blocks',
     bench: 'llama',
-    seeds: [SEED],
-    arms: ['fp32', 'fp32+optim-state=fp8-e4m3-e5m2', 'fp32+optim-state=fp8', 'fp32+optim-state=fp8-e4m3-e4m3'],
+    seeds: SEEDS,
+    arms: [
+      'fp32',
+      'fp32+optim-state=fp8-e4m3-e5m2',
+      'fp32+optim-state=fp8',
+      'fp32+optim-state=fp8-e4m3-e4m3',
+    ],
   },
   smooth: {
     title: 'Smooth-SwiGLU, Llama blocks',
@@ -101,6 +106,12 @@ export const GROUPS = {
       ...['i8g8', 'i8g8+precision-schedule=pfq', 'i4g6', 'i3g6'],
       ...['e8m7+rounding=rne', 'e8m7+rounding=rne+precision-schedule=pfq-float'],
     ],
+  },
+  constant: {
+    title: 'levels and schedules at a constant learning rate',
+    bench: 'a',
+    seeds: [SEED],
+    arms: ['i8g8+min-lr=1e-3', 'i8g8+min-lr=1e-3+precision-schedule=pfq'],
   },
   pure: {
     title: 'without masters',
