@@ -85,6 +85,15 @@ export const GROUPS = {
       'fp32+optim-state=fp8-e4m3-e4m3',
     ],
   },
+  'moments-tuned': {
+    title: 'moments at the best learning rate, Llama blocks',
+    bench: 'rates',
+    seeds: [1],
+    arms: [
+      ADAMW[1],
+      ...['fp8-e4m3-e5m2', 'fp8', 'fp8-e4m3-e4m3'].map((state) => `${ADAMW[1]}+optim-state=${state}`),
+    ],
+  },
   smooth: {
     title: 'Smooth-SwiGLU, Llama blocks',
     bench: 'llama',
