@@ -85,6 +85,15 @@ export const GROUPS = {
       'fp32+optim-state=fp8-e4m3-e4m3',
     ],
   },
+  costs: {
+    title: 'halves, 8 bits and simulated formats',
+    bench: 'a',
+    seeds: SEEDS,
+    arms: [
+      ...['fp32', 'fp16', 'bf16', 'bf16-split', 'bf16-sr', 'fp16+optim-state=fp8', 'fp8', 'fp8-delayed'],
+      ...['fp8+quantize-activations=1x16', 'e8m3', 'e8m2', 'e8m1'],
+    ],
+  },
   'moments-tuned': {
     title: 'moments at the best learning rate, Llama blocks',
     bench: 'rates',
