@@ -60,7 +60,7 @@ export const GROUPS = {
     title: '4 bits, three seeds',
     bench: 'a',
     seeds: SEEDS,
-    arms: ['fp32', 'mxfp4', 'nvfp4'],
+    arms: ['fp32', 'mxfp4', 'nvfp4', ...['rht', '2d', 'sr'].map((part) => `nvfp4+fp4-${part}=off`)],
   },
   'muon-rates': {
     title: 'learning rates, Llama blocks',
@@ -77,8 +77,31 @@ export const GROUPS = {
   moments: {
     title: 'moments, Llama blocks',
     bench: 'llama',
-    seeds: [SEED],
-    arms: ['fp32', 'fp32+optim-state=fp8-e4m3-e5m2', 'fp32+optim-state=fp8'],
+    seeds: SEEDS,
+    arms: [
+      'fp32',
+      'fp32+optim-state=fp8-e4m3-e5m2',
+      'fp32+optim-state=fp8',
+      'fp32+optim-state=fp8-e4m3-e4m3',
+    ],
+  },
+  costs: {
+    title: 'halves, 8 bits and simulated formats',
+    bench: 'a',
+    seeds: SEEDS,
+    arms: [
+      ...['fp32', 'fp16', 'bf16', 'bf16-split', 'bf16-sr', 'fp16+optim-state=fp8', 'fp8', 'fp8-delayed'],
+      ...['fp8+quantize-activations=1x16', 'e8m3', 'e8m2', 'e8m1'],
+    ],
+  },
+  'moments-tuned': {
+    title: 'moments at the best learning rate, Llama blocks',
+    bench: 'rates',
+    seeds: [1],
+    arms: [
+      ADAMW[1],
+      ...['fp8-e4m3-e5m2', 'fp8', 'fp8-e4m3-e4m3'].map((state) => `${ADAMW[1]}+optim-state=${state}`),
+    ],
   },
   smooth: {
     title: 'Smooth-SwiGLU, Llama blocks',
@@ -101,6 +124,12 @@ export const GROUPS = {
       ...['i8g8', 'i8g8+precision-schedule=pfq', 'i4g6', 'i3g6'],
       ...['e8m7+rounding=rne', 'e8m7+rounding=rne+precision-schedule=pfq-float'],
     ],
+  },
+  constant: {
+    title: 'levels and schedules at a constant learning rate',
+    bench: 'a',
+    seeds: [SEED],
+    arms: ['i8g8+min-lr=1e-3', 'i8g8+min-lr=1e-3+precision-schedule=pfq'],
   },
   pure: {
     title: 'without masters',
