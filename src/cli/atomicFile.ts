@@ -15,6 +15,7 @@ import {
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EngineError, SWEEP_FORMAT } from '../engine/index.ts';
+import { writingProblem } from './fileProblem.ts';
 
 export function json(content: unknown): string {
   return `${JSON.stringify(content, null, 2)}\n`;
@@ -74,7 +75,7 @@ export async function writePiecesAtomically(path: string, pieces: AsyncIterable<
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new EngineError(
       'SAVE_FAILED',
-      `Cannot write "${path}": ${cause instanceof Error ? cause.message : String(cause)}.`,
+      `Cannot write "${path}": ${writingProblem(path, cause)}.`,
       'A file that was there before is unchanged. Free some space, or give another path.',
       { cause },
     );
@@ -129,10 +130,9 @@ export function checkReportPath(path: string): void {
 }
 
 function unwritable(path: string, cause: unknown): EngineError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError(
     'BAD_VALUE',
-    `Cannot write "${path}": ${reason}.`,
+    `Cannot write "${path}": ${writingProblem(path, cause)}.`,
     'Name another file, in a folder that exists and is writable.',
     { cause },
   );

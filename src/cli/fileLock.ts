@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../engine/index.ts';
+import { writingProblem } from './fileProblem.ts';
 
 /** The locks of this process. A lock with its id that is not among them is from an earlier process, because containers reuse ids. */
 const ownLocks = new Set<string>();
@@ -99,10 +100,9 @@ function remedy(path: string, pid: number | null, host: string): string {
 }
 
 function unlockable(path: string, cause: unknown): EngineError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError(
     'BAD_VALUE',
-    `Cannot write "${path}": ${reason}.`,
+    `Cannot write "${path}": ${writingProblem(path, cause)}.`,
     'Name a file in a folder that exists and can be written.',
     { cause },
   );

@@ -5,29 +5,36 @@ import { type OwnText, useSettings } from './settingsStore.ts';
 
 type TextEvent = Extract<SessionEvent, { type: 'textProgress' | 'textChecked' | 'textRefused' }>;
 
-/** The text read last. A file is a handle, so it is kept outside the store, which holds plain data. */
+/** What is read, or was read last: a file, or an address. Files are handles, so it is kept outside the store, which holds plain data. */
+let chosen: File | string | null = null;
 let source: Extract<TextSource, { kind: 'own' }> | null = null;
 let reads = 0;
 
 /** Shows the text as being read and returns the command that reads the file. */
 export function readFile(file: File): SessionCommand {
-  return { type: 'checkText', id: begin(file.name), file, use: use() };
+  useSettings.getState().choose({ text: 'own' });
+  return read(file);
 }
 
 /** The command that downloads and reads the text at `address`. */
 export function readFrom(address: string): SessionCommand {
-  return { type: 'loadText', id: begin(address), address, use: use() };
+  useSettings.getState().choose({ text: 'own' });
+  return read(address);
 }
 
-/** The command that reads the text again with the current settings; null without a text. */
+/**
+ * The command that reads the text again with the current settings, also one that is being read or was refused; null without
+ * a text. A text from an address is downloaded again only if it did not arrive before.
+ */
 export function readAgain(): SessionCommand | null {
-  return source && readFile(source.file);
+  return chosen === null ? null : read(chosen);
 }
 
 /** The command that cancels the reading; null when nothing is being read. */
 export function cancelReading(): SessionCommand | null {
   const { ownText } = useSettings.getState();
   if (ownText.state !== 'checking') return null;
+  chosen = null;
   set({ state: 'none' });
   return { type: 'cancelText', id: ownText.id };
 }
@@ -46,6 +53,7 @@ export function applyTextEvent(event: TextEvent): void {
       set({ ...ownText, progress: event.progress });
       break;
     case 'textChecked':
+      chosen = event.file;
       source = { kind: 'own', id: event.id, file: event.file };
       set({ state: 'ready', facts: event.facts });
       break;
@@ -55,12 +63,15 @@ export function applyTextEvent(event: TextEvent): void {
   }
 }
 
-function begin(name: string): number {
+function read(text: File | string): SessionCommand {
   reads += 1;
+  chosen = text;
   source = null;
-  useSettings.getState().choose({ text: 'own' });
+  const name = typeof text === 'string' ? text : text.name;
   set({ state: 'checking', id: reads, name, progress: null });
-  return reads;
+  return typeof text === 'string'
+    ? { type: 'loadText', id: reads, address: text, use: use() }
+    : { type: 'checkText', id: reads, file: text, use: use() };
 }
 
 function use(): TextUse {

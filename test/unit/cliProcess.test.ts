@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { WAIT_MS } from '../../e2e/limits.ts';
@@ -67,7 +67,7 @@ test('a file to save to that another process has locked, or that cannot be creat
     const missing = join(folder, 'missing', 'run.safetensors');
     const { status, stderr } = cli([...args, missing]);
     expect(status).toBe(2);
-    expect(stderr).toContain(`error: Cannot write "${missing}": ENOENT`);
+    expect(stderr).toContain(`error: Cannot write "${missing}": there is no folder "${dirname(missing)}".`);
 
     // A later failure releases the lock.
     cli([...args, join(folder, 'other.safetensors')]);
@@ -111,7 +111,7 @@ test('a report of bench that cannot be written is refused before anything is mea
     VK_ICD_FILENAMES: '/no/such_icd.json',
   });
   expect(status).toBe(2);
-  expect(stderr).toContain('error: Cannot write "/no/such/report.json": ENOENT');
+  expect(stderr).toContain('error: Cannot write "/no/such/report.json": there is no folder "/no/such".');
 });
 
 test('no adapter exits with 1, the reason and the fix', () => {

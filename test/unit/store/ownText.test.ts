@@ -3,6 +3,7 @@ import {
   applyTextEvent,
   cancelReading,
   ownTextSource,
+  readAgain,
   readFile,
   readFrom,
 } from '../../../src/store/ownText.ts';
@@ -45,4 +46,32 @@ test('cancelling names the reading to end, whose later events are ignored', () =
   expect(ownText()).toEqual({ state: 'none' });
   expect(cancelReading()).toBeNull();
   expect(() => ownTextSource()).toThrow();
+});
+
+test('a text that is being read, or was refused, is read again with new settings; a cancelled one is not', () => {
+  const { choose } = useSettings.getState();
+  choose({ tokenizer: 'char' });
+  readFrom('https://texts.example/b.txt');
+  choose({ tokenizer: 'byte' });
+  const again = readAgain();
+  expect(again).toMatchObject({ type: 'loadText', address: 'https://texts.example/b.txt' });
+  expect(again).toMatchObject({ use: { tokenizer: 'byte' } });
+  if (again?.type !== 'loadText') throw new Error('wrong command');
+
+  const error = { code: 'BAD_TEXT', message: 'too short', hint: '' } as const;
+  applyTextEvent({ type: 'textRefused', id: again.id, error });
+  expect(ownText().state).toBe('refused');
+  const third = readAgain();
+  if (third?.type !== 'loadText') throw new Error('wrong command');
+  applyTextEvent({ type: 'textChecked', id: third.id, facts, file });
+  expect(readAgain()).toMatchObject({ type: 'checkText', file }); // it has arrived, and is not downloaded again
+  cancelReading();
+  expect(readAgain()).toBeNull();
+});
+
+test('a text is read again without being chosen again: a built-in text stays the one to train on', () => {
+  readFile(file);
+  useSettings.getState().choose({ text: 'moby-dick' });
+  readAgain();
+  expect(useSettings.getState().settings.text).toBe('moby-dick');
 });
