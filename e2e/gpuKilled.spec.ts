@@ -77,7 +77,7 @@ async function trainUntilSaved(page: Page): Promise<void> {
 }
 
 async function expectResumed(page: Page): Promise<void> {
-  await expect(page.getByTestId('trouble-deviceLost')).toContainText(/resumes from step \d+ automatically/);
+  await expect(page.getByTestId('warning-deviceLost')).toContainText(/resumes from step \d+ automatically/);
   await reachStep(page, (await results(page)).at(-1)!.step + 3);
 }
 

@@ -107,7 +107,7 @@ test('a run moves from the page to the command line and back with identical bits
     { step: Math.min(...there.keys()), what: 'adapter' },
     { step: taken + 1, what: 'adapter', from: changes[0]!.to, to: changes[0]!.from },
   ]);
-  await expect(other.getByTestId('trouble-changed')).toContainText(
+  await expect(other.getByTestId('warning-changed')).toContainText(
     `From step ${taken + 1} on: another adapter`,
   );
   await other.close();

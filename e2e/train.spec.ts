@@ -90,7 +90,7 @@ test('a loss scale that is far too high is halved at each skipped step, and the 
 
   // Ten skipped steps in a row cause a warning, which can be dismissed.
   await page.getByTestId('run-notes').locator('summary').first().click();
-  const warning = page.getByTestId('trouble-skips');
+  const warning = page.getByTestId('warning-skips');
   await expect(warning).toContainText('10 steps in a row were skipped');
   await warning.getByRole('button', { name: 'Dismiss' }).click();
   await expect(warning).toHaveCount(0);
@@ -181,7 +181,7 @@ test.describe('a GPU that is lost', () => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&modes=fp16,fp32&schedule=lockstep&autostart=1`);
     await reachStep(page, 4, 1);
     await lose(page);
-    await expect(page.getByTestId('trouble-deviceLost')).toContainText('Training restarts from its seed');
+    await expect(page.getByTestId('warning-deviceLost')).toContainText('Training restarts from its seed');
     const reported = (await results(page)).at(-1)!.step;
     await reachStep(page, reported + 3);
     for (const run of [0, 1]) expect((await results(page, run)).length).toBeGreaterThan(3);
@@ -201,7 +201,7 @@ test.describe('a GPU that is lost', () => {
     await page.goto(`/?preset=smoke&steps=${ENDLESS}&sample=0&autosave=1&autostart=1`);
     await expect(page.getByTestId('autosaved')).toContainText('Saved in this browser at step');
     await lose(page);
-    await expect(page.getByTestId('trouble-deviceLost')).toContainText(/Training resumes from step [1-9]/);
+    await expect(page.getByTestId('warning-deviceLost')).toContainText(/Training resumes from step [1-9]/);
     await reach(page, 'training');
     await lose(page);
     await reach(page, 'lost');
@@ -245,7 +245,7 @@ test('when a batch does not fit in GPU memory the page offers one that does; acc
 
   await page.goto(`${TOO_LARGE}&accum=2`);
   await reach(page, 'done');
-  await expect(page.getByTestId('trouble-smallerBatch')).toContainText('in 4 of 4 instead of 2 of 8');
+  await expect(page.getByTestId('warning-smallerBatch')).toContainText('in 4 of 4 instead of 2 of 8');
   const [run] = (await snapshot(page)).runs;
   expect(run!.config).toMatchObject({ batch: 8, accumulation: 2, microBatch: 4 });
   expect(run!.steps).toHaveLength(4);

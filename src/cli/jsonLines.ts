@@ -83,7 +83,7 @@ function exponentsOf(bins: Uint32Array): Record<string, unknown> {
 }
 
 export function warningLine({ kind, step, message, hint }: RunWarning): string {
-  return line('trouble', { kind, step, message, hint });
+  return line('warning', { kind, step, message, hint });
 }
 
 export function summaryLine(summary: RunSummary): string {

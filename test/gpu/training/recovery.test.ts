@@ -26,7 +26,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
     kept: new ResumableRun({ everyMs }),
     steps: [] as unknown[],
     evals: [] as EvalMetrics[],
-    troubles: [] as RunWarning[],
+    warnings: [] as RunWarning[],
     changes: [] as readonly RunChange[],
   }));
   let repeated = 0;
@@ -38,7 +38,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
       const report = { ...own, name: `GPU ${devices}` };
       const lanes = [];
       for (const run of runs) {
-        const { config, kept, steps, evals, troubles } = run;
+        const { config, kept, steps, evals, warnings } = run;
         const dataset = datasetFor(config);
         const trainer = await kept.make(config, (same, options) =>
           createTrainer(device, report, same, dataset, options),
@@ -52,7 +52,7 @@ async function train({ loseAt = 0, everyMs = 0 }) {
             repeated += 1;
           },
           onEval: (metrics: EvalMetrics) => void evals.push(metrics),
-          onWarning: (trouble: RunWarning) => void troubles.push(trouble),
+          onWarning: (warning: RunWarning) => void warnings.push(warning),
           onFinished() {},
           onFailed() {},
         };
@@ -69,8 +69,8 @@ async function train({ loseAt = 0, everyMs = 0 }) {
   });
   access.close();
   const results = runs.map(({ steps, evals }) => ({ steps, evals }));
-  const troubles = runs.flatMap((run) => run.troubles);
-  return { results, devices, repeated, troubles, changes: runs.flatMap((run) => run.changes) };
+  const warnings = runs.flatMap((run) => run.warnings);
+  return { results, devices, repeated, warnings, changes: runs.flatMap((run) => run.changes) };
 }
 
 test('from the latest copy, or else from the seed, every loss and evaluation equals that of an undisturbed run', async () => {
@@ -85,7 +85,7 @@ test('from the latest copy, or else from the seed, every loss and evaluation equ
   for (const { step } of fromCopy.changes) expect(step).toBeGreaterThan(1);
   expect(fromCopy.devices).toBe(2);
   expect(fromCopy.results).toEqual(whole.results);
-  expect(fromCopy.troubles[0]!.message).toMatch(
+  expect(fromCopy.warnings[0]!.message).toMatch(
     /^The GPU was lost after step 7\. Training resumes from step \d/,
   );
 
@@ -94,7 +94,7 @@ test('from the latest copy, or else from the seed, every loss and evaluation equ
   expect(fromSeed.changes).toEqual([change, change].map((of) => ({ step: 1, ...of })));
   expect(fromSeed.results).toEqual(whole.results);
   expect(fromSeed.repeated).toBeGreaterThanOrEqual(3);
-  expect(fromSeed.troubles[0]!.message).toMatch(/restarts from its seed/);
+  expect(fromSeed.warnings[0]!.message).toMatch(/restarts from its seed/);
 });
 
 test('a save that is lost with the device does not block the next one', async () => {

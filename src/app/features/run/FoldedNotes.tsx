@@ -32,7 +32,7 @@ export default function FoldedNotes() {
           <RunError key={keyOf(run)} run={run} />
         ))}
         {warned.map(({ run, index, warning }) => (
-          <Note key={`${keyOf(run)} ${warning.kind}`} kind="caution" testId={`trouble-${warning.kind}`}>
+          <Note key={`${keyOf(run)} ${warning.kind}`} kind="caution" testId={`warning-${warning.kind}`}>
             <p>{`${about(run, warning.message)} ${warning.hint}`}</p>
             <Button onClick={() => dismissWarning(index, warning)}>Dismiss</Button>
           </Note>
