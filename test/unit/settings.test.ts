@@ -85,7 +85,7 @@ describe('--help and the page', () => {
   test('the page draws a field of each, with its words', () => {
     // With modes and values beside which every setting has an effect.
     const modes = ['fp16', 'fp8-delayed', 'e5m2', 'fp16-pure', 'i8g8', 'mxfp8', 'nvfp4'] as const;
-    const settings = { modes, position: 'rope', optimizer: 'muon' } as const;
+    const settings = { modes, position: 'rope', optimizer: 'muon', 'precision-schedule': 'noise' } as const;
     const html = [
       ...GROUPS.map(({ settings: keys }) => drawn(createElement(SettingFields, { keys }), settings)),
       drawn(createElement(RoundingField), settings),
