@@ -10,70 +10,26 @@ import {
   XAxis,
   YAxis,
 } from 'recharts';
-import { type DrawingProps, INSET, REFERENCE_DASH, TICK_FONT_SIZE } from './drawing.ts';
+import { type DrawingProps, REFERENCE_DASH } from './drawing.ts';
 import type { PlotLine, PlotMark } from './plot.ts';
+import { BAND, CHART, GRID, ticksOf, X_AXIS, Y_AXIS } from './recharts.ts';
 import { SkipMark } from './SkipMark.tsx';
 import { runColor, runDash } from './series.ts';
 import { useRedrawCount } from './useRedrawCount.ts';
 
-const TICK = { fontSize: TICK_FONT_SIZE, fill: 'var(--muted)' };
-
 /** Draws the chart of runs that have ended, with recharts. */
 export const StaticPlot = memo(function StaticPlot({ id, plot, steps, width, height, figure }: DrawingProps) {
   useRedrawCount(figure);
-  const { x, y } = plot;
-  const labels = (axis: typeof x) => {
-    const byPlace = new Map(axis.ticks.map(({ at, label }) => [at, label]));
-    return (at: number) => byPlace.get(at) ?? '';
-  };
   return (
-    <ComposedChart
-      width={width}
-      height={height}
-      margin={{ top: INSET.top, right: INSET.right, bottom: 0, left: 0 }}
-      accessibilityLayer={false}
-    >
-      <CartesianGrid stroke="var(--line)" vertical={false} syncWithTicks />
-      <XAxis
-        dataKey="x"
-        type="number"
-        height={INSET.bottom}
-        domain={[x.low, x.high]}
-        ticks={x.ticks.map(({ at }) => at)}
-        tickFormatter={labels(x)}
-        tick={TICK}
-        tickLine={false}
-        axisLine={{ stroke: 'var(--line-strong)' }}
-        minTickGap={16}
-        allowDataOverflow
-      />
-      <YAxis
-        type="number"
-        width={INSET.left}
-        domain={[y.low, y.high]}
-        ticks={y.ticks.map(({ at }) => at)}
-        tickFormatter={labels(y)}
-        tick={TICK}
-        tickLine={false}
-        axisLine={false}
-        interval={0}
-        allowDataOverflow
-      />
+    <ComposedChart {...CHART} width={width} height={height}>
+      <CartesianGrid {...GRID} />
+      <XAxis {...X_AXIS} {...ticksOf(plot.x)} allowDataOverflow />
+      <YAxis {...Y_AXIS} {...ticksOf(plot.y)} allowDataOverflow />
       {plot.references.map(({ at, label }) => (
         <ReferenceLine key={label} y={at} stroke="var(--line-strong)" strokeDasharray={REFERENCE_DASH} />
       ))}
       {plot.bands.map(({ run, points }) => (
-        <Area
-          key={`band-${run}`}
-          data={[...points]}
-          dataKey="range"
-          type="linear"
-          stroke="none"
-          fill={runColor(run)}
-          fillOpacity={0.2}
-          activeDot={false}
-          isAnimationActive={false}
-        />
+        <Area {...BAND} key={`band-${run}`} data={[...points]} fill={runColor(run)} />
       ))}
       {plot.lines.map((line) => (
         <Line

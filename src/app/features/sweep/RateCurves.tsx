@@ -4,15 +4,14 @@ import { Area, CartesianGrid, ComposedChart, Line, XAxis, YAxis } from 'recharts
 import { rateName, sweepRows, variantTitle } from '../../../engine/index.ts';
 import type { KeptSweep } from '../../../store/sweep/records.ts';
 import { linearAxis, rangeOf, withRoom } from '../../charts/axes.ts';
-import { INSET } from '../../charts/drawing.ts';
 import { LegendBand, LegendLine } from '../../charts/Legend.tsx';
+import { BAND, CHART, GRID, ticksOf, X_AXIS, Y_AXIS } from '../../charts/recharts.ts';
 import { runColor, runDash } from '../../charts/series.ts';
 import { formatLoss } from '../../format.ts';
 import { useWidth } from '../../hooks/useWidth.ts';
 import styles from './SweepScreen.module.css';
 
 const HEIGHT = 260;
-const TICK = { fontSize: 12, fill: 'var(--muted)' };
 
 /** The mean of the seeds as a line, from the least to the greatest as a band. Where all runs diverged, there is a gap. */
 export default function RateCurves({ sweep: { grid, cells } }: { sweep: KeptSweep }) {
@@ -34,7 +33,6 @@ function Figure({ grid, curves, range }: FigureProps) {
   const y = linearAxis(...withRoom(range, false), 5, (loss) => String(Number(loss.toPrecision(4))));
   const rates = grid.learningRates.map(Math.log10);
   const x = withRoom([Math.min(...rates), Math.max(...rates)], false);
-  const label = new Map(y.ticks.map((tick) => [tick.at, tick.label]));
   return (
     <figure ref={host} className={styles.curves} aria-labelledby="rate-curves" data-testid="sweep-curves">
       <figcaption>
@@ -48,48 +46,17 @@ function Figure({ grid, curves, range }: FigureProps) {
       </figcaption>
       <p className="visuallyHidden">{curves.map(sentenceOf).join(' ')}</p>
       {width > 0 && (
-        <ComposedChart
-          width={width}
-          height={HEIGHT}
-          margin={{ top: INSET.top, right: INSET.right, bottom: 0, left: 0 }}
-          accessibilityLayer={false}
-        >
-          <CartesianGrid stroke="var(--line)" vertical={false} syncWithTicks />
+        <ComposedChart {...CHART} width={width} height={HEIGHT}>
+          <CartesianGrid {...GRID} />
           <XAxis
-            dataKey="x"
-            type="number"
-            height={INSET.bottom}
+            {...X_AXIS}
             domain={[...x]}
             ticks={rates}
             tickFormatter={(at: number) => rateName(Number((10 ** at).toPrecision(6)))}
-            tick={TICK}
-            tickLine={false}
-            axisLine={{ stroke: 'var(--line-strong)' }}
-            minTickGap={16}
           />
-          <YAxis
-            type="number"
-            width={INSET.left}
-            domain={[y.low, y.high]}
-            ticks={y.ticks.map(({ at }) => at)}
-            tickFormatter={(at: number) => label.get(at) ?? ''}
-            tick={TICK}
-            tickLine={false}
-            axisLine={false}
-            interval={0}
-          />
+          <YAxis {...Y_AXIS} {...ticksOf(y)} />
           {curves.map(({ mode, place, points }) => (
-            <Area
-              key={`band ${mode}`}
-              data={points}
-              dataKey="range"
-              type="linear"
-              stroke="none"
-              fill={runColor(place)}
-              fillOpacity={0.2}
-              activeDot={false}
-              isAnimationActive={false}
-            />
+            <Area {...BAND} key={`band ${mode}`} data={points} fill={runColor(place)} />
           ))}
           {curves.map(({ mode, place, points }) => (
             <Line
