@@ -177,6 +177,7 @@ export function resumeObstacle({ text }: SavedRun, { ownText } = useSettings.get
  */
 export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): void {
   if (!client || isBusy(useRun.getState()) || resumeObstacle(stored) !== null) return;
+  client.send({ type: 'cancelMeasuring' });
   const configs = [{ ...stored.config, steps }];
   const { every } = useSavedRun.getState();
   beginRuns(configs, 'sequential');

@@ -17,6 +17,7 @@ const LossOfRun = lazyPart(
   <p className={styles.chart}>Loading the chart…</p>,
 );
 const SamplePanel = lazyPart('samples', () => import('../features/samples/SamplePanel.tsx'));
+const RecoveryAction = lazyPart('button for the remedy', () => import('../features/run/RecoveryAction.tsx'));
 const ModelCard = lazyPart('model', () => import('./ModelCard.tsx'));
 
 /** The run on the visitor's text, while it trains and afterwards. */
@@ -67,7 +68,11 @@ function Progress({ run }: { run: RunView }) {
         </Note>
       ))}
       <RunError run={run} />
-      {error && <ErrorNote error={error} testId="my-text-error" />}
+      {error && (
+        <ErrorNote error={error} testId="my-text-error">
+          <RecoveryAction error={error} />
+        </ErrorNote>
+      )}
       {busy && (
         <div className={styles.buttons}>
           {status === 'paused' ? (
