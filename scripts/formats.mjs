@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { commitOfPaths } from './checkout.mjs';
 import { allCells, cellName, chosenCells, optionsOf } from './formats/cells.mjs';
 import { writeTables } from './formats/documents.mjs';
-import { addResult, checkText, finishedCells, recordOf } from './formats/results.mjs';
+import { addResult, checkText, readResults, recordOf } from './formats/results.mjs';
 import { markdownOf } from './formats/tables.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -102,11 +102,11 @@ async function finish(cell, { data, text, results }) {
 
 const { data, cells, list, markdown, results, tables } = readArguments();
 if (tables) {
-  for (const line of writeTables(ROOT, finishedCells(ROOT, results))) console.log(line);
+  for (const line of writeTables(ROOT, readResults(results))) console.log(line);
 } else if (markdown !== undefined) {
-  writeFileSync(markdown, markdownOf(finishedCells(ROOT, results)));
+  writeFileSync(markdown, markdownOf(readResults(results)));
 } else if (list) {
-  const finished = finishedCells(ROOT, results);
+  const finished = readResults(results);
   for (const cell of cells) {
     const found = finished.get(cellName(cell));
     const state = found ? (found.stopped ?? `loss ${found.loss?.toFixed(4)}`) : 'missing';
@@ -114,10 +114,10 @@ if (tables) {
   }
 } else {
   const text = createHash('sha256').update(readFileSync(data)).digest('hex').slice(0, 16);
-  checkText(finishedCells(ROOT, results), text, results);
+  checkText(readResults(results), text, results);
   let failed = 0;
   for (const cell of cells) {
-    if (finishedCells(ROOT, results).has(cellName(cell))) continue;
+    if (readResults(results).has(cellName(cell))) continue;
     try {
       const { loss, skippedSteps } = await finish(cell, { data, text, results });
       console.log(`${cellName(cell)}: validation loss ${loss}, ${skippedSteps} skipped`);

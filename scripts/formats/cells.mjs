@@ -125,6 +125,12 @@ export const GROUPS = {
       ...['e8m7+rounding=rne', 'e8m7+rounding=rne+precision-schedule=pfq-float'],
     ],
   },
+  noise: {
+    title: 'schedules, three seeds',
+    bench: 'a',
+    seeds: SEEDS,
+    arms: ['i8g8', 'i6g8', 'i8g8+precision-schedule=pfq', 'i8g8+precision-schedule=noise'],
+  },
   constant: {
     title: 'levels and schedules at a constant learning rate',
     bench: 'a',

@@ -1,11 +1,8 @@
 /** The file of finished cells, and what a run's `--json` lines say of it. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { cellName } from './cells.mjs';
 
 const FORMAT = 'halfstep-formats';
-/** Sweeps whose cells are finished cells of a bench. */
-const SWEEPS = [{ bench: 'a', path: 'bench/results/progressive.json' }];
 /** Mean training losses of so many equal parts of a run are kept. */
 const PARTS = 10;
 
@@ -30,24 +27,6 @@ export function addResult(path, cell) {
   const text = `{"format":"${FORMAT}","cells":[\n${lines.join(',\n')}\n]}\n`;
   writeFileSync(`${path}.part`, text);
   renameSync(`${path}.part`, path);
-}
-
-/** The finished cells by name: those of the file, and those of sweeps that the file does not have. */
-export function finishedCells(root, path) {
-  const swept = SWEEPS.flatMap(({ bench, path }) =>
-    sweptCells(readFileSync(join(root, path), 'utf8'), bench),
-  );
-  return new Map([...swept.map((cell) => [cellName(cell), cell]), ...readResults(path)]);
-}
-
-/** The cells of a sweep file in the form of the cells here; they have no commit and no date. */
-export function sweptCells(text, bench) {
-  const { settings, cells } = JSON.parse(text);
-  return cells.map(({ mode: arm, learningRate, ...rest }) => ({
-    ...{ bench, arm },
-    ...rest,
-    adapter: settings.adapter,
-  }));
 }
 
 /**

@@ -12,15 +12,17 @@ export function tablesOf(results) {
     ...['int8', 'int8-all'].map((group) => lossTable('docs/int8.md', group, 'fp32', results)),
     lossTable('docs/block-scales.md', 'blocks', 'fp32', results, ['nvfp4']),
     lossTable('docs/block-scales.md', 'four', 'fp32', results, ['nvfp4']),
-    ...['moments', 'smooth'].map((group) =>
+    ...['moments', 'moments-tuned', 'smooth'].map((group) =>
       lossTable('docs/fp8-long-runs.md', group, GROUPS[group].arms[0], results),
     ),
-    lossTable('docs/progressive.md', 'progressive', 'i8g8', results),
+    ...['progressive', 'constant'].map((group) =>
+      lossTable('docs/progressive.md', group, GROUPS[group].arms[0], results),
+    ),
     lossTable('docs/pure-f16.md', 'pure', 'fp16', results),
     lossTable('docs/optimizer.md', 'masters', 'fp32', results),
     lossTable('docs/optimizer.md', 'muon-rates', GROUPS.muon.arms[0], results),
     stepTable('docs/optimizer.md', 'muon', results),
-    lossTable('docs/choosing.md', 'modes', 'fp32', results),
+    ...['costs', 'modes'].map((group) => lossTable('docs/choosing.md', group, 'fp32', results)),
     hotTable('hot', ['nothing'], results),
     hotTable('hotter', Object.keys(STABILISERS), results),
   ];
@@ -127,8 +129,11 @@ function signed(value) {
   return `${value < 0 ? '-' : '+'}${text}`;
 }
 
-function costText([cell]) {
-  return cell?.simulatedCost == null ? '' : `${(100 * cell.simulatedCost).toFixed(2)} %`;
+/** The mean of the seeds. */
+function costText(cells) {
+  const costs = cells.flatMap(({ simulatedCost }) => simulatedCost ?? []);
+  if (costs.length === 0) return '';
+  return `${((100 * costs.reduce((sum, cost) => sum + cost, 0)) / costs.length).toFixed(2)} %`;
 }
 
 /**

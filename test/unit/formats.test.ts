@@ -6,14 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { allCells, cellName, chosenCells, GROUPS, optionsOf } from '../../scripts/formats/cells.mjs';
 import { tablesOfDocuments } from '../../scripts/formats/documents.mjs';
-import {
-  addResult,
-  checkText,
-  finishedCells,
-  readResults,
-  recordOf,
-  sweptCells,
-} from '../../scripts/formats/results.mjs';
+import { addResult, checkText, readResults, recordOf } from '../../scripts/formats/results.mjs';
 import { speedTable } from '../../scripts/formats/speeds.mjs';
 import {
   differenceText,
@@ -136,14 +129,6 @@ describe('the file of results', () => {
       /cells of another text \(one, and this one is two\)/,
     );
   });
-
-  test('takes cells of a sweep on the same bench', () => {
-    const text = readFileSync(join(ROOT, 'bench/results/progressive.json'), 'utf8');
-    const known = allCells().map(cellName);
-    const swept = sweptCells(text, 'a').map(cellName);
-    expect(swept.length).toBeGreaterThan(0);
-    for (const name of swept) expect(known).toContain(name);
-  });
 });
 
 describe('the tables', () => {
@@ -216,7 +201,7 @@ describe('the tables', () => {
   });
 
   test('of docs/ are those of the results', () => {
-    const results = finishedCells(ROOT, join(ROOT, 'bench/results/formats.json'));
+    const results = readResults(join(ROOT, 'bench/results/formats.json'));
     for (const table of tablesOfDocuments(ROOT, results)) {
       const document = readFileSync(join(ROOT, table.file), 'utf8');
       expect(withTable(document, table), `npm run formats -- --tables writes ${table.file}`).toBe(document);
