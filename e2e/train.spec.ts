@@ -8,7 +8,9 @@ test('on a first visit one click trains, and the loss falls by a fifth in 60 ste
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
   await page.goto('/?steps=60&sample=120');
 
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText(/^Train the same model in several number formats/);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(
+    /^Train the same model in several number formats/,
+  );
   const { isSoftware, hasHalf, storage } = await adapterFacts(page);
   if (isSoftware) {
     await expect(page.getByTestId('preset')).toHaveValue('smoke');
