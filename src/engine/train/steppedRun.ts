@@ -13,6 +13,7 @@ import { type EvalMetrics, type RunSummary, type StepMetrics, WARM_UP_STEPS } fr
 import { OverfittingWatch } from './overfitting.ts';
 import { type RunWarning, WarningWatch } from './runWarning.ts';
 import { spikeHint, storesUnscaled } from './spikeHint.ts';
+import { GpuTime, Stopwatch } from './stepTimes.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface RunEvents {
@@ -33,54 +34,6 @@ export interface RunEvents {
   readonly pauses?: { readonly after: ReadonlySet<number>; take(step: number): Promise<void> };
   /** What was already reported of this run, on another device or in an earlier visit. It is not done again. */
   readonly reported?: Reported;
-}
-
-/** Wall time of the counted steps, without evaluation, sampling and pauses. */
-class Stopwatch {
-  #milliseconds = 0;
-  #steps = 0;
-  #startedAt: number | undefined;
-
-  get running(): boolean {
-    return this.#startedAt !== undefined;
-  }
-
-  start(): void {
-    this.#startedAt = performance.now();
-  }
-
-  count(): void {
-    if (this.#startedAt !== undefined) this.#steps += 1;
-  }
-
-  /** The GPU must have finished every counted step. */
-  stop(): void {
-    if (this.#startedAt === undefined) return;
-    this.#milliseconds += performance.now() - this.#startedAt;
-    this.#startedAt = undefined;
-  }
-
-  get msPerStep(): number | null {
-    return this.#steps > 0 ? this.#milliseconds / this.#steps : null;
-  }
-}
-
-/** Mean GPU time of the steps after the warm-up. */
-class GpuTime {
-  #milliseconds = 0;
-  #steps = 0;
-  #complete = true;
-
-  add({ gpuMs }: StepMetrics): void {
-    if (gpuMs === null) this.#complete = false;
-    else this.#milliseconds += gpuMs;
-    this.#steps += 1;
-  }
-
-  /** Null if any step lacks a time, because the mean of the others would be biased. */
-  get msPerStep(): number | null {
-    return this.#complete && this.#steps > 0 ? this.#milliseconds / this.#steps : null;
-  }
 }
 
 /** A mode without a dynamic loss scale skipped ten steps in a row. The summary covers the run so far. */
