@@ -114,25 +114,10 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
     vocabularyRows: layout.vocabularyRows,
     lossTokens: tokensPerStep(config),
     zLoss: config.zLoss,
-    tokens: plan.add('batch', 'tokens', 'u32', rows),
-    targets: plan.add('batch', 'targets', 'u32', rows),
-    tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
-    tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
-    windowTable:
-      config.dropout > 0 || roundsAtRandom(recipe)
-        ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context))
-        : null,
+    ...planBatch(plan, { gpt, windows, rows, isRandom: config.dropout > 0 || roundsAtRandom(recipe) }),
     angles: planAngles(plan, gpt),
     state: plan.add('state', 'step state', 'u32', STEP_STATE_WORDS),
-    lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
-    fixedSums: config.sums === 'fx64',
-    logZ:
-      config.zLoss > 0
-        ? {
-            sums: plan.add('state', 'log Z sums', 'u32', LOSS_SUM_WORDS),
-            mean: plan.add('state', 'log Z', 'f32', 4),
-          }
-        : null,
+    ...planLossSums(plan, config),
   };
   const training = new Pass(run, { trains: true, windows, found });
   const { logits, losses } = decoder.train(training);
@@ -182,6 +167,43 @@ export function runTensors(config: TrainConfig, vocabulary: number, limits: Plan
   };
   plan.complete();
   return healed ? { ...tensors, healed: { ...tensors, ...healed } } : tensors;
+}
+
+/** @param isRandom whether anything differs between the windows of a micro-batch */
+function planBatch(
+  plan: TensorPlan,
+  {
+    gpt,
+    windows,
+    rows,
+    isRandom,
+  }: Pick<ModelRun, 'gpt' | 'windows' | 'rows'> & { readonly isRandom: boolean },
+): Pick<ModelRun, 'tokens' | 'targets' | 'tokenStarts' | 'tokenPositions' | 'windowTable'> {
+  return {
+    tokens: plan.add('batch', 'tokens', 'u32', rows),
+    targets: plan.add('batch', 'targets', 'u32', rows),
+    tokenStarts: plan.add('batch', 'token starts', 'u32', paddedVocabulary(gpt) + 1),
+    tokenPositions: plan.add('batch', 'token positions', 'u32', rows),
+    windowTable: isRandom ? plan.add('batch', 'windows', 'u32', windowElements(windows, gpt.context)) : null,
+  };
+}
+
+/** What the loss of a step and, with z-loss, its mean of log Z are summed in. */
+function planLossSums(
+  plan: TensorPlan,
+  { sums, zLoss }: Pick<TrainConfig, 'sums' | 'zLoss'>,
+): Pick<ModelRun, 'lossSums' | 'fixedSums' | 'logZ'> {
+  return {
+    lossSums: plan.add('state', 'loss sums', 'u32', LOSS_SUM_WORDS),
+    fixedSums: sums === 'fx64',
+    logZ:
+      zLoss > 0
+        ? {
+            sums: plan.add('state', 'log Z sums', 'u32', LOSS_SUM_WORDS),
+            mean: plan.add('state', 'log Z', 'f32', 4),
+          }
+        : null,
+  };
 }
 
 export function planChunks(plan: TensorPlan, { chunks }: ParameterLayout): void {
