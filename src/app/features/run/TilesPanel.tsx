@@ -201,15 +201,7 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
   const latest = run?.latest;
   const log = logOf(index);
   const last = log?.lastSkipped ?? -1;
-  const skipped = last < 0 ? null : log?.at(last);
-  const sentence = skipped
-    ? skipSentence(
-        skipped.step,
-        skipped.overflow,
-        Math.log2(skipped.lossScale),
-        Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
-      )
-    : DEFINITION.skipped;
+  const overflow = log?.overflowAt(last) ?? null;
   return (
     <StatTile
       label="Skipped steps"
@@ -218,11 +210,11 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
         latest && (
           <>
             <span>{`${formatPercent(latest.skippedSteps / latest.step)} of ${formatCount(latest.step)}`}</span>
-            {skipped?.overflow && <span>{`; last: ${skipped.overflow}`}</span>}
+            {overflow && <span>{`; last: ${overflow}`}</span>}
           </>
         )
       }
-      title={sentence}
+      title={log && last >= 0 ? skipSentence(log, last) : DEFINITION.skipped}
       tone={skipTone(index)}
       testId="skipped"
     />
