@@ -10,7 +10,6 @@ import {
   scalingOf,
   storesHalves,
   type TrainConfig,
-  type VariantId,
   variantTitle,
 } from '../engine/index.ts';
 import type { AdapterReport, HalfStorage, RunFacts } from '../session/protocol.ts';
@@ -19,12 +18,8 @@ import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
-export function titleOf(mode: VariantId): string {
-  return variantTitle(mode);
-}
-
 export function runLabel(run: Pick<RunView, 'mode'>): string {
-  return titleOf(run.mode);
+  return variantTitle(run.mode);
 }
 
 const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {

@@ -1,6 +1,6 @@
 /** Charts of runs from the history, a lazy chunk with recharts. */
 import { useMemo } from 'react';
-import { tokensPerStep } from '../../../engine/index.ts';
+import { tokensPerStep, variantTitle } from '../../../engine/index.ts';
 import { perFigure } from '../../../session/optionalFigures.ts';
 import { logOfCurve } from '../../../store/history/curve.ts';
 import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
@@ -16,7 +16,6 @@ import { SPEED } from '../../charts/definitions/speed.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
 import { StaticPlot } from '../../charts/StaticPlot.tsx';
-import { titleOf } from '../../messages.ts';
 import screen from '../../ui/Screen.module.css';
 import styles from './RunsScreen.module.css';
 import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
@@ -96,7 +95,7 @@ function plottedRun(run: RunRecord): PlottedRun {
   const { name, config, curve, evals } = run;
   const { batch, context, accumulation, seed, clip } = config;
   return {
-    title: `${name} (${titleOf(modeOfRecord(run))})`,
+    title: `${name} (${variantTitle(modeOfRecord(run))})`,
     mode: modeOfRecord(run),
     log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
     config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },
