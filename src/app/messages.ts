@@ -10,20 +10,16 @@ import {
   scalingOf,
   storesHalves,
   type TrainConfig,
-  type VariantId,
   variantTitle,
 } from '../engine/index.ts';
 import type { AdapterReport, HalfStorage, RunFacts } from '../session/protocol.ts';
+import type { MetricsLog } from '../store/metricsLog.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
 import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
-export function titleOf(mode: VariantId): string {
-  return variantTitle(mode);
-}
-
 export function runLabel(run: Pick<RunView, 'mode'>): string {
-  return titleOf(run.mode);
+  return variantTitle(run.mode);
 }
 
 const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
@@ -118,11 +114,14 @@ export function progressSentence({ status, runs, active }: RunState): string {
   return `${STATUS_WORDS[status]}, ${runLabel(run)}: step ${step.step}, loss ${formatLoss(step.loss)}${scale}, ${step.skippedSteps} skipped`;
 }
 
-/** Describes a skipped step, for the mark's tooltip and the tile. */
-export function skipSentence(step: number, overflow: string | null, from: number, to: number | null): string {
+/** Says why the step at `at` of the log was skipped, and what became of the loss scale. */
+export function skipSentence(log: MetricsLog, at: number): string {
+  const { step, scaleLog2 } = log.columns;
+  const overflow = log.overflowAt(at);
   const tensor = overflow ? `${overflow} overflowed` : 'a gradient was not finite';
-  if (to === null || to === from) return `Step ${formatCount(step)} skipped: ${tensor}.`;
-  return `Step ${formatCount(step)} skipped: ${tensor}. Scale ${formatPowerOfTwo(from)} to ${formatPowerOfTwo(to)}. Normal.`;
+  const skipped = `Step ${formatCount(step[at]!)} skipped: ${tensor}.`;
+  if (at + 1 === log.length || scaleLog2[at + 1] === scaleLog2[at]) return skipped;
+  return `${skipped} Scale ${formatPowerOfTwo(scaleLog2[at]!)} to ${formatPowerOfTwo(scaleLog2[at + 1]!)}. Normal.`;
 }
 
 export function usesHalf(mode: PrecisionMode): boolean {

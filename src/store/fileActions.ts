@@ -122,7 +122,7 @@ export function continueFile(steps: number): void {
   const { saved } = opened.file;
   if (isBusy(useRun.getState()) || continueObstacle(saved, steps) !== null) return;
   const configs = [{ ...saved.config, steps }];
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   clearNumerics(configs);
   const every = autosaveMs(1);
   runContinues(saved, null);

@@ -11,7 +11,11 @@ withRecording();
 
 test("a run on the visitor's text that lost its GPU can be started again", async () => {
   const [config] = useRun.getState().configs;
-  beginRuns([config!], 'sequential', { ...useSettings.getState().settings, text: 'own' });
+  beginRuns({
+    configs: [config!],
+    schedule: 'sequential',
+    startedWith: { ...useSettings.getState().settings, text: 'own' },
+  });
   trainingFailed('lost', { code: 'DEVICE_LOST', message: 'The GPU was lost.', hint: '' });
   await render(<TrainingBoard />);
   await expect.element(page.getByTestId('my-text-error')).toHaveTextContent('The GPU was lost.');

@@ -22,7 +22,7 @@ const ModelCard = lazyPart('model', () => import('./ModelCard.tsx'));
 
 /** The run on the visitor's text, while it trains and afterwards. */
 export function TrainingBoard() {
-  const continued = useSavedRun((state) => state.continued);
+  const continued = useSavedRun((state) => state.continued?.run);
   const mine = useRun(
     ({ startedWith, runs, purpose }) =>
       runs.length === 1 &&

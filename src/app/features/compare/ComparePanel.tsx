@@ -8,13 +8,13 @@ import {
   startProof,
   startSentence,
   toMarkdown,
+  variantTitle,
   verdict,
 } from '../../../engine/index.ts';
 import { clockOf, endedRuns } from '../../../store/comparison.ts';
 import { budgetBytes, budgetOr, useMeasurements } from '../../../store/measurementStore.ts';
 import { useRun } from '../../../store/runStore.ts';
 import { runColor } from '../../charts/series.ts';
-import { titleOf } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import figures from '../../ui/FiguresTable.module.css';
 import { Note } from '../../ui/Note.tsx';
@@ -98,7 +98,7 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
               {modes.map((mode, place) => (
                 <th key={mode} scope="col">
                   <span className={figures.swatch} style={{ background: runColor(place) }} />
-                  <span translate="no">{titleOf(mode)}</span>
+                  <span translate="no">{variantTitle(mode)}</span>
                 </th>
               ))}
             </tr>

@@ -1,10 +1,10 @@
 import { useId, useState } from 'react';
-import { PRESET_NAMES, PRESETS, type PresetName } from '../../../engine/index.ts';
+import { PRESET_NAMES, PRESETS, type PresetName, variantTitle } from '../../../engine/index.ts';
 import { undoPreset } from '../../../store/actions.ts';
 import { isNumber, type Settings } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { forgetAdaptation, useUi } from '../../../store/uiStore.ts';
-import { adaptedSentence, titleOf } from '../../messages.ts';
+import { adaptedSentence } from '../../messages.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
@@ -83,7 +83,7 @@ export function SettingsPanel() {
 }
 
 function summary(settings: Settings): string {
-  const modes = settings.modes.map(titleOf);
+  const modes = settings.modes.map(variantTitle);
   return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 
