@@ -29,8 +29,8 @@ test('one press fills the table beside the article’s figures, names what vanis
     await expect(page.getByTestId(`table-row-${mode}`)).toContainText(formatCount(tokensPerSec));
     await expect(page.getByTestId(`table-row-${mode}`).locator('td').nth(3)).toHaveText(String(batch));
   }
-  await expect(page.getByTestId('table-row-tf32')).toContainText('Simulated');
-  await expect(page.getByTestId('table-row-fp16-tf32')).toContainText('The same as mixed f16');
+  await expect(page.getByTestId('table-row-tf32')).toContainText('simulated');
+  await expect(page.getByTestId('table-row-fp16-tf32')).toContainText('the same as mixed f16');
 
   // What fits no budget is refused with both sizes.
   await page.getByTestId('table-budget').fill('0.5');
@@ -79,6 +79,9 @@ test('one press fills the table beside the article’s figures, names what vanis
       .toString(),
   ).toBe('PNG');
   await expectAccessible(page, 'after');
+  await page.setViewportSize({ width: 375, height: 800 });
+  // Two lines of text and their padding, with room for a third.
+  expect((await page.getByTestId('table-row-tf32').boundingBox())!.height).toBeLessThan(96);
 
   // The Lab shows the runs, which are no comparison; Runs does not list them.
   await page.getByTestId('tab-train').click();
