@@ -6,6 +6,7 @@ import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { startWithoutModel } from './myText/myText.ts';
 import { clearNumerics } from './numericsStore.ts';
+import { plainlyNamed } from './plainName.ts';
 import { isBusy, useRun } from './runStore.ts';
 import { beginRuns } from './runTransitions.ts';
 import { autosaveMs, runContinues } from './savedRun.ts';
@@ -28,7 +29,8 @@ export function openFiles(files: readonly File[]): void {
     });
     return;
   }
-  const { weights: file, ...beside } = chosen;
+  const { weights, ...beside } = chosen;
+  const file = plainlyNamed(weights);
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
   send({ type: 'openFile', id: opens, file, ...beside });
   startFromNext(opens);

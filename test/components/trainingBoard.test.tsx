@@ -9,7 +9,8 @@ import { withRecording } from './recorded.ts';
 
 withRecording();
 
-function beginOwnText(): void {
+/** A run on the visitor's text begins. */
+function beginOwn(): void {
   const [config] = useRun.getState().configs;
   beginRuns({
     configs: [config!],
@@ -19,7 +20,7 @@ function beginOwnText(): void {
 }
 
 test("a run on the visitor's text that lost its GPU can be started again", async () => {
-  beginOwnText();
+  beginOwn();
   trainingFailed('lost', { code: 'DEVICE_LOST', message: 'The GPU was lost.', hint: '' });
   await render(<TrainingBoard />);
   await expect.element(page.getByTestId('my-text-error')).toHaveTextContent('The GPU was lost.');
@@ -27,7 +28,7 @@ test("a run on the visitor's text that lost its GPU can be started again", async
 });
 
 test('of a run whose weights went with the GPU nothing says that its best checkpoint is kept', async () => {
-  beginOwnText();
+  beginOwn();
   await render(<TrainingBoard />);
   await expect.element(page.getByTestId('my-text-best')).toHaveTextContent('is kept');
   trainingFailed('lost', { code: 'DEVICE_LOST', message: 'The GPU was lost.', hint: '' });
@@ -35,7 +36,7 @@ test('of a run whose weights went with the GPU nothing says that its best checkp
 });
 
 test('a warning that comes during the training is announced', async () => {
-  beginOwnText();
+  beginOwn();
   await render(<TrainingBoard />);
   // A region that comes with its text is not announced.
   const region = page.getByRole('status').and(page.getByTestId('my-text-warnings'));
