@@ -1,21 +1,7 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from 'playwright/test';
+import { expectAccessible } from './accessible.ts';
 import { expect, reach, test } from './page.ts';
 
-/** Fails with the rule, the element and the problem. */
-async function expectAccessible(page: Page, where: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations, passes } = await new AxeBuilder({ page }).analyze();
-    expect(passes.length).toBeGreaterThan(15);
-    const found = violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),
-    );
-    expect(found, `${where}, ${colorScheme}`).toEqual([]);
-  }
-}
-
-test('axe finds no accessibility violations on the Train, Sweep and Runs screens, in both themes, before and after a run', async ({
+test('axe finds no accessibility violations on the Train, Sweep and Runs screens, wide and narrow, in both themes, before and after a run', async ({
   page,
 }) => {
   await page.goto('/?preset=smoke&steps=6&sample=20&ui=still&modes=fp16,fp16-noscale');

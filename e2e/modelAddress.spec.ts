@@ -1,24 +1,10 @@
 /** A model from an address that the visitor typed. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Page, test as unwatched } from 'playwright/test';
+import { gpt2Folder } from './gpt2Folder.ts';
 import { builtFile, expect, snapshot, test } from './page.ts';
 
-const WEIGHTS = readFileSync(new URL('../test/fixtures/gpt2_conv1d.safetensors', import.meta.url));
-const FILES = {
-  'config.json': JSON.stringify({
-    model_type: 'gpt2',
-    n_layer: 2,
-    n_head: 2,
-    n_embd: 16,
-    n_positions: 8,
-    vocab_size: 11,
-  }),
-  'generation_config.json': '{}',
-  'tokenizer.json': JSON.stringify({
-    model: { type: 'BPE', vocab: Object.fromEntries([...'abcdefghijk'].map((c, id) => [c, id])), merges: [] },
-  }),
-  'model.safetensors': WEIGHTS,
-};
+const FILES = new Map(gpt2Folder());
 const SERVED = 'test-model';
 
 async function load(page: Page, address: string): Promise<void> {
@@ -33,7 +19,7 @@ test('a model’s folder on a server is loaded', async ({ page, baseURL }) => {
   const folder = builtFile(`${baseURL}/${SERVED}`);
   mkdirSync(folder, { recursive: true });
   try {
-    for (const [name, content] of Object.entries(FILES)) writeFileSync(`${folder}/${name}`, content);
+    for (const [name, content] of FILES) writeFileSync(`${folder}/${name}`, content);
     await page.goto('/?preset=smoke&precision=fp32');
     await expect(page.getByTestId('train')).toBeEnabled();
     await load(page, `${baseURL}/${SERVED}`);
@@ -50,8 +36,8 @@ unwatched(
   async ({ page }) => {
     const ranges: (string | undefined)[] = [];
     await page.route('https://models.example/**', async (route) => {
-      const name = route.request().url().split('/').at(-1) as keyof typeof FILES;
-      const bytes = Buffer.from(FILES[name]);
+      const name = route.request().url().split('/').at(-1)!;
+      const bytes = FILES.get(name)!;
       const range = route.request().headers().range;
       const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
       const headers = { 'access-control-allow-origin': '*', 'content-type': 'application/octet-stream' };
@@ -66,7 +52,9 @@ unwatched(
     await expect(page.getByTestId('train')).toBeEnabled();
     await load(page, 'https://models.example/a-model');
     const error = page.getByTestId('file-error');
-    await expect(error).toContainText(`the connection broke after 1000 of ${WEIGHTS.length} bytes`);
+    await expect(error).toContainText(
+      `the connection broke after 1000 of ${FILES.get('model.safetensors')!.length} bytes`,
+    );
     await error.getByTestId('file-load-again').click();
     await expect(facts(page)).toContainText('2 layers, 2 heads, width 16');
     expect(ranges).toEqual(['bytes=0-', 'bytes=1000-']);

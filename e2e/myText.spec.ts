@@ -1,4 +1,5 @@
 /** "My text": from a dropped text to a downloaded model. */
+import type { Locator, Page } from 'playwright/test';
 import { drop, dropFiles } from './dropFile.ts';
 import { gpt2Folder } from './gpt2Folder.ts';
 import { expect, expectNoSidewaysScroll, reach, snapshot, test } from './page.ts';
@@ -108,6 +109,46 @@ test('a dropped model is trained on the text at its own size, whichever of the t
   await expect(page.getByTestId('my-text-export')).toBeEnabled();
   await expect(page.getByTestId('sample-panel')).toBeVisible();
 });
+
+test('by keyboard alone a text becomes a model and its program, and what is pressed has a name', async ({
+  page,
+}) => {
+  await page.goto('/#text');
+  await expect(page.getByTestId('my-text-choice')).toBeVisible();
+  const choosing = page.waitForEvent('filechooser');
+  await press(page, page.getByTestId('own-file'), 'Enter');
+  await (await choosing).setFiles({ name: NAME, mimeType: 'text/plain', buffer: Buffer.from(verses(100)) });
+  await expect(page.getByTestId('my-text-line')).toContainText(/about \d+ (s|min|h)/);
+  await expect(page.getByTestId('my-text-size-tiny')).toHaveAccessibleName('Tiny (recommended)');
+  await press(page, page.getByTestId('my-text-train'), 'Enter');
+  await press(page, page.getByTestId('my-text-stop'), 'Enter');
+  await reach(page, 'done');
+  await expect(page.getByTestId('my-text-training')).toMatchAriaSnapshot(`
+    - heading "3. Training" [level=2]
+    - progressbar "Steps taken"
+  `);
+  const download = page.waitForEvent('download');
+  await press(page, page.getByRole('button', { name: 'Download the model' }), 'Enter');
+  await download;
+  const copy = page.getByTestId('my-text-snippet');
+  await press(page, copy, 'Space');
+  await expect(copy.or(page.getByTestId('my-text-snippet-text'))).not.toHaveText('Copy the program');
+});
+
+/** Goes on with Tab until the element is focused, which must be seen, and presses the key there. */
+async function press(page: Page, target: Locator, key: string): Promise<void> {
+  const isFocused = () => target.evaluate((element) => element === document.activeElement);
+  await expect(target).toBeEnabled();
+  for (let i = 0; i < 100 && !(await isFocused()); i++) await page.keyboard.press('Tab');
+  await expect(target).toBeFocused();
+  const isMarked = await target.evaluate((element) =>
+    [element, element.nextElementSibling].some(
+      (one) => one !== null && getComputedStyle(one).outlineStyle !== 'none',
+    ),
+  );
+  expect(isMarked, 'the focus is seen').toBe(true);
+  await page.keyboard.press(key);
+}
 
 test('a run that a closed tab interrupted is offered and shown where it was started', async ({ page }) => {
   const text = verses(20_000); // some minutes of training

@@ -3,9 +3,9 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { writeServiceWorker } from '../build/offline/plugin.ts';
+import { expectAccessible } from './accessible.ts';
 import { expect, expectNoSidewaysScroll, test, waitFor } from './page.ts';
 import { serveFolder } from './serveFolder.ts';
 
@@ -49,13 +49,9 @@ test('every package that docs/dependencies.md has in the page is on the page of 
     expect(html, name).toContain(`>${name}</a></td>`);
 });
 
-test('a page of the documentation is accessible in both themes, and pages fit a phone', async ({ page }) => {
+test('a page of the documentation is accessible, and pages fit a phone', async ({ page }) => {
   await page.goto('/docs/how-it-works.html');
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)).toEqual([]);
-  }
+  await expectAccessible(page, 'how it works');
   await page.setViewportSize({ width: 375, height: 800 });
   for (const name of ['how-it-works', 'index', 'licences', 'kernels']) {
     await page.goto(`/docs/${name}.html`);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { readSweep } from '../src/engine/experiments/sweepFile.ts';
-import { beforeWorker, ENDLESS, expect, expectNoSidewaysScroll, test } from './page.ts';
+import { expectAccessible } from './accessible.ts';
+import { beforeWorker, ENDLESS, expect, test } from './page.ts';
 
 async function finishedCells(page: Page): Promise<number> {
   return Number.parseInt(await page.getByTestId('sweep-progress').innerText(), 10);
@@ -70,18 +70,7 @@ test('a sweep fills in, survives a reload, continues, and is exported', async ({
   await page.getByTestId('sweep-cells').locator('summary').click();
   await expect(page.getByTestId('sweep-cell')).toHaveCount(4);
 
-  for (const width of [1440, 375]) {
-    await page.setViewportSize({ width, height: 800 });
-    await expectNoSidewaysScroll(page);
-  }
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const found = violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ failureSummary }) => `${id}: ${failureSummary}`),
-    );
-    expect(found, colorScheme).toEqual([]);
-  }
+  await expectAccessible(page, 'Sweep, finished');
   await page.getByTestId('sweep-delete').click();
   await expect(page.getByTestId('no-sweeps')).toBeVisible();
   await page.keyboard.press('4');

@@ -15,7 +15,7 @@ export function tablesOf(results) {
     ...['moments', 'moments-tuned', 'smooth'].map((group) =>
       lossTable('docs/fp8-long-runs.md', group, GROUPS[group].arms[0], results),
     ),
-    ...['progressive', 'constant'].map((group) =>
+    ...['progressive', 'constant', 'noise'].map((group) =>
       lossTable('docs/progressive.md', group, GROUPS[group].arms[0], results),
     ),
     lossTable('docs/pure-f16.md', 'pure', 'fp16', results),

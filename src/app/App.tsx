@@ -81,7 +81,7 @@ export function App() {
         {screen === 'sweep' && <SweepScreen />}
         {screen === 'table' && <TableScreen />}
       </main>
-      <footer className={styles.bottom}>
+      <footer className={`${styles.bottom} ${screen === 'train' ? styles.aboveControls : ''}`}>
         <p>Everything runs on this device. Nothing you type, drop or train leaves it.</p>
         <MoreLinks />
         <ShortcutsSwitch />

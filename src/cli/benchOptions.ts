@@ -91,6 +91,7 @@ longrun trains the preset "smoke" in the first of the modes, to see whether step
 longtasks trains in the page, in Chromium on a software GPU, and reports how long its main thread is held up.
 sampling generates tokens with the shapes' initial weights, with a cache of keys and values and without: --only sampling
 --shapes gpt2 --precision fp32 measures GPT-2's size.
+turns trains each mode in turns with the first of them, and reports how many times as fast it is.
 saving trains the shapes in the first of the modes, with and without saves in turns, and reports what a save takes.
 peers trains the shapes with jax-js and TensorFlow.js too, all in one Chromium, and with PyTorch if --python names
 one that has it; it needs the repository with its development packages (npm ci).

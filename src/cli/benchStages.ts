@@ -6,8 +6,10 @@ import {
   countDispatches,
   describeShape,
   gptConfig,
+  measureInTurns,
   measureSampling,
   measureSteps,
+  memoryPlan,
   PHASES,
   phaseTimes,
   planLimits,
@@ -16,6 +18,7 @@ import {
   secondsPerDispatch,
   sharesOfPeak,
   type TrainConfig,
+  tokensPerStep,
 } from '../engine/index.ts';
 import type { BenchContext, BenchResults } from './benchContext.ts';
 import { longrun } from './benchLongRun.ts';
@@ -31,7 +34,7 @@ const STEP_SECONDS = 5;
 const SCALING_SECONDS = 3;
 
 export const STAGES = {
-  ...{ roofline, dispatches, kernels, step, scaling, sampling, longtasks, longrun, saving, peers },
+  ...{ roofline, dispatches, kernels, step, turns, scaling, sampling, longtasks, longrun, saving, peers },
 } as const;
 export type StageName = keyof typeof STAGES;
 
@@ -109,6 +112,29 @@ async function step(context: BenchContext, results: BenchResults): Promise<void>
     textTable(['run', 'tokens/s', 'ms per step', ...PHASES, 'MFU', 'memory', 'first loss after'], rows),
   );
   context.print('Each phase of a step is timed separately, in ms.');
+}
+
+/** Every mode in turns with the first of them. */
+async function turns(context: BenchContext, results: BenchResults): Promise<void> {
+  const { device, report, datasetOf } = context;
+  const [reference] = context.modes;
+  const rows: string[][] = [];
+  await forEachRun(context, results, 'turns', async (config, name) => {
+    const configs = [{ ...config, precision: reference! }, config] as const;
+    const datasets = [await datasetOf(configs[0]), await datasetOf(config)] as const;
+    const speed = await measureInTurns(device, report, configs, datasets);
+    const { vocabulary } = datasets[1].tokenizer;
+    const { bytes } = memoryPlan(config, vocabulary, planLimits(device.limits));
+    const { msPerStep, faster, interval } = speed;
+    const tokensPerSec = (1000 * tokensPerStep(config)) / msPerStep;
+    const between = interval.map((times) => times.toFixed(2)).join(' to ');
+    const texts = [formatCount(tokensPerSec), msPerStep.toFixed(1), faster.toFixed(2), between];
+    rows.push([name, ...texts, formatBytes(bytes.total)]);
+    return { ...speed, tokensPerSec, memoryBytes: bytes.total };
+  });
+  if (rows.length === 0) return;
+  const columns = ['run', 'tokens/s', 'ms per step', `times ${reference}`, '95 %', 'memory'];
+  context.print(textTable(columns, rows));
 }
 
 /** Greedy tokens with a cache of keys and values, and with every token computed again. */

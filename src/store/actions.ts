@@ -149,7 +149,7 @@ export function trainRuns(runs: ReturnType<typeof runsOf>, settings: Settings): 
   const configs = runs.map(({ config }) => config);
   const { schedule, samples, init, vocab } = settings;
   const modes = runs.map(({ mode }) => mode);
-  beginRuns(configs, schedule, settings, 'training', modes);
+  beginRuns({ configs, schedule, startedWith: settings, modes });
   clearNumerics(configs);
   const text = textSource(settings.text);
   const every = autosaveMs(configs.length);
@@ -180,7 +180,7 @@ export function resumeSavedRun(stored: StoredRun, steps = stored.config.steps): 
   client.send({ type: 'cancelMeasuring' });
   const configs = [{ ...stored.config, steps }];
   const { every } = useSavedRun.getState();
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   clearNumerics(configs);
   runContinues(stored, stored.place);
   client.send({

@@ -38,7 +38,7 @@ export function diagnostics(offer: AdapterOffer | null = null): string {
       secureContext: isSecureContext,
       webgpu: 'gpu' in navigator,
       adapter: adapter ?? offer,
-      benchmark: useMeasurements.getState().benchmark,
+      benchmark: useMeasurements.getState().benchmark.result,
     },
     null,
     2,

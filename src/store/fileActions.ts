@@ -6,6 +6,7 @@ import { resumeObstacle, send, textSource, trainRuns } from './actions.ts';
 import { useFiles } from './files.ts';
 import { startWithoutModel } from './myText/myText.ts';
 import { clearNumerics } from './numericsStore.ts';
+import { plainlyNamed } from './plainName.ts';
 import { isBusy, useRun } from './runStore.ts';
 import { beginRuns } from './runTransitions.ts';
 import { autosaveMs, runContinues } from './savedRun.ts';
@@ -28,7 +29,8 @@ export function openFiles(files: readonly File[]): void {
     });
     return;
   }
-  const { weights: file, ...beside } = chosen;
+  const { weights, ...beside } = chosen;
+  const file = plainlyNamed(weights);
   useFiles.setState({ opened: { state: 'reading', id: opens, name: file.name } });
   send({ type: 'openFile', id: opens, file, ...beside });
   startFromNext(opens);
@@ -122,7 +124,7 @@ export function continueFile(steps: number): void {
   const { saved } = opened.file;
   if (isBusy(useRun.getState()) || continueObstacle(saved, steps) !== null) return;
   const configs = [{ ...saved.config, steps }];
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   clearNumerics(configs);
   const every = autosaveMs(1);
   runContinues(saved, null);

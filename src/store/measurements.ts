@@ -1,7 +1,13 @@
 /** Measurements that a visitor can start while nothing trains. */
 import { inMode, type VariantId } from '../engine/index.ts';
 import { send } from './actions.ts';
-import { type BatchSearch, useMeasurements } from './measurementStore.ts';
+import {
+  type BatchSearch,
+  benchmarkStarted,
+  isSearching,
+  measuringCancelled,
+  searchesStarted,
+} from './measurementStore.ts';
 import { batchesWithin, plannedVocabulary } from './plan.ts';
 import { useRun } from './runStore.ts';
 import { useSavedRun } from './savedRun.ts';
@@ -12,13 +18,13 @@ let ids = 0;
 
 /** Starts the benchmark, which takes about five seconds. */
 export function startBenchmark(): void {
-  useMeasurements.setState({ benchmarking: true, benchmarkError: null });
+  benchmarkStarted();
   send({ type: 'benchmark' });
 }
 
 /** Cancels the benchmark or the batch search; results so far are kept. */
 export function cancelMeasuring(): void {
-  useMeasurements.setState({ cancelling: true });
+  measuringCancelled();
   send({ type: 'cancelMeasuring' });
 }
 
@@ -35,16 +41,12 @@ export function searchBatches(modes: readonly VariantId[], budgetBytes: number):
     (row): BatchSearch => ({
       ...row,
       id: ids++,
-      trying: null,
-      confirmed: null,
-      error: null,
-      cancelled: false,
+      step: { state: row.found.batch > 0 ? 'waiting' : 'needless' },
     }),
   );
-  useMeasurements.setState({ searches });
+  searchesStarted(searches);
   const vocabulary = plannedVocabulary(inputs);
-  for (const { id, mode, found } of searches) {
-    if (found.batch === 0) continue;
+  for (const { id, mode, found } of searches.filter(isSearching)) {
     const config = inMode(firstConfig(settings), mode);
     send({ type: 'confirmBatch', id, config: { ...config, batch: found.batch }, vocabulary });
   }

@@ -117,7 +117,7 @@ export class MetricsLog {
       loss: finite(c.loss[i]!),
       lossScale: 2 ** c.scaleLog2[i]!,
       skipped: c.skipped[i] === 1,
-      overflow: this.#overflow.get(i) ?? null,
+      overflow: this.overflowAt(i),
       gradNorm: finite(c.gradNorm[i]!),
       ...perFigure((figure) => finite(c[figure][i]!), this.reported),
       lr: c.lr[i]!,
@@ -127,6 +127,11 @@ export class MetricsLog {
       gpuMs: finite(c.gpuMs[i]!),
       ...(stage && { stage }),
     };
+  }
+
+  /** The first tensor that overflowed in the step at `index`; null where none is known. */
+  overflowAt(index: number): string | null {
+    return this.#overflow.get(index) ?? null;
   }
 
   /** The loss averaged with that of the steps around, for each entry. Computed again when the log has grown. */

@@ -1,5 +1,6 @@
 /** The visitor's own text: its source, the reading progress, and the file to train on. */
 import type { SessionCommand, SessionEvent, TextSource, TextUse } from '../session/protocol.ts';
+import { plainlyNamed } from './plainName.ts';
 import { firstConfig } from './settings.ts';
 import { type OwnText, useSettings } from './settingsStore.ts';
 
@@ -13,7 +14,7 @@ let reads = 0;
 /** Shows the text as being read and returns the command that reads the file. */
 export function readFile(file: File): SessionCommand {
   useSettings.getState().choose({ text: 'own' });
-  return read(file);
+  return read(plainlyNamed(file));
 }
 
 /** The command that downloads and reads the text at `address`. */

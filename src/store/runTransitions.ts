@@ -10,7 +10,6 @@ import type {
   RunSummary,
   RunWarning,
   SampleText,
-  Schedule,
 } from '../session/protocol.ts';
 import { clockOf } from './comparison.ts';
 import { MetricsLog } from './metricsLog.ts';
@@ -38,17 +37,22 @@ export function gpuRefused(unsupported: NonNullable<RunState['unsupported']>): v
   useRun.setState({ adapter: null, unsupported });
 }
 
-/**
- * Replaces the shown runs by new, empty ones.
- * @param modes names of the runs; missing ones default to the precision mode
- */
-export function beginRuns(
-  configs: readonly TrainConfig[],
-  schedule: Schedule,
-  startedWith: Settings | null = null,
-  purpose: RunState['purpose'] = 'training',
-  modes: readonly VariantId[] = [],
-): void {
+interface BeginningRuns extends Pick<RunState, 'configs' | 'schedule'> {
+  /** Null, the default, when the configurations come from elsewhere. */
+  readonly startedWith?: Settings | null;
+  readonly purpose?: RunState['purpose'];
+  /** Names of the runs; missing ones default to the precision mode. */
+  readonly modes?: readonly VariantId[];
+}
+
+/** Replaces the shown runs by new, empty ones. */
+export function beginRuns({
+  configs,
+  schedule,
+  startedWith = null,
+  purpose = 'training',
+  modes = [],
+}: BeginningRuns): void {
   const isRecording = purpose === 'recording';
   useRun.setState({
     // A recording is never training, and the title of the page must not say so.

@@ -4,15 +4,19 @@ import { type Place, placeForNext, placesTaken, placeToContinue } from '../sessi
 
 export const AUTOSAVE_SECONDS = 60;
 
+interface Continued {
+  readonly run: SavedRun;
+  /** Null for a run in a file. */
+  readonly place: Place | null;
+}
+
 interface SavedRunState {
   /** The runs in the page's private storage. */
   readonly stored: readonly StoredRun[];
   /** The runs in it that this version of the page cannot read. */
   readonly unreadable: readonly UnreadableRun[];
-  /** The place of the shown run, if it came from one or was saved there. */
-  readonly shown: Place | null;
-  /** The saved run that the shown one continues; null for a new one. */
-  readonly continued: SavedRun | null;
+  /** What the shown run continues; null for a new one. */
+  readonly continued: Continued | null;
   /** Seconds between saves of the run that is trained; 0 for none. */
   readonly every: number;
   /** The newest save of the run that is trained. */
@@ -27,7 +31,6 @@ interface SavedRunState {
 export const useSavedRun = create<SavedRunState>()(() => ({
   stored: [],
   unreadable: [],
-  shown: null,
   continued: null,
   every: AUTOSAVE_SECONDS,
   newest: null,
@@ -43,7 +46,7 @@ export function applySaveEvent(
   } else if (event.type === 'forgetRefused') {
     useSavedRun.setState({ notRemoved: event.error });
   } else if (event.type === 'autosaved') {
-    useSavedRun.setState({ newest: event, shown: event.place, error: null });
+    useSavedRun.setState({ newest: event, error: null });
   } else {
     useSavedRun.setState({ error: event.error });
   }
@@ -54,8 +57,14 @@ export function applySaveEvent(
  * @param onGpu whether the shown run is training or its model is on the GPU; after a lost GPU only the stored run is
  * left
  */
-export function otherStoredRuns({ stored, shown }: SavedRunState, onGpu: boolean): StoredRun[] {
+export function otherStoredRuns({ stored, newest, continued }: SavedRunState, onGpu: boolean): StoredRun[] {
+  const shown = newest ? newest.place : continued?.place;
   return stored.filter(({ place }) => place !== shown || !onGpu).toSorted((a, b) => b.savedAt - a.savedAt);
+}
+
+/** Whether the run that is trained is saved up to now: its newest save succeeded. */
+export function isKept({ newest, error }: Pick<SavedRunState, 'newest' | 'error'>): boolean {
+  return newest !== null && error === null;
 }
 
 type Stored = Pick<SavedRunState, 'stored' | 'unreadable'>;
@@ -81,13 +90,13 @@ export function isSaved(saving: Saving, runs: number): boolean {
 }
 
 /** The shown run is now one that continues a saved run. @param place of the saved run; null for one in a file */
-export function runContinues(continued: SavedRun, place: Place | null): void {
-  useSavedRun.setState({ shown: place, continued, newest: null, error: null });
+export function runContinues(run: SavedRun, place: Place | null): void {
+  useSavedRun.setState({ continued: { run, place }, newest: null, error: null });
 }
 
 /** Called before runs start. @returns milliseconds between saves; undefined for none */
 export function autosaveMs(runs: number): number | undefined {
-  useSavedRun.setState({ shown: null, continued: null, newest: null, error: null });
+  useSavedRun.setState({ continued: null, newest: null, error: null });
   const saving = useSavedRun.getState();
   return isSaved(saving, runs) ? saving.every * 1000 : undefined;
 }

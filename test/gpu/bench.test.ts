@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { driftOf, measureLongRun } from '../../src/engine/bench/longRun.ts';
 import { measureOfPeak } from '../../src/engine/bench/ofPeak.ts';
+import { measureInTurns, speedOf } from '../../src/engine/bench/turns.ts';
 import { EngineError } from '../../src/engine/core/errors.ts';
 import { PipelineCache } from '../../src/engine/gpu/pipelines.ts';
 import { roughFlops } from '../../src/engine/gpu/roofline.ts';
@@ -85,6 +86,24 @@ test('a step is timed on the planned memory, not before an abort, and no buffer 
     await expect(measureStep(device, report, TINY, TINY_VOCABULARY, AbortSignal.abort(reason))).rejects.toBe(
       reason,
     );
+    expect([...buffers].map(({ label }) => label)).toEqual([]);
+  }));
+
+test('two runs train in turns, one that skips every step is refused, and no buffer stays', () =>
+  withDevice(async (device, { adapter, buffers }) => {
+    const report = reportOf(adapter, device);
+    const text = 'the quick brown fox jumps over the lazy dog. '.repeat(60);
+    const dataset = createDataset(text, { name: 'fox', tokenizer: 'char', context: TINY.context });
+    const fp16 = { ...TINY, precision: 'fp16' } as const;
+    const speed = await measureInTurns(device, report, [TINY, fp16], [dataset, dataset], 20);
+    expect(speed).toMatchObject(speedOf(speed.pairs));
+    const [low, high] = speed.interval;
+    expect(speed.faster).toBeGreaterThanOrEqual(low);
+    expect(speed.faster).toBeLessThanOrEqual(high);
+    const failing = { ...fp16, precision: 'fp16-static', lossScale: 2 ** 24 } as const;
+    await expect(measureInTurns(device, report, [TINY, failing], [dataset, dataset])).rejects.toMatchObject({
+      code: 'TOO_MANY_SKIPS',
+    });
     expect([...buffers].map(({ label }) => label)).toEqual([]);
   }));
 

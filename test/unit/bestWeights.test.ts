@@ -47,8 +47,11 @@ test('the last weights of a run that was stopped may be better than the best at 
 });
 
 /** Steps at which the watch warns, with a training and a validation loss for each evaluation. */
-function warned(trace: readonly (readonly [training: number, validation: number | null])[]) {
-  const watch = new OverfittingWatch();
+function warned(
+  trace: readonly (readonly [training: number, validation: number | null])[],
+  config = { keepBest: false, earlyStop: 0 },
+) {
+  const watch = new OverfittingWatch(config);
   return trace.flatMap(([loss, valLoss], i) => {
     for (let step = 0; step < 5; step++) watch.step({ loss });
     const warning = watch.evaluation({ step: i + 1, valLoss });
@@ -74,6 +77,17 @@ test('overfitting: the validation loss is above its lowest three times in a row 
   expect(more).toEqual([]);
   expect(warning).toMatchObject({ kind: 'overfitting', step: 6 });
   expect(warning!.message).toMatch(/from 2\.500 at step 3 to 2\.600 at step 6.*from 2\.000 to 1\.400/);
+});
+
+test('the warning of overfitting advises nothing that the run does already', () => {
+  const trace = [3, 2, 1.9, 1.8, 1.7].map((loss, i) => [loss, 2 + 0.1 * Math.max(0, i - 1)] as const);
+  const hint = (config: { keepBest: boolean; earlyStop: number }) => warned(trace, config)[0]!.hint;
+  expect(hint({ keepBest: false, earlyStop: 0 })).toMatch(/keep-best\) and .*early-stop\), or/);
+  expect(hint({ keepBest: true, earlyStop: 0 })).toMatch(/is kept\. Stop early \(early-stop\)/);
+  expect(hint({ keepBest: false, earlyStop: 5 })).toMatch(/ends after 5 evaluations.*\(keep-best\)/);
+  const both = hint({ keepBest: true, earlyStop: 5 });
+  expect(both).toContain('The best checkpoint is kept, and the run ends after 5 evaluations');
+  expect(both).not.toMatch(/keep-best|early-stop/);
 });
 
 test.each<[string, Parameters<typeof warned>[0], number[]]>([

@@ -1,6 +1,7 @@
 import type { XAxisKind } from '../../store/chartStore.ts';
 import { thin } from '../../store/decimate.ts';
 import { formatCount } from '../format.ts';
+import { skipSentence } from '../messages.ts';
 import { ScrollTable } from '../ui/ScrollTable.tsx';
 import { timeLabel } from './axes.ts';
 import styles from './ChartTable.module.css';
@@ -65,7 +66,7 @@ interface Column {
 }
 
 function columnsOf(chart: ChartDefinition, series: Series): Column[] {
-  const { values, smoothed, gpu, validation, marks, run } = series;
+  const { values, smoothed, gpu, validation, skipped = [], run } = series;
   const number = (column: ArrayLike<number>) => (at: number) => inWords(chart, column[at]!);
   const columns: Column[] = [];
   if (!series.lineless) columns.push({ name: chart.quantity, cell: number(values) });
@@ -80,8 +81,8 @@ function columnsOf(chart: ChartDefinition, series: Series): Column[] {
       },
     });
   }
-  if (marks && marks.length > 0) {
-    columns.push({ name: 'skipped', cell: (at) => marks.find((mark) => mark.at === at)?.sentence ?? '' });
+  if (skipped.length > 0) {
+    columns.push({ name: 'skipped', cell: (at) => (skipped.includes(at) ? skipSentence(run.log, at) : '') });
   }
   return columns;
 }
@@ -95,8 +96,7 @@ function rowsOf(series: readonly Series[], kind: XAxisKind): number[] {
   const share = Math.max(2, Math.floor(ROWS_OF_EVENTS / series.length / 2));
   const events = series.flatMap((one) => {
     const evaluated = (one.validation ?? []).map(({ step }) => entryOfStep(one, step));
-    const skipped = (one.marks ?? []).map(({ at }) => at);
-    return [...thin(evaluated, share), ...thin(skipped, share)]
+    return [...thin(evaluated, share), ...thin(one.skipped ?? [], share)]
       .filter((at) => at >= 0)
       .map((at) => xOf(one.run, kind, at));
   });

@@ -6,20 +6,16 @@ import { OPTIONAL_FIGURES } from '../../session/optionalFigures.ts';
 import { modePlace } from '../../store/comparison.ts';
 import { isBusy, logOf, useRun } from '../../store/runStore.ts';
 import styles from './Charts.module.css';
-import { COST } from './costChart.ts';
-import {
-  DIFFERENCE,
-  GPU_SPEED,
-  GRADIENT_NORM,
-  LEARNING_RATE,
-  LOSS,
-  LOSS_SCALE,
-  MAX_LOGIT,
-  MEMORY,
-  OPTIONAL_CHARTS,
-  SHARPNESS,
-  SPEED,
-} from './definitions.tsx';
+import { GRADIENT_NORM } from './definitions/gradientNorm.ts';
+import { LEARNING_RATE } from './definitions/learningRate.ts';
+import { LOSS } from './definitions/loss.ts';
+import { DIFFERENCE } from './definitions/lossDifference.ts';
+import { LOSS_SCALE } from './definitions/lossScale.tsx';
+import { MEMORY } from './definitions/memory.ts';
+import { OPTIONAL_CHARTS } from './definitions/optional.ts';
+import { MAX_LOGIT, SHARPNESS } from './definitions/sharpness.ts';
+import { COST } from './definitions/simulatedCost.ts';
+import { GPU_SPEED, SPEED } from './definitions/speed.tsx';
 import { LivePlot } from './LivePlot.tsx';
 import { MetricChart } from './MetricChart.tsx';
 import type { PlottedRun } from './plottedRun.ts';

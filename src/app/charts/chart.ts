@@ -1,16 +1,9 @@
-/** Types and lookups of charts, apart from drawing. The charts themselves are in `definitions.tsx`. */
+/** Types and lookups of charts, apart from drawing. The charts themselves are in `definitions/`. */
 import type { ReactNode } from 'react';
 import { tokensPerStep } from '../../engine/index.ts';
 import type { ChartId, ChartSettings, XAxisKind } from '../../store/chartStore.ts';
 import type { MetricsLog } from '../../store/metricsLog.ts';
 import type { PlottedRun } from './plottedRun.ts';
-
-/** A skipped step on the line. */
-export interface Mark {
-  /** Index in the log. */
-  readonly at: number;
-  readonly sentence: string;
-}
 
 /** One run in one chart: a value for each entry of its log. */
 export interface Series {
@@ -29,7 +22,8 @@ export interface Series {
   readonly gpu?: ArrayLike<number>;
   /** Measured only at some steps. */
   readonly validation?: MetricsLog['evals'];
-  readonly marks?: readonly Mark[];
+  /** Indexes in the log of skipped steps, which are marked. */
+  readonly skipped?: readonly number[];
   /** Whether the values are drawn as marks only. */
   readonly lineless?: boolean;
 }

@@ -2,6 +2,7 @@
 import type { ChartSettings, XAxisKind } from '../../store/chartStore.ts';
 import { changePoints, decimate, decimateLog, MAX_POINTS, thin } from '../../store/decimate.ts';
 import { formatCompact, formatCount } from '../format.ts';
+import { skipSentence } from '../messages.ts';
 import {
   type Axis,
   linearAxis,
@@ -230,10 +231,12 @@ function linesOf(
   return lines;
 }
 
-function marksOf({ run, index, values, marks = [] }: Series, xKind: XAxisKind, logX: boolean): PlotMark[] {
-  return thin(marks).flatMap(({ at, sentence }) => {
+function marksOf({ run, index, values, skipped = [] }: Series, xKind: XAxisKind, logX: boolean): PlotMark[] {
+  return thin(skipped).flatMap((at) => {
     const x = place(xOf(run, xKind, at), logX);
-    return x === null ? [] : [{ run: index, x, y: place(values[at]!, false), sentence }];
+    return x === null
+      ? []
+      : [{ run: index, x, y: place(values[at]!, false), sentence: skipSentence(run.log, at) }];
   });
 }
 

@@ -1,6 +1,7 @@
 /** The exact values at a position of the x axis, for the crosshair, the slider's text and tables. */
 import type { XAxisKind } from '../../store/chartStore.ts';
 import { formatCompact, formatCount } from '../format.ts';
+import { skipSentence } from '../messages.ts';
 import { timeLabel } from './axes.ts';
 import { type ChartDefinition, inWords, nearestEntry, type Series, xOf } from './chart.ts';
 
@@ -26,10 +27,10 @@ export function readout(
   return series.flatMap((one): ReadoutLine[] => {
     const { run, length, index } = one;
     const at = nearestEntry(run, length, kind, x);
-    const notes = (one.marks ?? [])
-      .filter((mark) => Math.abs(xOf(run, kind, mark.at) - x) <= reach)
+    const notes = (one.skipped ?? [])
+      .filter((skip) => Math.abs(xOf(run, kind, skip) - x) <= reach)
       .slice(0, NOTES)
-      .map(({ sentence }) => sentence);
+      .map((skip) => skipSentence(run.log, skip));
     const values = at < 0 || one.lineless ? null : valuesAt(chart, one, at);
     return values === null && notes.length === 0 ? [] : [{ index, title: run.title, values, notes }];
   });

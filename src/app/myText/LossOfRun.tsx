@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { variantTitle } from '../../engine/index.ts';
 import { isBusy, logOf, useRun } from '../../store/runStore.ts';
-import { LOSS } from '../charts/definitions.tsx';
+import { LOSS } from '../charts/definitions/loss.ts';
 import { LivePlot } from '../charts/LivePlot.tsx';
 import { MetricChart } from '../charts/MetricChart.tsx';
 import type { PlottedRun } from '../charts/plottedRun.ts';

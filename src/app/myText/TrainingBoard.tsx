@@ -22,7 +22,7 @@ const ModelCard = lazyPart('model', () => import('./ModelCard.tsx'));
 
 /** The run on the visitor's text, while it trains and afterwards. */
 export function TrainingBoard() {
-  const continued = useSavedRun((state) => state.continued);
+  const continued = useSavedRun((state) => state.continued?.run);
   const mine = useRun(
     ({ startedWith, runs, purpose }) =>
       runs.length === 1 &&
@@ -30,11 +30,12 @@ export function TrainingBoard() {
       (startedWith ? startedWith.text === 'own' : continued?.text.builtin === null),
   );
   const run = useRun(({ runs }) => runs[0]);
+  const lost = useRun((state) => state.status === 'lost');
   if (!mine || !run) return null;
   return (
     <>
       <Progress run={run} />
-      <div className={styles.board}>
+      <div className={`${styles.board} ${lost ? styles.ended : ''}`}>
         <div>
           <LossOfRun />
         </div>
@@ -59,14 +60,20 @@ function Progress({ run }: { run: RunView }) {
       <progress max={1} value={share} aria-label="Steps taken" className={styles.progress} />
       <p data-testid="my-text-status">{line}</p>
       <p data-testid="my-text-best">
-        {bestLine(run.summary ? lowestOf(run.summary) : best === null ? null : lowest())}
+        {bestLine(
+          run.summary ? lowestOf(run.summary) : best === null ? null : lowest(),
+          status === 'lost' && !run.summary,
+        )}
       </p>
-      {run.warnings.map(({ kind, message, hint }) => (
-        <Note key={kind} kind="caution" testId={`my-text-warning-${kind}`}>
-          <p>{message}</p>
-          <p>{hint}</p>
-        </Note>
-      ))}
+      {/* There before any warning, so that screen readers announce those that come. */}
+      <div role="status" className={styles.warnings} data-testid="my-text-warnings">
+        {run.warnings.map(({ kind, message, hint }) => (
+          <Note key={kind} kind="caution" testId={`my-text-warning-${kind}`}>
+            <p>{message}</p>
+            <p>{hint}</p>
+          </Note>
+        ))}
+      </div>
       <RunError run={run} />
       {error && (
         <ErrorNote error={error} testId="my-text-error">

@@ -79,11 +79,20 @@ function wordOf(tokenizer: string): string {
   return tokenizer === 'char' ? 'letter' : 'token';
 }
 
-/** "Best checkpoint: step 400, validation loss 1.523. It is kept." */
-export function bestLine(best: { readonly step: number; readonly valLoss: number } | null): string {
-  return best
-    ? `Best checkpoint: step ${formatCount(best.step)}, validation loss ${formatLoss(best.valLoss)}. It is kept.`
-    : 'The best checkpoint is kept from the first evaluation on.';
+/**
+ * "Best checkpoint: step 400, validation loss 1.523. It is kept."
+ * @param lost whether the GPU that had it was lost
+ */
+export function bestLine(
+  best: { readonly step: number; readonly valLoss: number } | null,
+  lost: boolean,
+): string {
+  if (!best)
+    return lost
+      ? 'There was no evaluation before the GPU was lost.'
+      : 'The best checkpoint is kept from the first evaluation on.';
+  const where = `step ${formatCount(best.step)}, validation loss ${formatLoss(best.valLoss)}`;
+  return lost ? `The lowest loss was that of ${where}.` : `Best checkpoint: ${where}. It is kept.`;
 }
 
 /** The step with the lowest validation loss of a run that has ended, which may be its last; null where no loss was finite. */

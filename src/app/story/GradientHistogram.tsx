@@ -39,7 +39,7 @@ export function GradientHistogram({ still, moved, scale, onScale, of }: Gradient
     <div className={styles.histogram}>
       <p className={styles.headline} data-testid="story-lost">
         <strong translate="no">{lost}</strong>
-        <span>{` of the gradients become 0${moved.overflow > 0 ? `, and ${formatCount(moved.overflow)} become too large: the step is skipped` : ''}.`}</span>
+        <span>{` of its gradients would become 0 at this loss scale${moved.overflow > 0 ? `, and ${formatCount(moved.overflow)} too large: the step would be skipped` : ''}.`}</span>
       </p>
       <div
         ref={frame}

@@ -9,7 +9,7 @@ const NOT_YET = '–';
 /** What is shown before there are runs: the same places, without figures. */
 const EMPTY = ARMS.map(
   ({ mode }): StoryCard => ({
-    ...{ mode, title: '', step: null, loss: null, valLoss: null, tokensPerSec: null, batch: 0 },
+    ...{ mode, step: null, loss: null, valLoss: null, tokensPerSec: null, batch: 0 },
     ...{ lossScale: null, skipped: 0, lostShare: null, sentence: null, failed: null },
   }),
 );

@@ -19,9 +19,9 @@ export default function StoryDetails() {
       <section className={styles.section} aria-labelledby="story-why">
         <h2 id="story-why">Why: the gradients are too small for 16 bits</h2>
         <p>
-          Each bar counts gradients of about the same size; every step to the left is half as large. The red
-          zone is what 16 bits cannot hold. Drag the handle: multiplying the loss moves all of them to the
-          right.
+          These are the gradients of the model that learns, the one with its loss scaled. Each bar counts
+          those of about the same size; every step to the left is half as large. The red zone is what 16 bits
+          cannot hold. Drag the handle: multiplying the loss moves all of them to the right.
         </p>
         {scaled?.frame ? (
           <Explained scaled={scaled} frame={scaled.frame} unscaled={unscaled} />

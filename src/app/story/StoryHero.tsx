@@ -11,7 +11,7 @@ export function StoryHero({ children }: { children?: ReactNode }) {
       <div className={styles.aside}>
         <p className={styles.lead}>
           Three copies of one small language model learn the same text from the same start. One keeps 32 bits
-          for each number, two keep 16, and one of those two falls behind.
+          for each number, two keep 16. One of those two falls behind, because its smallest numbers become 0.
         </p>
         <div className={styles.actions}>{children}</div>
       </div>

@@ -3,6 +3,7 @@ import type { RunState } from '../../store/runStore.ts';
 import type { StoryCard } from '../../store/story/figures.ts';
 import type { StoryState } from '../../store/story/storyStore.ts';
 import { formatCount, formatLoss, formatPercent } from '../format.ts';
+import { armOf } from './arms.ts';
 
 /** The description of an adapter without its driver's version: "mesa software llvmpipe" instead of the whole line. */
 export function shortAdapter(adapter: string): string {
@@ -58,10 +59,10 @@ export function narration(cards: readonly StoryCard[]): string | null {
 
 /** What the chart shows, for those who do not see it. */
 export function chartSummary(cards: readonly StoryCard[], parting: number | null): string {
-  const losses = cards.map(({ title, loss, step }) =>
+  const losses = cards.map(({ mode, loss, step }) =>
     step === null
-      ? `${title}: no step yet`
-      : `${title}: ${loss === null ? 'not finite' : formatLoss(loss)} at step ${step}`,
+      ? `${armOf(mode).name}: no step yet`
+      : `${armOf(mode).name}: ${loss === null ? 'not finite' : formatLoss(loss)} at step ${step}`,
   );
   const parts = parting === null ? '' : ` The runs part at step ${parting}.`;
   return `Chart of three losses. ${losses.join('; ')}.${parts}`;

@@ -12,6 +12,7 @@ import {
   type Text,
   textIn,
 } from '../picture/drawing.ts';
+import { armOf } from './arms.ts';
 
 /** Reference, saved, broken, in the colours of the page's dark theme; told apart by dashes too. */
 const RUNS = [
@@ -79,7 +80,7 @@ function chart({ runs, steps, partingStep }: ShareCard, text: Text): Drawing[] {
   ];
 }
 
-function runCard({ title, figures, sentence }: SharedRun, index: number, text: Text): Drawing[] {
+function runCard({ mode, figures, sentence }: SharedRun, index: number, text: Text): Drawing[] {
   const { left, width, height, gap } = CARDS;
   const top = CARDS.top + index * (height + gap);
   const { color, dash } = RUNS[index % RUNS.length]!;
@@ -93,7 +94,7 @@ function runCard({ title, figures, sentence }: SharedRun, index: number, text: T
         [left + 46, top + 24],
       ],
     },
-    text(x, top + 31, title, 20, COLORS.text, inner, 600),
+    text(x, top + 31, armOf(mode).name, 20, COLORS.text, inner, 600),
     text(x, top + 56, figures.join(' · '), 17, COLORS.text, inner),
     ...(sentence === null ? [] : [text(x, top + 80, `“${sentence}”`, 16, COLORS.muted, inner)]),
   ];

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSavedRun } from '../../store/savedRun.ts';
+import { isKept, useSavedRun } from '../../store/savedRun.ts';
 import { Button } from './Button.tsx';
 import { Note } from './Note.tsx';
 import styles from './RootBoundary.module.css';
@@ -24,7 +24,7 @@ export class RootBoundary extends Component<{ children: ReactNode }, { error: Er
 
 function FailedView({ error, onShow }: { error: Error; onShow: () => void }) {
   const training = useRun(isBusy);
-  const saved = useSavedRun(({ newest, error: unsaved }) => newest !== null && !unsaved);
+  const saved = useSavedRun(isKept);
   return (
     <main className={styles.page}>
       <Note kind="bad" testId="view-failed">

@@ -8,7 +8,7 @@ import {
   Suspense,
 } from 'react';
 import { isBusy, useRun } from '../../store/runStore.ts';
-import { useSavedRun } from '../../store/savedRun.ts';
+import { isKept, useSavedRun } from '../../store/savedRun.ts';
 import { Button } from './Button.tsx';
 import { Note } from './Note.tsx';
 
@@ -60,7 +60,7 @@ export function lazyPart<P extends object>(
 /** Browsers from before 2026 request a failed script only once per visit; there only a reload helps. */
 function MissingPart({ what, onTry }: { what: string; onTry: () => void }) {
   const training = useRun(isBusy);
-  const saved = useSavedRun(({ newest, error }) => newest !== null && !error);
+  const saved = useSavedRun(isKept);
   return (
     <Note kind="bad" testId="part-missing">
       <p>

@@ -11,7 +11,7 @@ import { createTrainer } from '../train/createTrainer.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { fillingMatmul, matmulProgram } from './adapter.ts';
 import { type LiveBuffers, watchBuffers } from './liveBuffers.ts';
-import { type Slope, theilSen } from './slope.ts';
+import { type Slope, theilSen } from './robust.ts';
 
 /** Steps that are not measured, because of compilation and cold caches. The second half of them estimates the step time. */
 const WARM_UP_STEPS = 20;

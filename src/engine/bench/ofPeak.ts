@@ -5,7 +5,7 @@ import { peakProgram, shareOfPeak } from '../gpu/roofline.ts';
 import { calibrate, secondsInTurns } from '../gpu/timing.ts';
 import type { KernelChoice } from '../kernels/kernelChoice.ts';
 import { matmulProgram, type SquareMatmul } from './adapter.ts';
-import { median } from './slope.ts';
+import { median } from './robust.ts';
 
 /** The number is odd, so that medians are measured values. */
 const PAIRS = 31;

@@ -1,4 +1,5 @@
 /** Notices when a run learns its training text by heart: the training loss falls while the validation loss rises. */
+import type { TrainConfig } from '../config/trainConfig.ts';
 import type { EvalMetrics, StepMetrics } from './metrics.ts';
 import type { RunWarning } from './runWarning.ts';
 
@@ -7,11 +8,19 @@ const RISING = 3;
 /** Share of the lowest validation loss by which the last of them must exceed it. */
 const RISE = 0.01;
 
+/** The settings of a run that help against it. */
+type Remedies = Pick<TrainConfig, 'keepBest' | 'earlyStop'>;
+
 /** Watches the losses of one run and warns once, and again only after a new lowest validation loss. */
 export class OverfittingWatch {
+  readonly #config: Remedies;
   #losses = { sum: 0, steps: 0 };
   #lowest: { readonly step: number; readonly valLoss: number; readonly training: number } | null = null;
   #above = 0;
+
+  constructor(config: Remedies) {
+    this.#config = config;
+  }
 
   /** @param metrics of every step, in order */
   step({ loss }: Pick<StepMetrics, 'loss'>): void {
@@ -44,7 +53,19 @@ export class OverfittingWatch {
       kind: 'overfitting',
       step,
       message: `The validation loss rose from ${lowest.valLoss.toFixed(3)} at step ${lowest.step} to ${valLoss.toFixed(3)} at step ${step}, while the training loss fell from ${lowest.training.toFixed(3)} to ${training.toFixed(3)}: the model learns the training text by heart.`,
-      hint: 'Further steps make it worse on other text. Keep the best checkpoint (keep-best) and stop early (early-stop), or use a smaller model, dropout, or more text.',
+      hint: overfittingHint(this.#config),
     };
   }
+}
+
+/** What the run does already, and what else helps. */
+function overfittingHint({ keepBest, earlyStop }: Remedies): string {
+  const worse = 'Further steps make it worse on other text.';
+  const others = 'a smaller model, dropout, or more text';
+  const kept = keepBest ? ' The best checkpoint is kept' : '';
+  const ends = earlyStop > 0 ? `the run ends after ${earlyStop} evaluations in a row above the best` : '';
+  if (kept && ends) return `${worse}${kept}, and ${ends}. A better model needs ${others}.`;
+  if (kept) return `${worse}${kept}. Stop early (early-stop), or use ${others}.`;
+  if (ends) return `${worse} Here ${ends}. Keep the best checkpoint (keep-best), or use ${others}.`;
+  return `${worse} Keep the best checkpoint (keep-best) and stop early (early-stop), or use ${others}.`;
 }

@@ -65,7 +65,7 @@ export class SteppedRun {
   readonly #watch = new Stopwatch();
   readonly #gpuTime = new GpuTime();
   readonly #warnings: WarningWatch;
-  readonly #overfitting = new OverfittingWatch();
+  readonly #overfitting: OverfittingWatch;
   /** A loss spike that the share of flushed gradients may explain. */
   #unexplained: RunWarning | null = null;
   /** Steps taken before the run was resumed. The first steps after that are warm-up steps again. */
@@ -84,6 +84,7 @@ export class SteppedRun {
     this.#timed = timed;
     this.#before = trainer.submittedSteps;
     this.#warnings = new WarningWatch(this.#recipe);
+    this.#overfitting = new OverfittingWatch(trainer.config);
   }
 
   get #recipe(): Recipe {

@@ -21,6 +21,7 @@ import {
   stageStart,
 } from '../../session/metricsSchema.ts';
 import { perFigure } from '../../session/optionalFigures.ts';
+import { plainName } from '../plainName.ts';
 import { precisionMode, variant } from '../precisionSchema.ts';
 
 /** Raised when a record of the old form can no longer be read as one of the new. */
@@ -79,7 +80,12 @@ const facts = v.object({
   kernels,
   // Other versions of the page did not record them.
   changes: v.optional(runChanges, []),
-  text: v.object({ name: text(1000), bytes: count, tokens: count, vocabulary: count }),
+  text: v.object({
+    name: v.pipe(text(1000), v.transform(plainName)),
+    bytes: count,
+    tokens: count,
+    vocabulary: count,
+  }),
   start: v.object({ weights: text(16), batches: text(16) }),
 });
 
@@ -139,7 +145,7 @@ export const runRecord = v.object({
   id,
   /** Shared by the runs of one press of Train. */
   start: id,
-  name: v.pipe(text(MAX_NAME), v.trim(), v.nonEmpty()),
+  name: v.pipe(text(MAX_NAME), v.transform(plainName), v.trim(), v.nonEmpty()),
   note: text(MAX_NOTE),
   starred: v.boolean(),
   /** When it ended, in milliseconds since 1970. */

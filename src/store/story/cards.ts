@@ -1,11 +1,10 @@
 /** The figures of each run on its card. */
-import { flushedGradients, type VariantId, variantTitle } from '../../engine/index.ts';
+import { flushedGradients, type VariantId } from '../../engine/index.ts';
 import { formatOf, type StoryArm, type StoryArms } from './arms.ts';
 
 /** The figures of a run; null where there is none yet. */
 export interface StoryCard {
   readonly mode: VariantId;
-  readonly title: string;
   readonly step: number | null;
   /** Training loss of the newest step in nats; null also when it is not finite. */
   readonly loss: number | null;
@@ -34,7 +33,6 @@ function cardOf(arm: StoryArm): StoryCard {
   const { mode, config, latest, valLoss, summary, error } = run;
   return {
     mode,
-    title: variantTitle(mode),
     step: latest?.step ?? null,
     loss: latest?.loss ?? null,
     valLoss: summary ? summary.valLoss : (valLoss?.value ?? null),

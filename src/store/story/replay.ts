@@ -25,7 +25,7 @@ export class Replay {
     const configs = configsOf(recording);
     this.#steps = recording.steps;
     this.#waiting = recording.runs.map((run) => waitingOf(run, recording));
-    beginRuns(configs, 'sequential', null, 'recording');
+    beginRuns({ configs, schedule: 'sequential', purpose: 'recording' });
     clearNumerics(configs);
   }
 

@@ -1,13 +1,13 @@
 /** What the image and the link of the story say. */
-import { formatPercent, formatPowerOfTwo } from '../../engine/index.ts';
+import { formatPercent, formatPowerOfTwo, type VariantId } from '../../engine/index.ts';
 import { curveOf, type StoryArms } from './arms.ts';
 import { storyCards } from './cards.ts';
 import { partingStep } from './parting.ts';
 import { causalVerdict } from './verdict.ts';
 
-/** A run on the image. */
+/** A run on the image, which names it as the page does. */
 export interface SharedRun {
-  readonly title: string;
+  readonly mode: VariantId;
   /** "loss 2.480", "97.8 % of gradients lost". */
   readonly figures: readonly string[];
   readonly sentence: string | null;
@@ -50,7 +50,7 @@ export function shareCard(arms: StoryArms, origin: string, address: string): Sha
     runs: shown.map((arm, i) => {
       const card = cards[i]!;
       return {
-        title: card.title,
+        mode: card.mode,
         figures: figuresOf(card),
         sentence: card.sentence,
         curve: thinned(curveOf(arm)),

@@ -58,7 +58,7 @@ function nextCell(id: string): void {
   }
   const configs = [planned.config];
   const started = performance.now();
-  beginRuns(configs, 'sequential', null, 'sweep', [planned.mode]);
+  beginRuns({ configs, schedule: 'sequential', purpose: 'sweep', modes: [planned.mode] });
   clearNumerics(configs);
   send({ type: 'train', configs, schedule: 'sequential', text: textSource(sweep.text) });
   const forget = useRun.subscribe((state, before) => {

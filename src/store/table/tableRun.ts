@@ -110,13 +110,7 @@ interface Watching {
 
 function train(runs: readonly PlannedRun[], { changed, ended, replaced }: Watching): void {
   const configs = runs.map(({ config }) => config);
-  beginRuns(
-    configs,
-    'sequential',
-    null,
-    'table',
-    runs.map(({ mode }) => mode),
-  );
+  beginRuns({ configs, schedule: 'sequential', purpose: 'table', modes: runs.map(({ mode }) => mode) });
   clearNumerics(configs);
   send({ type: 'train', configs, schedule: 'sequential', text: textSource(DEFAULT_TEXT) });
   const forget = useRun.subscribe((state, before) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { kernelSentence } from '../../../src/app/features/device/adapterMessages.ts';
 import {
   formatRate,
   kernelWords,
@@ -7,9 +8,8 @@ import {
 } from '../../../src/app/features/device/deviceMessages.ts';
 import { batchOutcome } from '../../../src/app/features/memory/batchMessages.ts';
 import { rangeWords } from '../../../src/app/features/settings/settingWords.ts';
-import { kernelSentence } from '../../../src/app/messages.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
-import type { BatchSearch } from '../../../src/store/measurementStore.ts';
+import type { BatchSearch, BatchStep } from '../../../src/store/measurementStore.ts';
 
 const withF16 = { half: 'native', features: ['shader-f16'] } as const;
 const software = { half: 'packed', features: ['shader-f16'] } as const;
@@ -67,39 +67,45 @@ describe('the result of a batch search', () => {
     mode: 'fp32',
     found: { batch: 1200, bytes: 5, limitedBy: 'binding' },
     deeper: null,
-    trying: null,
-    confirmed: null,
-    error: null,
-    cancelled: false,
+    step: { state: 'waiting' },
   };
-  const outcome = (change: Partial<BatchSearch>) => batchOutcome({ ...search, ...change });
+  const outcome = (step: BatchStep, change: Partial<BatchSearch> = {}) =>
+    batchOutcome({ ...search, step, ...change });
+  const confirmed = (batch: number, refusal: typeof refused | null): BatchStep => ({
+    state: 'confirmed',
+    result: { batch, bytes: 5, refused: refusal },
+  });
   const refused = { message: 'The GPU refused 9 MiB.', hint: '' };
 
   test('is described at every stage', () => {
-    expect(outcome({})).toBe('Waiting for its step.');
-    expect(outcome({ cancelled: true })).toBe(
+    expect(outcome({ state: 'waiting' })).toBe('Waiting for its step.');
+    expect(outcome({ state: 'cancelled' })).toBe(
       "Planned but not confirmed, because it was cancelled before its step; this adapter's largest buffer allows no more.",
     );
-    expect(outcome({ trying: 600 })).toBe('Taking a step with batch 600…');
-    expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null } })).toBe(
+    expect(outcome({ state: 'trying', batch: 600 })).toBe('Taking a step with batch 600…');
+    expect(outcome(confirmed(1200, null))).toBe(
       "Confirmed by a step; this adapter's largest buffer allows no more.",
     );
   });
 
   test('includes the batch that a deeper recompute level would allow', () => {
     const deeper = { recompute: 'gelu-ln', batch: 1700, bytes: 5, limitedBy: 'budget' } as const;
-    expect(outcome({ confirmed: { batch: 1200, bytes: 5, refused: null }, deeper })).toMatch(
+    expect(outcome(confirmed(1200, null), { deeper })).toMatch(
       /^Confirmed by a step; .*\. Recompute \(GELU and layer norm\) would allow 1,700\.$/,
     );
   });
 
   test('includes the batch that was reached when memory ran out', () => {
-    expect(outcome({ confirmed: { batch: 600, bytes: 5, refused } })).toBe(
+    expect(outcome(confirmed(600, refused))).toBe(
       'The plan allows 1,200, but the GPU ran out of memory: reached 600. The GPU refused 9 MiB.',
     );
-    expect(outcome({ confirmed: { batch: 0, bytes: 0, refused } })).toContain('even with one sequence');
-    expect(outcome({ error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe('Busy. Wait.');
-    expect(outcome({ found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(/^Not even one sequence/);
+    expect(outcome(confirmed(0, refused))).toContain('even with one sequence');
+    expect(outcome({ state: 'refused', error: { code: 'GPU_BUSY', message: 'Busy.', hint: 'Wait.' } })).toBe(
+      'Busy. Wait.',
+    );
+    expect(outcome({ state: 'needless' }, { found: { batch: 0, bytes: 0, limitedBy: 'budget' } })).toMatch(
+      /^Not even one sequence/,
+    );
   });
 });
 

@@ -1,17 +1,19 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { type Drawing, fitted, IMAGE, plain, wrapped } from '../../../src/app/picture/drawing.ts';
+import { ARMS } from '../../../src/app/story/arms.ts';
 import { layOutCard, shareImage } from '../../../src/app/story/shareImage.ts';
+import type { VariantId } from '../../../src/engine/index.ts';
 import type { ShareCard } from '../../../src/store/story/figures.ts';
 
-const run = (title: string, losses: readonly number[]) => ({
-  ...{ title, figures: ['loss 2.480', '97.9 % of gradients lost'], sentence: 'the whale is' },
+const run = (mode: VariantId, losses: readonly number[]) => ({
+  ...{ mode, figures: ['loss 2.480', '97.9 % of gradients lost'], sentence: 'the whale is' },
   curve: losses.map((loss, i) => ({ step: i + 1, loss })),
 });
 const CARD: ShareCard = {
   title: 'Half the bits.',
   sentence: 'Without loss scaling, 97.9 % of the gradients between layers became 0.',
-  runs: [run('FP32', [4, 3, 2]), run('Mixed f16', [4, 3, 2]), run('f16 without scaling', [4, 3.9, 3.8])],
+  runs: [run('fp32', [4, 3, 2]), run('fp16', [4, 3, 2]), run('fp16-noscale', [4, 3.9, 3.8])],
   steps: 3,
   partingStep: 2,
   origin: 'Trained on 2026-11-30 on a GPU',
@@ -43,7 +45,10 @@ test('the image has the title, the verdict, every run with its figures, where it
   const { title, origin, url } = CARD;
   for (const part of [title, origin, url, 'they part at step 2', 'Loss over 3 steps'])
     expect(text).toContain(part);
-  for (const { title, figures } of CARD.runs) expect(text).toContain(`${title}\n${figures.join(' · ')}`);
+  // By the names that the runs have on the page.
+  CARD.runs.forEach(({ figures }, i) => {
+    expect(text).toContain(`${ARMS[i]!.name}\n${figures.join(' · ')}`);
+  });
   expect(textsOf(drawings).join(' ')).toContain(CARD.sentence);
   expect(drawings.filter(isOutside)).toEqual([]);
   const curves = drawings.filter((drawing) => drawing.kind === 'line' && drawing.points.length === 3);
@@ -70,7 +75,7 @@ test('hostile names and texts are drawn as text, in their place', () => {
       hostile,
       fc.array(fc.double({ min: -1e300, max: 1e300, noNaN: true })),
       (a, b, losses) => {
-        const runs = [{ ...run(a, losses), figures: [b], sentence: b }];
+        const runs = [{ ...run('fp16', losses), figures: [a, b], sentence: b }];
         const drawings = layOutCard({ ...CARD, runs, origin: a, sentence: b }, measure);
         expect(drawings.filter(isOutside)).toEqual([]);
         expect(textsOf(drawings).join('')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u);

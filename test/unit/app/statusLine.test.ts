@@ -8,10 +8,7 @@ import { beginRuns, runEnded, trainingCompleted } from '../../../src/store/runTr
 test('ended runs are counted, even if none took a step', () => {
   const config = { ...PRESETS.smoke.config, steps: 0, warmup: 0 };
   const modes = ['fp32', 'fp16'] as const;
-  beginRuns(
-    modes.map((precision) => ({ ...config, precision })),
-    'sequential',
-  );
+  beginRuns({ configs: modes.map((precision) => ({ ...config, precision })), schedule: 'sequential' });
   for (const run of modes.keys()) runEnded(run, {} as RunSummary);
   trainingCompleted();
   expect(statusLine(useRun.getState())).toBe('Done, 2 runs');

@@ -1,15 +1,11 @@
 import { expect, test } from 'vitest';
 import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
-import { COST } from '../../../src/app/charts/costChart.ts';
-import {
-  GPU_SPEED,
-  LOG_Z,
-  LOSS,
-  LOSS_SCALE,
-  MAX_LOGIT,
-  SHARPNESS,
-  SPEED,
-} from '../../../src/app/charts/definitions.tsx';
+import { LOSS } from '../../../src/app/charts/definitions/loss.ts';
+import { LOSS_SCALE } from '../../../src/app/charts/definitions/lossScale.tsx';
+import { LOG_Z } from '../../../src/app/charts/definitions/optional.ts';
+import { MAX_LOGIT, SHARPNESS } from '../../../src/app/charts/definitions/sharpness.ts';
+import { COST } from '../../../src/app/charts/definitions/simulatedCost.ts';
+import { GPU_SPEED, SPEED } from '../../../src/app/charts/definitions/speed.tsx';
 import { chartCsv } from '../../../src/app/charts/exportCsv.ts';
 import { sharpnessOf } from '../../../src/engine/inspect/sharpness.ts';
 import { DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';

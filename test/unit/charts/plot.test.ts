@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ChartDefinition } from '../../../src/app/charts/chart.ts';
-import {
-  DIFFERENCE,
-  GRADIENT_NORM,
-  LEARNING_RATE,
-  LOSS,
-  LOSS_SCALE,
-  MEMORY,
-  SPEED,
-} from '../../../src/app/charts/definitions.tsx';
+import { GRADIENT_NORM } from '../../../src/app/charts/definitions/gradientNorm.ts';
+import { LEARNING_RATE } from '../../../src/app/charts/definitions/learningRate.ts';
+import { LOSS } from '../../../src/app/charts/definitions/loss.ts';
+import { DIFFERENCE } from '../../../src/app/charts/definitions/lossDifference.ts';
+import { LOSS_SCALE } from '../../../src/app/charts/definitions/lossScale.tsx';
+import { MEMORY } from '../../../src/app/charts/definitions/memory.ts';
+import { SPEED } from '../../../src/app/charts/definitions/speed.tsx';
 import { buildPlot } from '../../../src/app/charts/plot.ts';
 import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
 import { type ChartSettings, DEFAULT_CHARTS } from '../../../src/store/chartStore.ts';

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { DIFFERENCE, GPU_SPEED, LOSS } from '../../../src/app/charts/definitions.tsx';
+import { LOSS } from '../../../src/app/charts/definitions/loss.ts';
+import { DIFFERENCE } from '../../../src/app/charts/definitions/lossDifference.ts';
+import { GPU_SPEED } from '../../../src/app/charts/definitions/speed.tsx';
 import { buildPlot } from '../../../src/app/charts/plot.ts';
 import type { PlottedRun } from '../../../src/app/charts/plottedRun.ts';
 import { hasSeeds, seedsTogether } from '../../../src/app/charts/seeds.ts';

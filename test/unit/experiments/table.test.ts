@@ -31,10 +31,10 @@ function begin(
   schedule: 'sequential' | 'lockstep',
   steps = STEPS,
 ): void {
-  beginRuns(
-    planned.map(([precision, seed]) => ({ ...PRESETS.smoke.config, steps, precision, seed })),
+  beginRuns({
+    configs: planned.map(([precision, seed]) => ({ ...PRESETS.smoke.config, steps, precision, seed })),
     schedule,
-  );
+  });
 }
 
 /** Ends a run whose steps all had this loss and took this many milliseconds. */
@@ -176,7 +176,7 @@ describe('the comparison table', () => {
   test('has a column for each variant of a mode, under its own name', () => {
     const config = { ...PRESETS.smoke.config, steps: STEPS, precision: 'fp16', seed: 1 } as const;
     const modes = ['fp16', 'fp16+optim-state=fp8'] as const;
-    beginRuns([config, { ...config, optimState: 'fp8' }], 'sequential', null, 'training', modes);
+    beginRuns({ configs: [config, { ...config, optimState: 'fp8' }], schedule: 'sequential', modes });
     end(0, 3, 100);
     end(1, 4, 100);
     expect(cells()).toMatchObject({ 'val-loss': ['3.100!', '4.100'], flushed: ['1.3 %', '1.3 %'] });

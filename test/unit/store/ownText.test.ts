@@ -23,6 +23,11 @@ const file = new File(['a'], 'a.txt');
 
 beforeEach(() => useSettings.setState({ ownText: { state: 'none' } }));
 
+test('a name that would turn the words behind it round is shown without that', () => {
+  readFile(new File(['a'], 'a\u202etxt.exe'));
+  expect(ownText()).toMatchObject({ state: 'checking', name: 'atxt.exe' });
+});
+
 test('only the latest reading counts: events of an earlier one change nothing', () => {
   const first = readFile(file);
   const second = readFrom('https://texts.example/b.txt');

@@ -31,7 +31,7 @@ const status = () => useRun.getState().status;
 const stages = () => useRun.getState().runs.map(({ stage }) => stage);
 
 test('in lockstep the shown figures are those of the first run of a seed that has not failed', () => {
-  beginRuns(configs, 'lockstep');
+  beginRuns({ configs, schedule: 'lockstep' });
   const leading = (run: number) => leadingRun(useRun.getState(), run);
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 0, 2, 2]);
   runFailed(2, error);
@@ -39,7 +39,7 @@ test('in lockstep the shown figures are those of the first run of a seed that ha
   expect(useRun.getState().active).toBe(3);
   runFailed(3, error);
   expect(leading(3)).toBe(3);
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   expect([0, 1, 2, 3].map(leading)).toEqual([0, 1, 2, 3]);
 });
 
@@ -54,7 +54,7 @@ test('a failed mode can still be sampled, but not after other errors', () => {
 });
 
 test('progress is the share of all steps in any order; ended runs count as complete', () => {
-  beginRuns(configs, 'lockstep');
+  beginRuns({ configs, schedule: 'lockstep' });
   const progress = () => overallProgress(useRun.getState());
   expect(progress()).toBe(0);
   for (const run of [0, 1]) logOf(run)!.push(step(5));
@@ -63,12 +63,12 @@ test('progress is the share of all steps in any order; ended runs count as compl
   end(0);
   runFailed(1, error);
   expect(progress()).toBe(0.5);
-  beginRuns([], 'sequential');
+  beginRuns({ configs: [], schedule: 'sequential' });
   expect(progress()).toBe(0);
 });
 
 test('the newest warning of each kind is kept until it is dismissed', () => {
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   const warning = (kind: RunWarning['kind'], at: number): RunWarning => ({
     kind,
     step: at,
@@ -84,12 +84,12 @@ test('the newest warning of each kind is kept until it is dismissed', () => {
   ]);
   dismissWarning(1, warning('skips', 300));
   expect(shown()).toEqual([['lossSpike', 140]]);
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   expect(shown()).toEqual([]);
 });
 
 test('a training goes from stage to stage, and what it did not reach is unfinished at its end', () => {
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   expect([status(), useRun.getState().compiling]).toEqual(['preparing', null]);
   compile(0);
   expect([status(), useRun.getState().compiling]).toEqual(['preparing', { compiled: 1, total: 2 }]);
@@ -113,7 +113,7 @@ test('a training goes from stage to stage, and what it did not reach is unfinish
 });
 
 test('a run whose device was lost is compiled again and keeps what it has', () => {
-  beginRuns(configs.slice(0, 1), 'sequential');
+  beginRuns({ configs: configs.slice(0, 1), schedule: 'sequential' });
   start(0);
   logOf(0)!.push(step(1));
   figuresArrived();
@@ -124,11 +124,11 @@ test('a run whose device was lost is compiled again and keeps what it has', () =
 });
 
 test('a training that was stopped before its first step leaves the page as it was; failed runs do not', () => {
-  beginRuns(configs.slice(0, 1), 'sequential');
+  beginRuns({ configs: configs.slice(0, 1), schedule: 'sequential' });
   trainingStopping();
   trainingCompleted();
   expect(status()).toBe('idle');
-  beginRuns(configs.slice(0, 1), 'sequential');
+  beginRuns({ configs: configs.slice(0, 1), schedule: 'sequential' });
   start(0);
   runFailed(0, error);
   trainingCompleted();
@@ -136,18 +136,18 @@ test('a training that was stopped before its first step leaves the page as it wa
 });
 
 test('an error of the training ends every run and what was being written', () => {
-  beginRuns(configs, 'lockstep');
+  beginRuns({ configs, schedule: 'lockstep' });
   start(0);
   sampleRequested();
   trainingFailed('lost', error);
   expect(useRun.getState()).toMatchObject({ status: 'lost', error, sampling: false, writing: null });
   expect(new Set(stages())).toEqual(new Set(['unfinished']));
-  beginRuns(configs, 'lockstep');
+  beginRuns({ configs, schedule: 'lockstep' });
   expect(useRun.getState()).toMatchObject({ status: 'preparing', error: null });
 });
 
 test('what arrives after Stop was pressed does not show the runs as still training', () => {
-  beginRuns(configs, 'sequential');
+  beginRuns({ configs, schedule: 'sequential' });
   trainingStopping();
   for (const late of [() => compile(0), () => start(0), trainingPaused, trainingResumed]) {
     late();
@@ -156,7 +156,7 @@ test('what arrives after Stop was pressed does not show the runs as still traini
 });
 
 test('what arrives after the end does not show the runs as paused or training', () => {
-  beginRuns(configs.slice(0, 1), 'sequential');
+  beginRuns({ configs: configs.slice(0, 1), schedule: 'sequential' });
   start(0);
   end(0);
   trainingCompleted();

@@ -8,6 +8,7 @@ import {
   nextReplaced,
   otherStoredRuns,
   replacedBy,
+  runContinues,
   useSavedRun,
 } from '../../../src/store/savedRun.ts';
 
@@ -30,6 +31,14 @@ test('stored runs are offered, newest first, except for the shown run', () => {
   expect(others(false)).toEqual([1, 0]);
   // A new training is shown; its first save reports whether and where it is saved.
   autosaveMs(1);
+  expect(others()).toEqual([1, 0]);
+  // It continues one of them, which may be saved in the other place.
+  runContinues(run(0, 60, 1), 0);
+  expect(others()).toEqual([1]);
+  applySaveEvent({ type: 'autosaved', run: 0, place: 1, step: 61, storage: null, pauses: false });
+  expect(others()).toEqual([0]);
+  // From a file it has no place.
+  runContinues(run(0, 60, 1), null);
   expect(others()).toEqual([1, 0]);
 });
 

@@ -157,19 +157,19 @@ function Modes({ adapter }: AdapterProps) {
 }
 
 function Benchmark() {
-  const { benchmarking, benchmark, benchmarkError } = useMeasurements();
+  const { state, result, error } = useMeasurements(({ benchmark }) => benchmark);
   return (
     <section aria-label="Benchmark" className={styles.benchmark}>
       <MeasureButtons
         label="Run the five-second benchmark"
         runningLabel="Measuring…"
-        running={benchmarking}
+        running={state === 'running'}
         onStart={startBenchmark}
         whyNotNow="Not available while training, which would slow both down."
         testId="benchmark"
       />
-      {benchmarkError && <ErrorNote error={benchmarkError} testId="benchmark-error" />}
-      {benchmark && <Figures result={benchmark} />}
+      {error && <ErrorNote error={error} testId="benchmark-error" />}
+      {result && <Figures result={result} />}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
-import { otherKinds } from '../../../engine/index.ts';
+import { otherKinds, variantTitle } from '../../../engine/index.ts';
 import type { OpenedFile, SavedRun } from '../../../session/protocol.ts';
 import { obstacle as trainObstacle } from '../../../store/actions.ts';
 import {
@@ -16,7 +16,6 @@ import { readNumber, typedProblem } from '../../../store/typedNumber.ts';
 import { download } from '../../download.ts';
 import { formatCount, formatCounted } from '../../format.ts';
 import { showScreen } from '../../hooks/useScreen.ts';
-import { titleOf } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { TextField } from '../../ui/Field.tsx';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
@@ -111,7 +110,7 @@ function RunInFile({ name, saved }: { name: string; saved: SavedRun }) {
     <Note testId="run-file">
       <p>
         <strong>{name}</strong>
-        <span>{` is a run: ${titleOf(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It resumes exactly where it was; the runs shown now stay under Runs.'}`}</span>
+        <span>{` is a run: ${variantTitle(saved.config.precision)}, step ${formatCount(saved.step)} of ${formatCount(saved.config.steps)}, on ${saved.text.name}. ${obstacle ?? 'It resumes exactly where it was; the runs shown now stay under Runs.'}`}</span>
       </p>
       <TextField
         label="Total steps"

@@ -1,8 +1,7 @@
 /** Sentences about the download of a model, and about what an opened one says of a text. */
-import type { PrecisionMode, Score } from '../../../engine/index.ts';
+import { type PrecisionMode, type Score, variantTitle } from '../../../engine/index.ts';
 import type { FileProgress } from '../../../session/protocol.ts';
 import { formatCount, formatMegabytes } from '../../format.ts';
-import { titleOf } from '../../messages.ts';
 
 /** "model-00001-of-00002.safetensors, file 1 of 2, 12.0 of 40.0 MB. It can be resumed." */
 export function loadingLine(progress: FileProgress | null): string {
@@ -41,5 +40,5 @@ function amountOf({ bytes, size }: FileProgress): string {
 /** "4 tokens, loss 0.068523 nats, perplexity 1.071, in FP32". */
 export function scoreLine({ tokens, loss, perplexity }: Score, precision: PrecisionMode): string {
   const count = `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`;
-  return `${count}, loss ${loss.toFixed(6)} nats, perplexity ${perplexity.toPrecision(4)}, in ${titleOf(precision)}`;
+  return `${count}, loss ${loss.toFixed(6)} nats, perplexity ${perplexity.toPrecision(4)}, in ${variantTitle(precision)}`;
 }

@@ -82,8 +82,9 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
       </thead>
       <tbody translate="no">
         {searches.map((search) => {
-          const { id, mode, found, confirmed } = search;
-          const batch = confirmed ? confirmed.batch : found.batch;
+          const { id, mode, found, step } = search;
+          const confirmed = step.state === 'confirmed';
+          const { batch, bytes } = confirmed ? step.result : found;
           return (
             <tr key={id}>
               <th scope="row">{variantTitle(mode)}</th>
@@ -103,7 +104,7 @@ function Results({ searches }: { searches: readonly BatchSearch[] }) {
                   </Button>
                 )}
               </td>
-              <td>{exactBytes(confirmed ? confirmed.bytes : found.bytes)}</td>
+              <td>{exactBytes(bytes)}</td>
             </tr>
           );
         })}

@@ -18,15 +18,24 @@ function deeperWords({ deeper }: BatchSearch): string {
 
 /** The line below a batch. */
 export function batchOutcome(search: BatchSearch): string {
-  const { found, trying, confirmed, error, cancelled } = search;
+  const { found, step } = search;
   const limit = LIMIT_WORDS[found.limitedBy];
-  if (found.batch === 0) return `Not even one sequence fits: ${limit}.${deeperWords(search)}`;
-  if (error) return `${error.message} ${error.hint}`;
-  if (cancelled) return `Planned but not confirmed, because it was cancelled before its step; ${limit}.`;
-  if (trying !== null) return `Taking a step with batch ${formatCount(trying)}…`;
-  if (!confirmed) return 'Waiting for its step.';
-  if (!confirmed.refused) return `Confirmed by a step; ${limit}.${deeperWords(search)}`;
-  return confirmed.batch > 0
-    ? `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory: reached ${formatCount(confirmed.batch)}. ${confirmed.refused.message}`
-    : `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory even with one sequence. ${confirmed.refused.message}`;
+  switch (step.state) {
+    case 'needless':
+      return `Not even one sequence fits: ${limit}.${deeperWords(search)}`;
+    case 'waiting':
+      return 'Waiting for its step.';
+    case 'trying':
+      return `Taking a step with batch ${formatCount(step.batch)}…`;
+    case 'cancelled':
+      return `Planned but not confirmed, because it was cancelled before its step; ${limit}.`;
+    case 'refused':
+      return `${step.error.message} ${step.error.hint}`;
+    case 'confirmed': {
+      const { batch, refused } = step.result;
+      if (!refused) return `Confirmed by a step; ${limit}.${deeperWords(search)}`;
+      const reached = batch > 0 ? `: reached ${formatCount(batch)}` : ' even with one sequence';
+      return `The plan allows ${formatCount(found.batch)}, but the GPU ran out of memory${reached}. ${refused.message}`;
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import { scalingOf, tokensPerStep } from '../../../engine/index.ts';
+import { scalingOf, tokensPerStep, variantTitle } from '../../../engine/index.ts';
 import { modePlace } from '../../../store/comparison.ts';
 import { meanCost } from '../../../store/metricsLog.ts';
 import { logOf, type RunView, useRun } from '../../../store/runStore.ts';
@@ -14,7 +14,7 @@ import {
   formatTokensPerSecond,
 } from '../../format.ts';
 import { usePlan } from '../../hooks/usePlan.ts';
-import { skipSentence, titleOf } from '../../messages.ts';
+import { skipSentence } from '../../messages.ts';
 import { lazyPart } from '../../ui/lazyPart.tsx';
 import { StatTile } from '../../ui/StatTile.tsx';
 import styles from './TilesPanel.module.css';
@@ -38,7 +38,7 @@ export function TilesPanel() {
       <div className={styles.head}>
         <h2 className={styles.which}>
           <span className={styles.swatch} style={{ background: runColor(place) }} />
-          <span translate="no">{mode && titleOf(mode)}</span>
+          <span translate="no">{mode && variantTitle(mode)}</span>
         </h2>
         {noted && <FoldedNotes />}
       </div>
@@ -201,15 +201,7 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
   const latest = run?.latest;
   const log = logOf(index);
   const last = log?.lastSkipped ?? -1;
-  const skipped = last < 0 ? null : log?.at(last);
-  const sentence = skipped
-    ? skipSentence(
-        skipped.step,
-        skipped.overflow,
-        Math.log2(skipped.lossScale),
-        Math.log2(log?.at(last + 1)?.lossScale ?? skipped.lossScale),
-      )
-    : DEFINITION.skipped;
+  const overflow = log?.overflowAt(last) ?? null;
   return (
     <StatTile
       label="Skipped steps"
@@ -218,11 +210,11 @@ function SkippedTile({ run, index }: TileProps & { index: number }) {
         latest && (
           <>
             <span>{`${formatPercent(latest.skippedSteps / latest.step)} of ${formatCount(latest.step)}`}</span>
-            {skipped?.overflow && <span>{`; last: ${skipped.overflow}`}</span>}
+            {overflow && <span>{`; last: ${overflow}`}</span>}
           </>
         )
       }
-      title={sentence}
+      title={log && last >= 0 ? skipSentence(log, last) : DEFINITION.skipped}
       tone={skipTone(index)}
       testId="skipped"
     />

@@ -1,18 +1,21 @@
 /** Charts of runs from the history, a lazy chunk with recharts. */
 import { useMemo } from 'react';
-import { tokensPerStep } from '../../../engine/index.ts';
+import { tokensPerStep, variantTitle } from '../../../engine/index.ts';
 import { perFigure } from '../../../session/optionalFigures.ts';
 import { logOfCurve } from '../../../store/history/curve.ts';
 import { figuresOf, modeOfRecord } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { scalesLoss } from '../../../store/settings.ts';
 import type { ChartDefinition } from '../../charts/chart.ts';
-import { COST } from '../../charts/costChart.ts';
-import { GRADIENT_NORM, LOSS, LOSS_SCALE, OPTIONAL_CHARTS, SPEED } from '../../charts/definitions.tsx';
+import { GRADIENT_NORM } from '../../charts/definitions/gradientNorm.ts';
+import { LOSS } from '../../charts/definitions/loss.ts';
+import { LOSS_SCALE } from '../../charts/definitions/lossScale.tsx';
+import { OPTIONAL_CHARTS } from '../../charts/definitions/optional.ts';
+import { COST } from '../../charts/definitions/simulatedCost.ts';
+import { SPEED } from '../../charts/definitions/speed.tsx';
 import { MetricChart } from '../../charts/MetricChart.tsx';
 import type { PlottedRun } from '../../charts/plottedRun.ts';
 import { StaticPlot } from '../../charts/StaticPlot.tsx';
-import { titleOf } from '../../messages.ts';
 import screen from '../../ui/Screen.module.css';
 import styles from './RunsScreen.module.css';
 import { OVERLAY_METRICS, type OverlayMetric, useRunsView } from './view.ts';
@@ -92,7 +95,7 @@ function plottedRun(run: RunRecord): PlottedRun {
   const { name, config, curve, evals } = run;
   const { batch, context, accumulation, seed, clip } = config;
   return {
-    title: `${name} (${titleOf(modeOfRecord(run))})`,
+    title: `${name} (${variantTitle(modeOfRecord(run))})`,
     mode: modeOfRecord(run),
     log: logOfCurve(curve, config.steps, evals, tokensPerStep(config)),
     config: { batch, context, accumulation, seed, clip: typeof clip === 'number' ? clip : 0 },

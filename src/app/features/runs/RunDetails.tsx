@@ -3,6 +3,7 @@ import { changesEffect, changesText, otherKinds } from '../../../engine/index.ts
 import { changeRun, removeRuns } from '../../../store/history/history.ts';
 import { MAX_NAME, MAX_NOTE, type RunRecord } from '../../../store/history/record.ts';
 import { settingsOf } from '../../../store/history/settingsOf.ts';
+import { plainName } from '../../../store/plainName.ts';
 import { isBusy, useRun } from '../../../store/runStore.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
 import { formatCount } from '../../format.ts';
@@ -22,7 +23,7 @@ export function RunDetails({ run }: { run: RunRecord }) {
           defaultValue={run.name}
           maxLength={MAX_NAME}
           onChange={({ target }) => {
-            const name = target.value.trim();
+            const name = plainName(target.value).trim();
             if (name) void changeRun(run.id, { name });
           }}
           data-testid="run-name"

@@ -1,8 +1,8 @@
 /** Columns of the runs table, for the screen, CSV and Markdown. */
+import { variantTitle } from '../../../engine/index.ts';
 import { figuresOf, modeOfRecord, type RunFigures } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { formatCount, formatLoss, formatMiB, formatTokensPerSecond } from '../../format.ts';
-import { titleOf } from '../../messages.ts';
 import { presetTitle } from './messages.ts';
 
 export type ColumnId =
@@ -73,7 +73,7 @@ export const COLUMNS: readonly Column[] = [
     ({ name }) => name,
   ),
   figure('valLoss', 'Validation loss', ({ valLoss }) => valLoss, formatLoss),
-  words('mode', 'Precision', modeOfRecord, (run) => titleOf(modeOfRecord(run))),
+  words('mode', 'Precision', modeOfRecord, (run) => variantTitle(modeOfRecord(run))),
   figure('tokensPerSec', 'Tokens/s', ({ tokensPerSec }) => tokensPerSec, formatTokensPerSecond),
   figure('memory', 'GPU memory', ({ memoryBytes }) => memoryBytes, formatMiB),
   figure('skipped', 'Skipped', ({ skipped }) => skipped, formatCount),

@@ -1,7 +1,7 @@
 /** Which runs the table shows. */
+import { variantTitle } from '../../../engine/index.ts';
 import { modeOfRecord } from '../../../store/history/figures.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
-import { titleOf } from '../../messages.ts';
 import { presetTitle } from './messages.ts';
 
 /** The runs that have every word of the filter in their name, note, mode, preset, text or outcome. */
@@ -15,7 +15,7 @@ export function filteredRuns(
     if (starredOnly && !run.starred) return false;
     const mode = modeOfRecord(run);
     const { name, note, preset, outcome, facts } = run;
-    const text = [name, note, mode, titleOf(mode), preset, presetTitle(preset), outcome, facts.text.name]
+    const text = [name, note, mode, variantTitle(mode), preset, presetTitle(preset), outcome, facts.text.name]
       .join(' ')
       .toLowerCase();
     return words.every((word) => text.includes(word));

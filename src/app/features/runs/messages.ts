@@ -1,10 +1,9 @@
 /** Sentences about the runs of the history. */
-import { PRESETS, type PrecisionMode } from '../../../engine/index.ts';
+import { PRESETS, type PrecisionMode, variantTitle } from '../../../engine/index.ts';
 import { changesBetween, previousOf, type SettingValue } from '../../../store/history/changes.ts';
 import type { HistoryState } from '../../../store/history/historyStore.ts';
 import type { RunRecord } from '../../../store/history/record.ts';
 import { formatCount, formatMiB, formatPowerOfTwo } from '../../format.ts';
-import { titleOf } from '../../messages.ts';
 
 /** The title of a preset; presets of other versions keep their name. */
 export function presetTitle(preset: string): string {
@@ -21,7 +20,7 @@ export function settingText(name: string, value: SettingValue): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string') {
     if (name === 'preset') return presetTitle(value);
-    return name === 'precision' ? titleOf(value as PrecisionMode) : value;
+    return name === 'precision' ? variantTitle(value as PrecisionMode) : value;
   }
   if (name === 'lossScale' && Number.isInteger(Math.log2(value))) return formatPowerOfTwo(Math.log2(value));
   return Number.isInteger(value) && name !== 'seed' ? formatCount(value) : String(value);

@@ -1,12 +1,11 @@
 /** Sentences about runs in the page's private storage. */
-import { HALFSTEP_VERSION, learningRateAt, type TrainConfig } from '../../../engine/index.ts';
+import { HALFSTEP_VERSION, learningRateAt, type TrainConfig, variantTitle } from '../../../engine/index.ts';
 import type { SavedRun, StoredRun, UnreadableRun } from '../../../session/protocol.ts';
 import { formatAgo, formatCount } from '../../format.ts';
-import { titleOf } from '../../messages.ts';
 
 /** "Mixed f16, step 40 of 120, on Moby Dick" */
 function aboutRun({ config, step, text }: SavedRun): string {
-  return `${titleOf(config.precision)}, step ${formatCount(step)} of ${formatCount(config.steps)}, on ${text.name}`;
+  return `${variantTitle(config.precision)}, step ${formatCount(step)} of ${formatCount(config.steps)}, on ${text.name}`;
 }
 
 /**

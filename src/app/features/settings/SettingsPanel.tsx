@@ -1,10 +1,9 @@
 import { useId, useState } from 'react';
-import { PRESET_NAMES, PRESETS, type PresetName } from '../../../engine/index.ts';
+import { PRESET_NAMES, PRESETS, type PresetName, variantTitle } from '../../../engine/index.ts';
 import { undoPreset } from '../../../store/actions.ts';
 import { isNumber, type Settings } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
-import { forgetAdaptation, useUi } from '../../../store/uiStore.ts';
-import { adaptedSentence, titleOf } from '../../messages.ts';
+import { forgetAdaptation, type PresetAdapted, useUi } from '../../../store/uiStore.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
@@ -83,7 +82,7 @@ export function SettingsPanel() {
 }
 
 function summary(settings: Settings): string {
-  const modes = settings.modes.map(titleOf);
+  const modes = settings.modes.map(variantTitle);
   return [PRESETS[settings.preset].title, modes.join(' vs '), textTitle(settings.text)].join(' · ');
 }
 
@@ -121,4 +120,13 @@ function PresetField() {
       )}
     </>
   );
+}
+
+/** Says why the page chose a preset by itself. */
+function adaptedSentence(adapted: PresetAdapted): string {
+  if (adapted.why === 'software') {
+    return 'WebGPU runs in software here, so the smallest preset is chosen.';
+  }
+  const { title } = PRESETS[adapted.from];
+  return `A step of ${title} took ${(adapted.stepMs / 1000).toFixed(1)} s here, so a smaller preset is chosen.`;
 }

@@ -63,6 +63,20 @@ export function ArticleTable() {
           </tbody>
         </table>
       </ScrollTable>
+      {/* Beside the figures they would make the rows of a phone ten lines high. */}
+      <dl className={styles.notes} data-testid="table-notes">
+        {ARTICLE_MODES.map((mode) => {
+          const note = ROW_NOTES[mode];
+          return (
+            note && (
+              <div key={mode}>
+                <dt translate="no">{variantTitle(mode)}</dt>
+                <dd>{note.why}</dd>
+              </div>
+            )
+          );
+        })}
+      </dl>
       <p className={styles.note}>
         {`Losses are of text that was held back, after the same number of steps; a larger batch has seen more of the text in them. The article gives ${ARTICLE.figures.fp32.gib} GiB in use for FP32 and no losses for its table.`}
       </p>
@@ -87,7 +101,7 @@ function Row({ mode, table, phase }: RowProps) {
     <tr data-testid={`table-row-${mode}`}>
       <th scope="row">
         <span translate="no">{variantTitle(mode)}</span>
-        {ROW_NOTES[mode] && <span className={styles.note}>{ROW_NOTES[mode]}</span>}
+        {ROW_NOTES[mode] && <span className={styles.short}>{ROW_NOTES[mode].short}</span>}
       </th>
       <td translate="no">
         {row ? (

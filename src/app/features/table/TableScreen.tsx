@@ -41,8 +41,8 @@ export default function TableScreen() {
         <Controls />
       )}
       <Panel title="Speed, batch, memory and loss" aria-label="The table">
-        <Estimate />
         <ArticleTable />
+        <Estimate />
       </Panel>
       <Unscaled />
     </div>
@@ -113,7 +113,6 @@ function Progress() {
   const running = phase.name !== 'idle';
   return (
     <div className={styles.progress}>
-      <progress value={running ? value : 0} max={1} aria-label="Progress of the table" />
       <p className={styles.small} data-testid="table-status">
         {running
           ? `${phase.name === 'measuring' ? `Timing a few steps of ${titleOf(phase.preset)}. ` : ''}${line}`
@@ -121,6 +120,12 @@ function Progress() {
             ? `The GPU is busy with another training: ${line}.`
             : `First, a few steps are timed, to know which model can take up to ${TABLE_STEPS} steps in each format in time.`}
       </p>
+      <progress
+        className={running ? undefined : styles.idle}
+        value={running ? value : 0}
+        max={1}
+        aria-label="Progress of the table"
+      />
     </div>
   );
 }
@@ -128,15 +133,11 @@ function Progress() {
 function Estimate() {
   const table = useTable((state) => state.table);
   if (!table) {
-    return (
-      <div className={styles.estimate}>
-        <p className={styles.small}>No table was made on this device yet.</p>
-      </div>
-    );
+    return <p className={styles.small}>No table was made on this device yet.</p>;
   }
   const { time, basis } = estimateSentences(table.estimate, table.preset, table.steps);
   return (
-    <div className={styles.estimate} data-testid="table-estimate">
+    <div data-testid="table-estimate">
       <p>{time}</p>
       <p className={styles.small}>{basis}</p>
     </div>

@@ -12,11 +12,23 @@ import {
 import { rowOfMode, type TableRecord, type TableRow } from '../../../store/table/record.ts';
 import { formatCount, formatDuration, formatLoss, formatPercent } from '../../format.ts';
 
+interface RowNote {
+  /** Beside the figures. */
+  readonly short: string;
+  /** Below the table. */
+  readonly why: string;
+}
+
 /** What a row cannot be here, and why. */
-export const ROW_NOTES: Readonly<Partial<Record<ArticleMode, string>>> = {
-  tf32: 'Simulated: WebGPU has no TF32 units. Operands are rounded as TF32 rounds them and multiplied in FP32, so the loss is that of TF32 and the speed is not. The rounded copies take memory of their own.',
-  'fp16-tf32':
-    'The same as mixed f16: TF32 would speed up matmuls that mixed precision leaves in FP32, and here there are none. Their speeds differ by noise alone.',
+export const ROW_NOTES: Readonly<Partial<Record<ArticleMode, RowNote>>> = {
+  tf32: {
+    short: 'simulated',
+    why: 'WebGPU has no TF32 units. Operands are rounded as TF32 rounds them and multiplied in FP32, so the loss is that of TF32 and the speed is not. The rounded copies take memory of their own.',
+  },
+  'fp16-tf32': {
+    short: 'the same as mixed f16',
+    why: 'TF32 would speed up matmuls that mixed precision leaves in FP32, and here there are none. The speeds of both rows differ by noise alone.',
+  },
 };
 
 /** Why no memory size stands in the field by itself. */

@@ -13,13 +13,13 @@ import { MetricsLog } from '../../../../src/store/metricsLog.ts';
 import type { StoryCard } from '../../../../src/store/story/figures.ts';
 
 const CARD: StoryCard = {
-  ...{ mode: 'fp32', title: 'FP32', step: 20, loss: 2.5, valLoss: null, tokensPerSec: 1000, batch: 8 },
+  ...{ mode: 'fp32', step: 20, loss: 2.5, valLoss: null, tokensPerSec: 1000, batch: 8 },
   ...{ lossScale: null, skipped: 0, lostShare: 0, sentence: null, failed: null },
 };
 const CARDS: readonly StoryCard[] = [
   CARD,
-  { ...CARD, mode: 'fp16', title: 'Mixed f16', loss: 2.501, lossScale: 2 ** 16, lostShare: 0.00001 },
-  { ...CARD, mode: 'fp16-noscale', title: 'f16', loss: 3.25, lostShare: 0.978 },
+  { ...CARD, mode: 'fp16', loss: 2.501, lossScale: 2 ** 16, lostShare: 0.00001 },
+  { ...CARD, mode: 'fp16-noscale', loss: 3.25, lostShare: 0.978 },
 ];
 const RECORDING = {
   date: '2026-11-30',
@@ -40,7 +40,7 @@ test('the sentence under the chart has the shares and losses of the cards', () =
 
 test('the chart says in words what it shows', () => {
   expect(chartSummary(CARDS, 8)).toBe(
-    'Chart of three losses. FP32: 2.500 at step 20; Mixed f16: 2.501 at step 20; f16: 3.250 at step 20. The runs part at step 8.',
+    'Chart of three losses. FP32: 2.500 at step 20; f16, loss scaled: 2.501 at step 20; f16, not scaled: 3.250 at step 20. The runs part at step 8.',
   );
 });
 

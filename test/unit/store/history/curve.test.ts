@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
-import { COST } from '../../../../src/app/charts/costChart.ts';
+import { COST } from '../../../../src/app/charts/definitions/simulatedCost.ts';
 import type { PlottedRun } from '../../../../src/app/charts/plottedRun.ts';
 import { DEFAULT_CHARTS } from '../../../../src/store/chartStore.ts';
 import { MAX_POINTS } from '../../../../src/store/decimate.ts';

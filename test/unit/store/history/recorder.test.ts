@@ -55,7 +55,7 @@ keepRunsIn({ all: async () => [], put: async () => {}, change: async () => true,
 recordRuns();
 beforeEach(() => {
   useHistory.setState(useHistory.getInitialState(), true);
-  beginRuns([config], 'sequential');
+  beginRuns({ configs: [config], schedule: 'sequential' });
 });
 
 test('a finished run is recorded once, with its last step, and later samples are added', () => {
@@ -91,7 +91,7 @@ test('a run with reduced micro-batches is recorded as it was trained', () => {
 });
 
 test('two runs have separate records with the same start', () => {
-  beginRuns([config, { ...config, precision: 'fp32' }], 'sequential');
+  beginRuns({ configs: [config, { ...config, precision: 'fp32' }], schedule: 'sequential' });
   send(
     started,
     metrics(),
@@ -110,7 +110,7 @@ test('two runs have separate records with the same start', () => {
 test('runs that were set aside for a recording are not recorded again, and a recording never is', () => {
   send(started, metrics(), finished(), { type: 'completed' });
   const showAgain = setRunsAside();
-  beginRuns([config], 'sequential', null, 'recording');
+  beginRuns({ configs: [config], schedule: 'sequential', purpose: 'recording' });
   send(started, metrics(), finished());
   expect(saved()).toHaveLength(1);
   showAgain();
@@ -122,7 +122,11 @@ test('runs that were set aside for a recording are not recorded again, and a rec
 });
 
 test('a run has the preset that it was started with, not the one chosen meanwhile', () => {
-  beginRuns([config], 'sequential', { ...DEFAULT_SETTINGS, preset: 'smoke' });
+  beginRuns({
+    configs: [config],
+    schedule: 'sequential',
+    startedWith: { ...DEFAULT_SETTINGS, preset: 'smoke' },
+  });
   send(started, metrics(), finished());
   expect(saved()[0]!.preset).toBe('smoke');
 });

@@ -29,7 +29,7 @@ const summaryOf = (run: number) => recording.runs[run]!.summary;
 describe('cards', () => {
   test('have the figures of the recorded runs', () => {
     const cards = storyCards(arms);
-    expect(cards.map(({ title }) => title)).toEqual(['FP32', 'Mixed f16', 'f16 without scaling']);
+    expect(cards.map(({ mode }) => mode)).toEqual(['fp32', 'fp16', 'fp16-noscale']);
     for (const [i, card] of cards.entries()) {
       expect(card).toMatchObject({
         ...{ step: 300, batch: 8, skipped: summaryOf(i).skippedSteps, failed: null },

@@ -21,11 +21,11 @@ vi.mock('../../../../src/store/actions.ts', async () => {
   return {
     send: (command: SessionCommand) => sent.push(command),
     trainRuns: (runs: readonly PlannedRun[], settings: Settings) =>
-      beginRuns(
-        runs.map(({ config }) => config),
-        settings.schedule,
-        settings,
-      ),
+      beginRuns({
+        configs: runs.map(({ config }) => config),
+        schedule: settings.schedule,
+        startedWith: settings,
+      }),
   };
 });
 
@@ -55,7 +55,7 @@ const trainedConfig = { ...PRESETS.smoke.config, steps: 2 };
 const summary = { ...record().summary!, steps: 2 } as unknown as RunSummary;
 
 function trainInTheLab(): void {
-  beginRuns([trainedConfig], 'sequential');
+  beginRuns({ configs: [trainedConfig], schedule: 'sequential' });
   clearNumerics([trainedConfig]);
   logOf(0)!.push(step(1));
   runEnded(0, summary);
@@ -153,7 +153,7 @@ test('a training that starts ends the replay, and its runs stay', async () => {
 });
 
 test('while the Lab trains, the recording waits and says so', async () => {
-  beginRuns([trainedConfig], 'sequential');
+  beginRuns({ configs: [trainedConfig], schedule: 'sequential' });
   enterStory();
   await pass(200);
   expect(useStory.getState()).toMatchObject({ phase: 'loading', problem: expect.stringContaining('Lab') });
@@ -226,7 +226,7 @@ test('a lost GPU, a stop before the first step, and no GPU at all have their out
 
 test('a second live run does not start beside a run of the Lab', () => {
   gpuOpened(adapter);
-  beginRuns([trainedConfig], 'sequential');
+  beginRuns({ configs: [trainedConfig], schedule: 'sequential' });
   runLive();
   expect(useRun.getState().configs).toEqual([trainedConfig]);
   expect(useStory.getState().problem).toContain('Lab');

@@ -121,7 +121,7 @@ describe('a sweep', () => {
 
   test('ends when another training is started in its place', async () => {
     startSweep(plan());
-    beginRuns([PRESETS.smoke.config], 'sequential');
+    beginRuns({ configs: [PRESETS.smoke.config], schedule: 'sequential' });
     expect(useSweeps.getState().running).toBeNull();
     expect(useSweeps.getState().ended).toBeNull();
   });

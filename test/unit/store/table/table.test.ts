@@ -196,7 +196,7 @@ test('a mode that fails is a row with its reason; a lost GPU ends the table with
 test('another training in its place ends it, and while one is running it does not start', async () => {
   startTable(BUDGET);
   await finishAll(50);
-  beginRuns([useRun.getState().configs[0]!], 'sequential');
+  beginRuns({ configs: [useRun.getState().configs[0]!], schedule: 'sequential' });
   expect(useTable.getState().phase.name).toBe('idle');
   const before = sent.length;
   startTable(BUDGET); // the other one is preparing

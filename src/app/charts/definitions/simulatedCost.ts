@@ -1,6 +1,6 @@
-import { meanCost } from '../../store/metricsLog.ts';
-import { formatCount, formatPercent } from '../format.ts';
-import type { ChartDefinition } from './chart.ts';
+import { meanCost } from '../../../store/metricsLog.ts';
+import { formatCount, formatPercent } from '../../format.ts';
+import type { ChartDefinition } from '../chart.ts';
 
 /** Of runs with a precision schedule. */
 export const COST: ChartDefinition = {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { longRunText } from '../../../src/cli/benchLongRun.ts';
 import { watchBuffers } from '../../../src/engine/bench/liveBuffers.ts';
 import { driftOf, type LongRunBlock } from '../../../src/engine/bench/longRun.ts';
-import { median, theilSen } from '../../../src/engine/bench/slope.ts';
+import { median, medianInterval, theilSen } from '../../../src/engine/bench/robust.ts';
 import { normalAt } from '../../../src/engine/core/rng.ts';
 
 const points = Array.from({ length: 60 }, (_, i) => i);
@@ -32,6 +32,22 @@ test('two points have no slope, and nothing has no median', () => {
   expect(() => theilSen([1, 2], [1, 2])).toThrow(RangeError);
   expect(() => median([])).toThrow(RangeError);
   expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5]);
+});
+
+test('the interval of a median is that of the sign test', () => {
+  const values = (n: number) => Array.from({ length: n }, (_, i) => n - i);
+  // 2 P(B <= k) <= 0.05 for B of n fair coins: k is 0 up to n = 8, 1 from 9, 2 from 12, 5 at 20.
+  expect([5, 6, 8, 9, 11, 12, 20].map((n) => medianInterval(values(n)))).toEqual([
+    [1, 5],
+    [1, 6],
+    [1, 8],
+    [2, 8],
+    [2, 10],
+    [3, 10],
+    [6, 15],
+  ]);
+  expect(medianInterval([7])).toEqual([7, 7]);
+  expect(() => medianInterval([])).toThrow(RangeError);
 });
 
 function block(step: number, msPerStep: number, controlMs: number): LongRunBlock {
