@@ -5,13 +5,8 @@
 // source:  own; reference/fixed.ts (oracle)
 import package::lib::fixed::{addFixed, fixedOf, Fixed};
 import package::lib::fixed_sum::{addWords, nearest, sumOfFour, totalOf};
-import package::lib::mean_loss::{losses, storeMean};
+import package::lib::mean_loss::{losses, p, storeMean};
 import package::lib::round::magnitudeBits;
-
-struct Params {
-  rows: u32,
-  inverseTokens: f32,  // 1 / (B * T * accumulation)
-}
 
 // Cleared before the first micro-batch of a step.
 struct LossSums {
@@ -20,7 +15,6 @@ struct LossSums {
 }
 
 @group(0) @binding(1) var<storage, read_write> sums: LossSums;
-@group(1) @binding(0) var<uniform> p: Params;
 
 const WIDTH = 256u;
 // Sums stay below 2^31.

@@ -1,10 +1,12 @@
 // gradient_norm: checks that the gradient is finite, and computes partial sums of the squares of the unscaled gradient.
 // shapes:  gradient, firstMoment, secondMoment (vectors) of four elements; partials (groups) f32 per chunk; momentsFull a flag
 // numerics: the check reads the stored bits; the gradient is unscaled before it is squared, so that a large scale causes no overflow; with compound scaling, a gradient beyond `limit`, which could take a moment beyond its format, counts as not finite; with `zeroMask` what is not finite becomes zero; with `perTensor` a partial sum of -1 marks what is not finite, and nothing is reported
-// dispatch: `groups` workgroups, each over every groups-th 64 vectors; step_decide finishes
+// dispatch: `groups` workgroups, each over every groups-th LANES vectors; step_decide finishes
 // source:  global_norm of llm.c (algorithm), GradScaler's unscale_ (PyTorch), arXiv 2102.13565; reference/gradNorm.ts, reference/compound.ts (oracles)
+import constants::LANES;
 @if(!perTensor) import package::lib::found::reportOverflow;
 @if(compoundScaling) import package::lib::moments::{inOtherUnits, loadMoments, nextMoments};
+import package::lib::reduce::workgroupSum;
 @if(zeroMask) import package::lib::round::{magnitudeBits, INFINITY_BITS};
 import package::lib::step_state::StepState;
 
@@ -29,18 +31,15 @@ struct Params {
 // Moments that reach their format's largest value divided by this leave no room for a loss scale twice as large.
 @if(compoundScaling) const MARGIN = 1.1;
 
-const WIDTH = 64u;
-
-var<workgroup> part: array<f32, WIDTH>;
 @if(perTensor) var<workgroup> marked: atomic<u32>;
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   var squares = vec4f();
   var bad = false;
   @if(compoundScaling) let mayGrow = state.growthTracker + 1u >= p.growthInterval;
   @if(compoundScaling) var full = false;
-  for (var i = group.x * WIDTH + local; i < p.vectors; i += p.groups * WIDTH) {
+  for (var i = group.x * LANES + local; i < p.vectors; i += p.groups * LANES) {
     let codes = gradient::codes(i);
     let nonFinite = gradient::nonFinite(codes);
     @if(!zeroMask) {
@@ -71,25 +70,18 @@ fn gradient_norm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
       atomicStore(&momentsFull, 1u);
     }
   }
-  part[local] = dot(squares, vec4f(1.0));
   @if(perTensor) {
     atomicOr(&marked, select(0u, 1u, bad));
   }
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      part[local] += part[local + span];
-    }
-    workgroupBarrier();
-  }
+  let sum = workgroupSum(dot(squares, vec4f(1.0)), local);
   @if(perTensor) {
     if (local == 0u) {
-      partials[p.first + group.x] = select(part[0], -1.0, atomicLoad(&marked) == 1u);
+      partials[p.first + group.x] = select(sum, -1.0, atomicLoad(&marked) == 1u);
     }
   }
   @if(!perTensor) {
     if (local == 0u) {
-      partials[p.first + group.x] = part[0];
+      partials[p.first + group.x] = sum;
     }
     reportOverflow(bad, p.site);
   }

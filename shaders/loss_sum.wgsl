@@ -1,14 +1,11 @@
 // loss_sum: adds the mean loss of a micro-batch to the step's loss; with `logZ` its mean of log Z to the step's, in the same way.
 // shapes:  losses (rows) f32; mean (1) f32
-// numerics: f32 in a fixed order: each lane adds sums of 16 losses, and a tree adds the 256 lanes; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
+// numerics: f32 in a fixed order: each lane adds sums of 16 losses, and a tree adds the lanes; micro-batches are added in pairs, pairs of pairs and so on, so that the error grows with the logarithm of their number
 // dispatch: one workgroup
 // source:  cascade summation (Higham, Accuracy and Stability of Numerical Algorithms, 4.1); the reported loss is never multiplied by the loss scale
-import package::lib::mean_loss::{losses, storeMean};
-
-struct Params {
-  rows: u32,
-  inverseTokens: f32,  // 1 / (B * T * accumulation)
-}
+import constants::LANES;
+import package::lib::mean_loss::{losses, p, storeMean};
+import package::lib::reduce::workgroupSum;
 
 const LEVELS = 31u;
 
@@ -19,38 +16,27 @@ struct LossSums {
 }
 
 @group(0) @binding(1) var<storage, read_write> sums: LossSums;
-@group(1) @binding(0) var<uniform> p: Params;
 
-const WIDTH = 256u;
 const RUN = 16u;
 
-var<workgroup> part: array<f32, WIDTH>;
-
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn loss_sum(@builtin(local_invocation_index) local: u32) {
-  var sum = 0.0;
-  for (var first = local; first < p.rows; first += RUN * WIDTH) {
+  var own = 0.0;
+  for (var first = local; first < p.rows; first += RUN * LANES) {
     var run = 0.0;
-    for (var row = first; row < min(first + RUN * WIDTH, p.rows); row += WIDTH) {
+    for (var row = first; row < min(first + RUN * LANES, p.rows); row += LANES) {
       run += losses[row];
     }
-    sum += run;
+    own += run;
   }
-  part[local] = sum;
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      part[local] += part[local + span];
-    }
-    workgroupBarrier();
-  }
+  let sum = workgroupSum(own, local);
   if (local != 0u) {
     return;
   }
   // Works like adding one to a binary number: each full level is carried into the next.
   let count = sums.count + 1u;
   let level = countTrailingZeros(count);
-  var carried = part[0] * p.inverseTokens;
+  var carried = sum * p.inverseTokens;
   for (var i = 0u; i < level; i++) {
     carried += sums.levels[i];
   }

@@ -3,6 +3,7 @@
 // numerics: see lib/levels
 // dispatch: one lane per four columns, which reads them twice
 // source:  modules/quantize.py of FracTrain (arXiv 2012.13113, algorithm), whose rows are these columns; reference/levels.ts (oracle)
+import constants::LANES;
 import package::lib::levels::roundToLevels;
 @if(measured) import package::lib::level_noise::{addNoise, errorsOf};
 
@@ -17,7 +18,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> levels: array<u32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn quantize_level_columns(
   @builtin(global_invocation_id) id: vec3u,
   @builtin(workgroup_id) group: vec3u,

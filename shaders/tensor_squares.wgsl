@@ -3,6 +3,8 @@
 // numerics: f32 in a fixed order; -1 where a partial sum is marked by its sign, or the sum is not finite
 // dispatch: one workgroup
 // source:  the skip of single tensors in arXiv 2304.13013; test/gpu/kernels/tensorStepsCase.ts (oracle)
+import constants::LANES;
+import package::lib::reduce::workgroupSum;
 
 struct Params {
   first: u32,   // index of the tensor's first partial sum
@@ -14,31 +16,21 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> squares: array<f32>;
 @group(1) @binding(0) var<uniform> p: Params;
 
-const WIDTH = 64u;
-
-var<workgroup> part: array<f32, WIDTH>;
 var<workgroup> marked: atomic<u32>;
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(LANES)
 fn tensor_squares(@builtin(local_invocation_index) local: u32) {
-  var sum = 0.0;
-  for (var i = local; i < p.count; i += WIDTH) {
+  var own = 0.0;
+  for (var i = local; i < p.count; i += LANES) {
     let bits = bitcast<u32>(partials[p.first + i]);
     if (bits >= 0x7f800000u) {
       atomicOr(&marked, 1u);
     }
-    sum += select(bitcast<f32>(bits), 0.0, bits >= 0x7f800000u);
+    own += select(bitcast<f32>(bits), 0.0, bits >= 0x7f800000u);
   }
-  part[local] = sum;
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      part[local] += part[local + span];
-    }
-    workgroupBarrier();
-  }
+  let sum = workgroupSum(own, local);
   if (local == 0u) {
-    let isBad = atomicLoad(&marked) == 1u || bitcast<u32>(part[0]) >= 0x7f800000u;
-    squares[p.tensor] = select(part[0], -1.0, isBad);
+    let isBad = atomicLoad(&marked) == 1u || bitcast<u32>(sum) >= 0x7f800000u;
+    squares[p.tensor] = select(sum, -1.0, isBad);
   }
 }

@@ -3,13 +3,10 @@
 // numerics: f32; values that are not finite are left out, and so is a workgroup whose values are all zero
 // dispatch: none (library); places are written by one workgroup of a dispatch each
 // source:  own; reference/noiseLevels.ts (oracle)
+import package::lib::reduce::workgroupSum;
 import package::lib::round::{magnitudeBits, INFINITY_BITS};
 
 @group(0) @binding(6) var<storage, read_write> levelNoise: array<vec4f>;
-
-const WIDTH = 64u;
-
-var<workgroup> errorSums: array<vec3f, WIDTH>;
 
 fn squares(v: vec4f) -> f32 {
   return dot(v, v);
@@ -28,18 +25,12 @@ fn errorsOf(v: vec4f, own: vec4f, below: vec4f) -> vec3f {
 
 // Adds the noise of the values of a workgroup, relative to their energy.
 fn addNoise(place: u32, local: u32, errors: vec3f) {
-  errorSums[local] = errors;
-  workgroupBarrier();
-  for (var span = WIDTH / 2u; span > 0u; span >>= 1u) {
-    if (local < span) {
-      errorSums[local] += errorSums[local + span];
-    }
-    workgroupBarrier();
-  }
-  if (local == 0u) {
-    let sums = errorSums[0];
-    if (sums.x > 0.0 && bitcast<u32>(sums.x) < INFINITY_BITS.x) {
-      levelNoise[place] += vec4f(sums.y / sums.x, sums.z / sums.x, 1.0, 0.0);
-    }
+  let sums = vec3f(
+    workgroupSum(errors.x, local),
+    workgroupSum(errors.y, local),
+    workgroupSum(errors.z, local),
+  );
+  if (local == 0u && sums.x > 0.0 && bitcast<u32>(sums.x) < INFINITY_BITS.x) {
+    levelNoise[place] += vec4f(sums.y / sums.x, sums.z / sums.x, 1.0, 0.0);
   }
 }

@@ -5,9 +5,15 @@
 // source:  own
 @if(!logZ) import package::lib::step_state::StepState;
 
+struct Losses {
+  rows: u32,
+  inverseTokens: f32,  // 1 / (B * T * accumulation)
+}
+
 @group(0) @binding(0) var<storage, read> losses: array<f32>;
 @if(!logZ) @group(0) @binding(2) var<storage, read_write> state: StepState;
 @if(logZ) @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+@group(1) @binding(0) var<uniform> p: Losses;
 
 fn storeMean(loss: f32) {
   @if(!logZ) state.lossSum = loss;

@@ -1,21 +1,8 @@
-/** Sentences about the state of the run or the machine. Messages of the engine are shown unchanged. */
+/** Sentences about the state of the run, for several features. Messages of the engine are shown unchanged. */
 
-import {
-  ATTENTION_TITLES,
-  MATMUL_TITLES,
-  NOT_USED,
-  PRESETS,
-  type PrecisionMode,
-  recipeOf,
-  scalingOf,
-  storesHalves,
-  type TrainConfig,
-  variantTitle,
-} from '../engine/index.ts';
-import type { AdapterReport, HalfStorage, RunFacts } from '../session/protocol.ts';
+import { scalingOf, variantTitle } from '../engine/index.ts';
 import type { MetricsLog } from '../store/metricsLog.ts';
 import type { RunState, RunStatus, RunView } from '../store/runStore.ts';
-import type { PresetAdapted } from '../store/uiStore.ts';
 import { formatCount, formatLoss, formatPowerOfTwo, formatTimeLeft } from './format.ts';
 
 export function runLabel(run: Pick<RunView, 'mode'>): string {
@@ -65,39 +52,6 @@ function whichRun({ runs, active, schedule }: RunState, run: RunView): string {
   return `${together.length} runs in turn${seeded}`;
 }
 
-/** Says which kernels compute a run: "Matmuls use tiles in shared memory; attention takes several keys at a time." */
-export function kernelSentence({
-  matmul = '',
-  attention,
-  subgroupMatrix,
-  note,
-}: RunFacts['kernels']): string {
-  const matrices =
-    subgroupMatrix === undefined
-      ? ''
-      : subgroupMatrix.startsWith(NOT_USED)
-        ? ` Matrix units are ${subgroupMatrix}.`
-        : ` Matrix units multiply where they fit (${subgroupMatrix}).`;
-  const families = [
-    `Matmuls use ${nameIn(MATMUL_TITLES, matmul)}`,
-    ...(attention === undefined ? [] : [`attention takes ${nameIn(ATTENTION_TITLES, attention)}`]),
-  ];
-  return `${families.join('; ')}.${matrices}${note === undefined ? '' : ` ${note}.`}`;
-}
-
-function nameIn(titles: Readonly<Record<string, string>>, name: string): string {
-  return titles[name] ?? name;
-}
-
-/** Says why the page chose a preset by itself. */
-export function adaptedSentence(adapted: PresetAdapted): string {
-  if (adapted.why === 'software') {
-    return 'WebGPU runs in software here, so the smallest preset is chosen.';
-  }
-  const { title } = PRESETS[adapted.from];
-  return `A step of ${title} took ${(adapted.stepMs / 1000).toFixed(1)} s here, so a smaller preset is chosen.`;
-}
-
 function preparingLine(compiling: RunState['compiling']): string {
   if (!compiling) return 'reading the text';
   if (compiling.total === 0) return 'measuring the adapter';
@@ -122,31 +76,4 @@ export function skipSentence(log: MetricsLog, at: number): string {
   const skipped = `Step ${formatCount(step[at]!)} skipped: ${tensor}.`;
   if (at + 1 === log.length || scaleLog2[at + 1] === scaleLog2[at]) return skipped;
   return `${skipped} Scale ${formatPowerOfTwo(scaleLog2[at]!)} to ${formatPowerOfTwo(scaleLog2[at + 1]!)}. Normal.`;
-}
-
-export function usesHalf(mode: PrecisionMode): boolean {
-  return storesHalves(recipeOf(mode));
-}
-
-/**
- * How 16-bit floats are stored, and why. `storage` is what the run reports; before a run, the adapter and the setting
- * decide.
- */
-export function storageSentence(
-  adapter: AdapterReport,
-  config: Pick<TrainConfig, 'precision' | 'half'>,
-  storage: HalfStorage | null | undefined,
-): string {
-  if (!usesHalf(config.precision)) return 'This mode stores nothing in f16.';
-  const offered = adapter.features.includes('shader-f16');
-  const held = storage ?? (config.half === 'auto' ? adapter.half : config.half);
-  if (held === 'native') {
-    return offered
-      ? 'f16 is native: this adapter has shader-f16.'
-      : 'Native f16 was requested, but this adapter lacks shader-f16.';
-  }
-  if (!offered)
-    return 'f16 is packed, two values per word, because this adapter lacks shader-f16. The rounding is the same.';
-  if (config.half === 'packed') return 'f16 is packed, two values per word, as requested.';
-  return 'f16 is packed, two values per word, which software adapters read faster. The rounding is the same.';
 }

@@ -5,7 +5,6 @@
 import { createTrainer, type Dataset, type OpenGpu, type RunFile } from '../engine/index.ts';
 import { copyOfRun } from './exporting.ts';
 import type { ActiveRun } from './lanes.ts';
-import type { TextSource } from './protocol.ts';
 
 /** Most bytes of all of them. Where there are more, those of the runs that ended first are dropped. */
 const MOST_BYTES = 2 ** 30;
@@ -17,7 +16,6 @@ const STATE_BYTES = 12;
 export interface KeptRun {
   readonly ended: Omit<ActiveRun, 'trainer'>;
   readonly dataset: Dataset;
-  readonly text: TextSource;
   readonly file: RunFile;
 }
 
@@ -33,12 +31,12 @@ export class KeptRuns {
   }
 
   /** Copies the runs that have ended and are not kept yet. A copy that fails, as of a lost device, is left out. */
-  async keep(active: readonly ActiveRun[], dataset: Dataset, text: TextSource): Promise<void> {
+  async keep(active: readonly ActiveRun[], dataset: Dataset): Promise<void> {
     for (const { trainer, ...ended } of active) {
       if (!ended.planned.ended || this.get(ended.run)) continue;
       if (trainer.parameterCount * STATE_BYTES > MOST_BYTES) continue;
-      const file = await copyOfRun({ trainer, text, idle: true, saved: false }).catch(() => null);
-      if (file) this.#add({ ended, dataset, text, file });
+      const file = await copyOfRun({ trainer, text: ended.text, idle: true, saved: false }).catch(() => null);
+      if (file) this.#add({ ended, dataset, file });
     }
   }
 

@@ -15,7 +15,7 @@ import { errorReport } from './errorReport.ts';
 import type { GroupRun } from './groups.ts';
 import type { MetricsBatch } from './metricsBatch.ts';
 import type { NumericsSwitch } from './numericsSwitch.ts';
-import type { RunSummary, SampleRequest, SessionEvent, TextFacts } from './protocol.ts';
+import type { RunSummary, SampleRequest, SessionEvent, TextFacts, TextSource } from './protocol.ts';
 import type { Sampling } from './sampling.ts';
 
 /** A run that is on the GPU. `step` and `loss`, those of its last step, are shown above the samples it writes. */
@@ -24,6 +24,8 @@ export interface ActiveRun {
   readonly config: TrainConfig;
   readonly planned: GroupRun;
   readonly trainer: Trainer;
+  /** The text that it is trained on. */
+  readonly text: TextSource;
   readonly facts: TextFacts;
   /** Tokens that end a text of the model. */
   readonly stop: readonly number[];

@@ -23,6 +23,8 @@ export class Shelf {
   #abandoned: Place | null = null;
   /** The report that waits for another tab. */
   #later: Promise<void> | null = null;
+  /** The first report of this visit, while it is made; later none. */
+  #first: Promise<boolean> = Promise.resolve(false);
   /** The newest report. */
   #found: Found = { stored: [], unreadable: [] };
   /** The run that holds the storage, or held it last. */
@@ -43,6 +45,18 @@ export class Shelf {
     const open = await openSlots(false, REPORT_PATIENCE).catch(() => undefined);
     if (open === null) this.#later ??= this.#reportLater(checked);
     return this.#reportFrom(open ?? null, checked);
+  }
+
+  /** Reports for the first time in this visit, which reads every save in full. */
+  async reportFirst(): Promise<void> {
+    this.#first = this.report(true);
+    await this.#first;
+    this.#first = Promise.resolve(false);
+  }
+
+  /** Resolves to whether the first report, of which the page does not know yet, has an unfinished run. */
+  get unreported(): Promise<boolean> {
+    return this.#first;
   }
 
   /** Resolves when no report waits for another tab. */

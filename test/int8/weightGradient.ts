@@ -1,35 +1,18 @@
 /** The error of weight gradients whose operands are rounded as in the INT8 modes, against f64, over the number of tokens. */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { openAdapter } from '../../src/cli/adapter.ts';
-import { presetOf } from '../../src/engine/config/presets.ts';
 import { gptConfig } from '../../src/engine/config/trainConfig.ts';
 import { normalAt, randomBits } from '../../src/engine/core/rng.ts';
-import {
-  batchAt,
-  createDataset,
-  createTrainer,
-  type TrainConfig,
-  type Trainer,
-} from '../../src/engine/index.ts';
+import { batchAt } from '../../src/engine/index.ts';
 import { describeRecipe } from '../../src/engine/precision/description.ts';
 import { recipeOf } from '../../src/engine/precision/recipes.ts';
 import { matmulTransposedA } from '../../src/engine/reference/matmul.ts';
-import { modelForward, type Parameters } from '../../src/engine/reference/model.ts';
+import { modelForward } from '../../src/engine/reference/model.ts';
 import { modelBackward } from '../../src/engine/reference/modelBackward.ts';
 import { roundTo } from '../../src/engine/reference/rounding.ts';
 import { quantizedByColumn, quantizedInGroups } from '../../src/engine/reference/tensorScale.ts';
+import { trainedOn } from '../trainedModel.ts';
 
 const TOKENS = [768, 3072, 12_288];
-
-/** The bench of docs/choosing.md. */
-function configOf(steps: number): TrainConfig {
-  return {
-    ...presetOf('starter').config,
-    ...{ layers: 4, heads: 4, width: 128, context: 64, batch: 12, minLearningRate: 1e-4, beta2: 0.99 },
-    ...{ tokenizer: 'char', warmup: 50, steps, evalEvery: 0, learningRate: 1e-3, precision: 'fp32', seed: 1 },
-  };
-}
 
 type Values = Float64Array;
 
@@ -80,19 +63,6 @@ function row(title: string, errors: Readonly<Record<string, number>>): void {
   process.stdout.write(`| ${[title, ...cells].join(' | ')} |\n`);
 }
 
-async function mastersOf(trainer: Trainer): Promise<Parameters> {
-  const masters: Parameters = new Map();
-  for (const [name, { parts }] of trainer.plan.tensors.parameters) {
-    const values: number[] = [];
-    for (const { master } of parts) {
-      const all = new Float32Array(await trainer.read(master.tensor));
-      values.push(...all.subarray(master.offset, master.offset + master.elements));
-    }
-    masters.set(name, Float64Array.from(values));
-  }
-  return masters;
-}
-
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, steps: { type: 'string' } } });
   process.stdout.write(`| tokens, layer | ${Object.keys(MODES).join(' | ')} |\n`);
@@ -102,19 +72,7 @@ export async function main(args: string[]): Promise<void> {
 
 /** The first layer of each MLP in a model that is trained on the text first. */
 async function trainedRows(path: string, steps: number): Promise<void> {
-  const config = configOf(steps);
-  const text = readFileSync(path, 'utf8');
-  const dataset = createDataset(text, { name: 'text', tokenizer: 'char', context: config.context });
-  const { device, report } = await openAdapter();
-  const trainer = await createTrainer(device, report, config, dataset);
-  for (let step = 0; step < config.steps; step++) {
-    await trainer.waitForRoom();
-    trainer.step();
-  }
-  await trainer.drain();
-  process.stdout.write(`${report.name}, loss ${trainer.takeMetrics().at(-1)?.loss}\n`);
-  const parameters = await mastersOf(trainer);
-  device.destroy();
+  const { config, dataset, parameters } = await trainedOn(path, steps);
   for (const tokens of TOKENS) {
     const { context } = config;
     const B = tokens / context;

@@ -130,16 +130,29 @@ test('a schedule that does not end at the mode, or whose last stage the run does
     'precision-schedule pfq ends at i8g8, but the mode is e8m7.',
   );
   const noisy = { ...scheduled, precisionSchedule: 'noise', noiseThreshold: 0.05 } as const;
-  // It has no last stage to reach.
-  expect(() => checkConfig({ ...noisy, steps: 3 })).not.toThrow();
+  expect(() => checkConfig({ ...noisy, steps: 40 })).not.toThrow();
+  expect(thrownBy(() => checkConfig({ ...noisy, steps: 39 }))).toMatchObject({
+    message:
+      'precision-schedule noise chooses levels 40 times, after equal parts of a run, and this run has only 39 steps.',
+    hint: 'Use at least 40 steps, or precision i8g8 without a schedule.',
+  });
   expect(thrownBy(() => checkConfig({ ...noisy, precision: 'e8m7', noiseThreshold: null })).message).toBe(
     'precision-schedule noise ends at i8g8, but the mode is e8m7.',
   );
   expect(thrownBy(() => checkConfig({ ...noisy, precision: 'fp16' })).message).toContain(
     'precision-schedule',
   );
-  expect(thrownBy(() => checkGiven({ noiseThreshold: 0.05 }, { ...scheduled, steps: 40 })).message).toBe(
-    'precision-schedule pfq does not use noise-threshold, but noise-threshold 0.05 was given.',
-  );
+  expect(
+    thrownBy(() => checkGiven({ noiseThreshold: 0.05 }, { ...scheduled, noiseThreshold: 0.05 })).message,
+  ).toBe('precision-schedule pfq does not use noise-threshold, but noise-threshold 0.05 was given.');
+  // A whole configuration, as programs give it: it has a threshold only if one was given.
+  expect(() => checkConfig({ ...scheduled, steps: 40, noiseThreshold: null })).not.toThrow();
+  for (const precisionSchedule of ['none', 'pfq'] as const) {
+    const config = { ...scheduled, steps: 40, precisionSchedule, noiseThreshold: 0.05 } as const;
+    expect(thrownBy(() => checkConfig(config))).toMatchObject({
+      message: `precision-schedule ${precisionSchedule} does not use noise-threshold, but noise-threshold 0.05 was given.`,
+      hint: 'Leave it out, or use another precision-schedule.',
+    });
+  }
   expect(Object.keys(SCHEDULES)).toEqual(['none', 'pfq', 'noise', 'pfq-float']);
 });

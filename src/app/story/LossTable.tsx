@@ -1,8 +1,7 @@
 import { logOf, useRun } from '../../store/runStore.ts';
 import { formatCount, formatLoss } from '../format.ts';
-import figures from '../ui/FiguresTable.module.css';
+import { FiguresTable } from '../ui/FiguresTable.tsx';
 import { LazyDetails } from '../ui/LazyDetails.tsx';
-import { ScrollTable } from '../ui/ScrollTable.tsx';
 import { armOf } from './arms.ts';
 
 /** Rows between the first step and the last. */
@@ -26,31 +25,29 @@ function Table() {
   });
   const last = Math.max(0, ...runs.map(({ log }) => log.columns.step[log.length - 1] ?? 0));
   return (
-    <ScrollTable label="Loss by step">
-      <table className={figures.table} data-testid="story-losses">
-        <thead>
-          <tr>
-            <th scope="col">Step</th>
-            {runs.map(({ mode, name }) => (
-              <th key={mode} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody translate="no">
-          {stepsUpTo(last).map((step) => (
-            <tr key={step}>
-              <th scope="row">{formatCount(step)}</th>
-              {runs.map(({ mode, log }) => {
-                const at = log.columns.step.subarray(0, log.length).indexOf(step);
-                return <td key={mode}>{at < 0 ? '' : formatLoss(log.columns.loss[at]!)}</td>;
-              })}
-            </tr>
+    <FiguresTable label="Loss by step" data-testid="story-losses">
+      <thead>
+        <tr>
+          <th scope="col">Step</th>
+          {runs.map(({ mode, name }) => (
+            <th key={mode} scope="col">
+              {name}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </ScrollTable>
+        </tr>
+      </thead>
+      <tbody translate="no">
+        {stepsUpTo(last).map((step) => (
+          <tr key={step}>
+            <th scope="row">{formatCount(step)}</th>
+            {runs.map(({ mode, log }) => {
+              const at = log.columns.step.subarray(0, log.length).indexOf(step);
+              return <td key={mode}>{at < 0 ? '' : formatLoss(log.columns.loss[at]!)}</td>;
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </FiguresTable>
   );
 }
 

@@ -23,6 +23,11 @@ export function laneForm({
   };
 }
 
+/** The form of a kernel whose sums have the same bits with and without subgroups: lib/reduce.wgsl adds in a tree. */
+export function treeForm(lanes: number): LaneForm {
+  return laneForm({ subgroup: null, lanes });
+}
+
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

@@ -1,5 +1,6 @@
 /** Kernels that round operands to the levels of a simulated format, and that choose the stage of a precision schedule. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { treeForm } from '../gpu/lanes.ts';
 import type { Dispatch, Target } from '../gpu/operation.ts';
 import { levelsOf, type Operand, type Tensor } from '../gpu/tensor.ts';
 import { LEVEL_ROLES, type LevelRole, levelWord, NOISE_HYSTERESIS, type Stage } from '../precision/levels.ts';
@@ -12,6 +13,8 @@ const FORCED_WORD = 15;
 const USED_WORD = 16;
 /** Most workgroups that look for the range of a tensor; each of those that round it reads all their results. */
 const GROUPS = 16;
+/** Lanes of a workgroup, which add up noise in a tree. */
+const TREE = treeForm(64);
 
 /** The rule of FracTrain's progressive schedule: the threshold of a turning point, and its decay after the first two. */
 export const TURNING = { threshold: 0.05, decay: 0.3 } as const;
@@ -176,7 +179,8 @@ export function quantizeLevels(
       },
       writes: ['out', 'levelNoise'],
       uniforms: { vectors, groups, ...levelUniforms(place, measured), seed: noisy ? seed : undefined },
-      conditions: { noisy, measured: measured !== undefined },
+      conditions: { ...TREE.conditions, noisy, measured: measured !== undefined },
+      constants: TREE.constants,
       grid: [groups, 1, 1],
       label,
     }),
@@ -197,7 +201,8 @@ export function quantizeLevelColumns(
     tensors: { levels: levels.table, levelNoise: levels.ofBlocks?.noise },
     writes: ['out', 'levelNoise'],
     uniforms: { rows, c4: columns / 4, ...levelUniforms(levelsOf(out)!, levels.ofBlocks) },
-    conditions: { measured: levels.ofBlocks !== undefined },
+    conditions: { ...TREE.conditions, measured: levels.ofBlocks !== undefined },
+    constants: TREE.constants,
     grid: [columnGroups(columns), 1, 1],
     label,
   });

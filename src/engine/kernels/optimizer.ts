@@ -1,5 +1,6 @@
 /** Kernels at the end of a step that all optimizers share, and conversion to another format. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { treeForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 import { type CompoundChunk, gradientLimit } from './optimizers/compound.ts';
@@ -9,13 +10,15 @@ import { momentConditions, momentRates } from './optimizers/rates.ts';
 export const NORM_PARTIALS = 256;
 /** 2,048 workgroups of 64 lanes have 2 MiB of loads under way: about what the bandwidth of a large GPU times its latency asks for. */
 const MAX_NORM_PARTIALS = 2048;
+/** Of the workgroups that add up squares. */
+const NORM_LANES = 64;
 /** A lane adds up as many vectors before its chunk gets more workgroups. */
 const VECTORS_PER_LANE = 16;
 
 /** Partial sums of a chunk of `elements`: the most that any target leaves, or those of `target`. */
 export function normPartials(elements: number, target?: Pick<Target, 'splitSums'>): number {
   if (target?.splitSums === false) return NORM_PARTIALS;
-  const groups = Math.ceil(elements / 4 / (64 * VECTORS_PER_LANE));
+  const groups = Math.ceil(elements / 4 / (NORM_LANES * VECTORS_PER_LANE));
   return Math.min(MAX_NORM_PARTIALS, Math.max(NORM_PARTIALS, groups));
 }
 
@@ -43,6 +46,7 @@ export function gradientNorm(
   const { gradient, state, partials, found, elements, first, compound, zeroMask = false } = args;
   const perTensor = args.groups !== undefined;
   const groups = args.groups ?? normPartials(elements, target);
+  const { conditions, constants } = treeForm(NORM_LANES);
   return dispatch({ ...target, half: 'packed' }, 'gradient_norm', {
     operands: { gradient, firstMoment: compound?.m, secondMoment: compound?.v },
     tensors: { state, partials, momentsFull: compound?.momentsFull },
@@ -57,10 +61,12 @@ export function gradientNorm(
       }),
     },
     conditions: {
+      ...conditions,
       ...{ perTensor, zeroMask },
       compoundScaling: compound !== undefined,
       ...(compound && momentConditions(compound.moments)),
     },
+    constants,
     grid: [groups, 1, 1],
     label: 'parameter gradients',
   });

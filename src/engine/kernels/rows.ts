@@ -1,6 +1,6 @@
 /** Kernels that work row by row: layer norm, bias gradients, cross entropy. */
 import { dispatch } from '../gpu/dispatch.ts';
-import { laneForm } from '../gpu/lanes.ts';
+import { laneForm, treeForm } from '../gpu/lanes.ts';
 import { type Dispatch, linearGrid, type Target } from '../gpu/operation.ts';
 import type { Operand, Tensor } from '../gpu/tensor.ts';
 
@@ -318,11 +318,13 @@ export function lossSum(
   } & ({ state: Operand; mean?: undefined } | { mean: Operand; state?: undefined }),
 ): Dispatch {
   const { losses, sums, state, mean, rows, lossTokens } = args;
+  const { conditions, constants } = treeForm(256);
   return dispatch(null, args.fixed ? 'fixed_loss_sum' : 'loss_sum', {
     tensors: { losses, sums, state, mean },
     writes: ['sums', 'state', 'mean'],
     uniforms: { rows, inverseTokens: 1 / lossTokens },
-    conditions: { logZ: mean !== undefined },
+    conditions: { ...conditions, logZ: mean !== undefined },
+    constants,
     grid: [1, 1, 1],
     label: mean ? 'log Z' : 'loss',
   });

@@ -1,5 +1,6 @@
 /** Kernels of steps that skip single tensors. */
 import { dispatch } from '../gpu/dispatch.ts';
+import { treeForm } from '../gpu/lanes.ts';
 import type { Dispatch } from '../gpu/operation.ts';
 import type { Operand } from '../gpu/tensor.ts';
 
@@ -27,6 +28,7 @@ export function tensorSquares(args: {
     tensors: { partials, squares },
     writes: ['squares'],
     uniforms: { first, count, tensor },
+    ...treeForm(64),
     grid: [1, 1, 1],
     label: `${label} gradient`,
   });

@@ -59,7 +59,7 @@ export function forgetNoise(levels: RunLevels | null, role: 'activation' | 'weig
 export function stageTimes({ steps }: Pick<TrainConfig, 'steps'>): StageTimes {
   const after = (share: number) => Math.ceil(share * steps);
   return {
-    window: Math.max(1, Math.floor(steps / LEAST_SCHEDULED_STEPS)),
+    window: Math.floor(steps / LEAST_SCHEDULED_STEPS),
     forced: [after(0.25), after(0.5), after(0.75)],
   };
 }

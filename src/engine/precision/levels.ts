@@ -65,7 +65,7 @@ function floatStage(mode: SimulatedMode, rounding: Rounding): Stage {
   return { name: mode, activation: level, weight: level, outputGradient: level };
 }
 
-/** Fewest steps of a run with a schedule: each is then an observation of the loss. */
+/** Fewest steps of a run with a schedule, which observes the loss, or noise, after so many equal parts of it. */
 export const LEAST_SCHEDULED_STEPS = 40;
 
 interface Schedule {

@@ -87,7 +87,7 @@ const STORED: readonly Stored[] = distinctBy(
     { precision: 'e5m2', rounding: 'rz' },
     { precision: 'e8m3', rounding: 'rne' },
     { precision: 'i8g8', precisionSchedule: 'pfq', steps: 40 },
-    { precision: 'i8g8', precisionSchedule: 'noise' },
+    { precision: 'i8g8', precisionSchedule: 'noise', steps: 40 },
     { precision: 'fp16', skip: 'tensor' },
     { precision: 'fp16', sums: 'fx64' },
     { precision: 'fp16-pure', sums: 'fx64' },

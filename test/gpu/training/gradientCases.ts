@@ -95,7 +95,7 @@ const STAGES: readonly Case[] = [
       return [precision, 'auto', undefined, { precisionSchedule, stage, steps: LEAST_SCHEDULED_STEPS }];
     }),
   ),
-  ['i8g8', 'auto', undefined, { precisionSchedule: 'noise', stage: [0, 2] }],
+  ['i8g8', 'auto', undefined, { precisionSchedule: 'noise', stage: [0, 2], steps: LEAST_SCHEDULED_STEPS }],
   ['i4g6', 'auto', undefined, { ...LLAMA, integerRange: 'symmetric' }],
 ];
 

@@ -137,7 +137,7 @@ describe('memory', () => {
 
   test('buffers of blocks with levels of their own have the planned sizes', () =>
     withTrainer(
-      { ...SHAPES[0], precision: 'i8g8', precisionSchedule: 'noise' },
+      { ...SHAPES[0], precision: 'i8g8', precisionSchedule: 'noise', steps: 40 },
       async (trainer, { buffers }) => {
         const label = (name: string) => [...buffers].filter((buffer) => buffer.label === name);
         const { levels, planned } = trainer.plan.tensors;

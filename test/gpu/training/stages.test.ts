@@ -48,7 +48,7 @@ describe.each<Partial<TrainConfig>>([PFQ, FLOATS])('schedule $precisionSchedule'
 
 const NOISE = {
   ...{ precision: 'i8g8', precisionSchedule: 'noise', noiseThreshold: 0.06, integerRange: 'affine' },
-  ...{ steps: 24, warmup: 2, learningRate: 1e-2, minLearningRate: 1e-3 },
+  ...{ steps: 40, warmup: 2, learningRate: 1e-2, minLearningRate: 1e-3 },
 } as const satisfies Partial<TrainConfig>;
 
 describe('schedule noise', () => {

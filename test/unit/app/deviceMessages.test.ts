@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { kernelSentence } from '../../../src/app/features/device/adapterMessages.ts';
 import {
   formatRate,
   kernelWords,
@@ -7,7 +8,6 @@ import {
 } from '../../../src/app/features/device/deviceMessages.ts';
 import { batchOutcome } from '../../../src/app/features/memory/batchMessages.ts';
 import { rangeWords } from '../../../src/app/features/settings/settingWords.ts';
-import { kernelSentence } from '../../../src/app/messages.ts';
 import { PRECISION_MODES } from '../../../src/engine/precision/recipes.ts';
 import type { BatchSearch, BatchStep } from '../../../src/store/measurementStore.ts';
 

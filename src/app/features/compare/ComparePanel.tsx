@@ -14,12 +14,11 @@ import {
 import { clockOf, endedRuns } from '../../../store/comparison.ts';
 import { budgetBytes, budgetOr, useMeasurements } from '../../../store/measurementStore.ts';
 import { useRun } from '../../../store/runStore.ts';
-import { runColor } from '../../charts/series.ts';
 import { Button } from '../../ui/Button.tsx';
-import figures from '../../ui/FiguresTable.module.css';
+import { FiguresTable } from '../../ui/FiguresTable.tsx';
 import { Note } from '../../ui/Note.tsx';
 import { Panel } from '../../ui/Panel.tsx';
-import { ScrollTable } from '../../ui/ScrollTable.tsx';
+import { Swatch } from '../../ui/Swatch.tsx';
 import styles from './ComparePanel.module.css';
 
 /** The comparison of the modes: the proof of an equal start, a table that fills as runs end, and the verdict. */
@@ -90,36 +89,34 @@ function Table({ table: { modes, rows, comparison } }: { table: ComparisonTable 
   return (
     <>
       {note && <p className={styles.start}>{note}</p>}
-      <ScrollTable label="Comparison table">
-        <table className={`${figures.table} ${styles.compared}`} data-testid="results">
-          <thead>
-            <tr>
-              <td />
-              {modes.map((mode, place) => (
-                <th key={mode} scope="col">
-                  <span className={figures.swatch} style={{ background: runColor(place) }} />
-                  <span translate="no">{variantTitle(mode)}</span>
-                </th>
+      <FiguresTable label="Comparison table" className={styles.compared} data-testid="results">
+        <thead>
+          <tr>
+            <td />
+            {modes.map((mode, place) => (
+              <th key={mode} scope="col">
+                <Swatch place={place} />
+                <span translate="no">{variantTitle(mode)}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ name, label, cells }) => (
+            <tr key={name}>
+              <th scope="row">{label}</th>
+              {cells.map(({ text, best }, place) => (
+                <td key={modes[place]} data-best={best || undefined}>
+                  <span translate="no" data-testid={`result-${name}-${modes[place]}`}>
+                    {text}
+                  </span>
+                  {best && <span className={styles.best}>best</span>}
+                </td>
               ))}
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ name, label, cells }) => (
-              <tr key={name}>
-                <th scope="row">{label}</th>
-                {cells.map(({ text, best }, place) => (
-                  <td key={modes[place]} data-best={best || undefined}>
-                    <span translate="no" data-testid={`result-${name}-${modes[place]}`}>
-                      {text}
-                    </span>
-                    {best && <span className={styles.best}>best</span>}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollTable>
+          ))}
+        </tbody>
+      </FiguresTable>
     </>
   );
 }

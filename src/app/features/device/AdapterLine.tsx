@@ -1,8 +1,8 @@
 import { useRun } from '../../../store/runStore.ts';
 import { modesOf } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
-import { kernelSentence, storageSentence, usesHalf } from '../../messages.ts';
 import styles from './AdapterLine.module.css';
+import { kernelSentence, storageSentence, usesHalf } from './adapterMessages.ts';
 
 /** Shows which GPU computes and how it stores f16, with the reason. */
 export function AdapterLine() {

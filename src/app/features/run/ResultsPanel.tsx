@@ -1,7 +1,6 @@
 import { scalingOf } from '../../../engine/index.ts';
 import type { RunSummary } from '../../../session/protocol.ts';
 import { type RunView, useRun } from '../../../store/runStore.ts';
-import { runColor } from '../../charts/series.ts';
 import {
   formatCount,
   formatLoss,
@@ -11,9 +10,9 @@ import {
   formatTokensPerSecond,
 } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
-import styles from '../../ui/FiguresTable.module.css';
+import { FiguresTable } from '../../ui/FiguresTable.tsx';
 import { Panel } from '../../ui/Panel.tsx';
-import { ScrollTable } from '../../ui/ScrollTable.tsx';
+import { Swatch } from '../../ui/Swatch.tsx';
 
 type Finished = RunView & { readonly summary: RunSummary };
 
@@ -65,33 +64,31 @@ export default function ResultsPanel() {
   if (!runs.some((run) => run.summary)) return null;
   return (
     <Panel title="Results">
-      <ScrollTable label="Results">
-        <table className={styles.table} data-testid="results">
-          <thead>
-            <tr>
-              <td />
-              {runs.map((run, index) => (
-                <th key={run.mode} scope="col">
-                  <span className={styles.swatch} style={{ background: runColor(index) }} />
-                  <span translate="no">{runLabel(run)}</span>
-                </th>
+      <FiguresTable label="Results" data-testid="results">
+        <thead>
+          <tr>
+            <td />
+            {runs.map((run, index) => (
+              <th key={run.mode} scope="col">
+                <Swatch place={index} />
+                <span translate="no">{runLabel(run)}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {ROWS.map(([name, label, cell]) => (
+            <tr key={name}>
+              <th scope="row">{label}</th>
+              {runs.map((run) => (
+                <td key={run.mode} translate="no" data-testid={`result-${name}-${run.mode}`}>
+                  {isFinished(run) ? cell(run) : '–'}
+                </td>
               ))}
             </tr>
-          </thead>
-          <tbody>
-            {ROWS.map(([name, label, cell]) => (
-              <tr key={name}>
-                <th scope="row">{label}</th>
-                {runs.map((run) => (
-                  <td key={run.mode} translate="no" data-testid={`result-${name}-${run.mode}`}>
-                    {isFinished(run) ? cell(run) : '–'}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollTable>
+          ))}
+        </tbody>
+      </FiguresTable>
     </Panel>
   );
 }

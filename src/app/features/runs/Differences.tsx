@@ -1,8 +1,7 @@
 import type { RunRecord } from '../../../store/history/record.ts';
-import { runColor } from '../../charts/series.ts';
-import figures from '../../ui/FiguresTable.module.css';
+import { FiguresTable } from '../../ui/FiguresTable.tsx';
 import { Panel } from '../../ui/Panel.tsx';
-import { ScrollTable } from '../../ui/ScrollTable.tsx';
+import { Swatch } from '../../ui/Swatch.tsx';
 import styles from './Differences.module.css';
 import { type DifferenceRow, differencesOf } from './differences.ts';
 
@@ -12,28 +11,26 @@ export function Differences({ runs }: { runs: readonly RunRecord[] }) {
   const { settings, results } = differencesOf(runs);
   return (
     <Panel title="Differences">
-      <ScrollTable label="Differences">
-        <table className={`${figures.table} ${styles.differs}`} data-testid="differences">
-          <thead>
-            <tr>
-              <td />
-              {runs.map((run, index) => (
-                <th key={run.id} scope="col">
-                  <span className={figures.swatch} style={{ background: runColor(index) }} />
-                  <span>{run.name}</span>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <Rows title="Settings" none="The same in all runs." rows={settings} columns={runs.length} />
-          <Rows
-            title="Results"
-            none="The same in all runs, to the digits shown."
-            rows={results}
-            columns={runs.length}
-          />
-        </table>
-      </ScrollTable>
+      <FiguresTable label="Differences" className={styles.differs} data-testid="differences">
+        <thead>
+          <tr>
+            <td />
+            {runs.map((run, index) => (
+              <th key={run.id} scope="col">
+                <Swatch place={index} />
+                <span>{run.name}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <Rows title="Settings" none="The same in all runs." rows={settings} columns={runs.length} />
+        <Rows
+          title="Results"
+          none="The same in all runs, to the digits shown."
+          rows={results}
+          columns={runs.length}
+        />
+      </FiguresTable>
     </Panel>
   );
 }

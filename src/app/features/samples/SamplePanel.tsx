@@ -2,12 +2,12 @@ import { memo, useState } from 'react';
 import { comparedModes } from '../../../engine/index.ts';
 import type { SampledToken, SampleHeading } from '../../../session/protocol.ts';
 import { isModelOnGpu, useRun } from '../../../store/runStore.ts';
-import { runColor } from '../../charts/series.ts';
 import { formatTokensPerSecond } from '../../format.ts';
 import { runLabel } from '../../messages.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/Note.tsx';
 import { Panel } from '../../ui/Panel.tsx';
+import { Swatch } from '../../ui/Swatch.tsx';
 import { SampleForm } from './SampleForm.tsx';
 import styles from './SamplePanel.module.css';
 import { sampleCaption } from './sampleMessages.ts';
@@ -40,7 +40,7 @@ export default function SamplePanel() {
           return (
             <div key={mode} className={styles.run}>
               <h3>
-                <span className={styles.swatch} style={{ background: runColor(place) }} />
+                <Swatch place={place} />
                 <span translate="no">{`${runLabel(run)}${several ? `, seed ${run.config.seed}` : ''}`}</span>
               </h3>
               {growing && <Sample heading={growing} tokens={growing.tokens} testId="writing" growing />}

@@ -3,8 +3,7 @@ import { PRESET_NAMES, PRESETS, type PresetName, variantTitle } from '../../../e
 import { undoPreset } from '../../../store/actions.ts';
 import { isNumber, type Settings } from '../../../store/settings.ts';
 import { useSettings } from '../../../store/settingsStore.ts';
-import { forgetAdaptation, useUi } from '../../../store/uiStore.ts';
-import { adaptedSentence } from '../../messages.ts';
+import { forgetAdaptation, type PresetAdapted, useUi } from '../../../store/uiStore.ts';
 import { SelectField } from '../../ui/Field.tsx';
 import { LazyDetails } from '../../ui/LazyDetails.tsx';
 import { lazyPart } from '../../ui/lazyPart.tsx';
@@ -121,4 +120,13 @@ function PresetField() {
       )}
     </>
   );
+}
+
+/** Says why the page chose a preset by itself. */
+function adaptedSentence(adapted: PresetAdapted): string {
+  if (adapted.why === 'software') {
+    return 'WebGPU runs in software here, so the smallest preset is chosen.';
+  }
+  const { title } = PRESETS[adapted.from];
+  return `A step of ${title} took ${(adapted.stepMs / 1000).toFixed(1)} s here, so a smaller preset is chosen.`;
 }

@@ -46,12 +46,19 @@ export function checkGiven(given: Partial<TrainConfig>, config: TrainConfig): vo
   for (const field of FIELDS) {
     const value = given[field];
     if (value !== undefined) checkTaken(field, value, config.precision);
+  }
+  checkEffect(config, (field) => given[field] !== undefined);
+}
+
+function checkEffect(config: TrainConfig, isGiven: (field: Field) => boolean): void {
+  for (const field of FIELDS) {
     const { option, disables } = rowOf(field);
-    for (const other of disables?.[String(config[field])] ?? []) {
-      if (given[other as Field] === undefined) continue;
+    for (const other of (disables?.[String(config[field])] ?? []) as readonly Field[]) {
+      if (!isGiven(other)) continue;
+      const unused = rowOf(other).option;
       throw new EngineError(
         'BAD_VALUE',
-        `${option} ${config[field]} does not use ${rowOf(other as Field).option}, but ${rowOf(other as Field).option} ${given[other as Field]} was given.`,
+        `${option} ${config[field]} does not use ${unused}, but ${unused} ${config[other]} was given.`,
         `Leave it out, or use another ${option}.`,
       );
     }
@@ -69,6 +76,8 @@ export function checkTogether(config: TrainConfig): void {
   for (const field of FIELDS) {
     if (!rowOf(field).takenBy?.givenByPresets) checkTaken(field, config[field], config.precision);
   }
+  // A whole configuration does not say what was given, but a setting without a default has a value only if it was.
+  checkEffect(config, (field) => rowOf(field).default === null && config[field] !== null);
   checkMicroBatch(config);
   checkSchedule(config);
   checkGroups(config);
@@ -139,10 +148,12 @@ function checkStages({ precisionSchedule: schedule, precision, steps }: TrainCon
       `Use precision ${last}, or another schedule.`,
     );
   }
-  if (schedule === 'noise' || steps >= LEAST_SCHEDULED_STEPS) return;
+  if (steps >= LEAST_SCHEDULED_STEPS) return;
   throw new EngineError(
     'BAD_VALUE',
-    `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
+    schedule === 'noise'
+      ? `precision-schedule noise chooses levels ${LEAST_SCHEDULED_STEPS} times, after equal parts of a run, and this run has only ${steps} steps.`
+      : `precision-schedule ${schedule} has ${modes.length} stages, and a run of ${steps} steps ends before its last one.`,
     `Use at least ${LEAST_SCHEDULED_STEPS} steps, or precision ${last} without a schedule.`,
   );
 }
