@@ -117,10 +117,14 @@ test('by keyboard alone a text becomes a model and its program, and what is pres
   await expect(page.getByTestId('my-text-choice')).toBeVisible();
   const choosing = page.waitForEvent('filechooser');
   await press(page, page.getByTestId('own-file'), 'Enter');
-  await (await choosing).setFiles({ name: NAME, mimeType: 'text/plain', buffer: Buffer.from(verses(100)) });
+  await (await choosing).setFiles({
+    name: NAME,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(verses(20_000)),
+  });
   await expect(page.getByTestId('my-text-line')).toContainText(/about \d+ (s|min|h)/);
   await expect(page.getByTestId('my-text-size-tiny')).toHaveAccessibleName('Tiny (recommended)');
-  await press(page, page.getByTestId('my-text-train'), 'Enter');
+  await press(page, page.getByTestId('my-text-train'), 'Enter'); // some minutes of training
   await press(page, page.getByTestId('my-text-stop'), 'Enter');
   await reach(page, 'done');
   await expect(page.getByTestId('my-text-training')).toMatchAriaSnapshot(`
