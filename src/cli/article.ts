@@ -21,6 +21,7 @@ import {
   type TableBudget,
   type TablePlan,
   type TablePreset,
+  thereIsNo,
   UNSCALED_MODE,
   type UnscaledFindings,
   variantTitle,
@@ -73,11 +74,18 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const bytes = parseBytes('budget', given.get('budget') ?? DEFAULT_BUDGET);
-  const preset = (given.get('preset') ?? null) as TablePreset | null;
+  const preset = tablePreset(given.get('preset'));
   const path = given.get('json');
   if (path !== undefined) checkReportPath(path);
   await makeTable(preset, bytes, path);
   return 0;
+}
+
+/** @returns null where the speed of this machine decides. @throws EngineError BAD_VALUE for a preset that the table does not take */
+function tablePreset(name: string | undefined): TablePreset | null {
+  const found = TABLE_PRESETS.find((preset) => preset === name);
+  if (found || name === undefined) return found ?? null;
+  throw thereIsNo('preset of the table', name, TABLE_PRESETS);
 }
 
 async function makeTable(given: TablePreset | null, bytes: number, path: string | undefined): Promise<void> {

@@ -31,7 +31,7 @@ const VARIANT_NAMES = VARIANT_SETTINGS.map((field) => rowOf(field).option).join(
 /** What a run of its own takes: its mode, its files and its output. */
 const NOT_PASSED_ON = [
   ...['precision', 'sample', 'samples', 'json', 'help'],
-  ...['save', 'save-every', 'resume', 'init', 'export', 'export-dtype', 'numerics-every'],
+  ...['save', 'save-every', 'resume', 'init', 'export', 'export-dtype', 'final-weights', 'numerics-every'],
 ];
 
 /** Of a run's options those that every run of an experiment is given alike. */

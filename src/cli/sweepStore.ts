@@ -13,6 +13,7 @@ import {
   writeSweep,
 } from '../engine/index.ts';
 import { writeAtomically } from './atomicFile.ts';
+import { fileProblem } from './fileProblem.ts';
 
 /**
  * Loads the sweep in a file; null when there is no such file.
@@ -24,8 +25,12 @@ export function loadSweep(path: string): Sweep | null {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError('BAD_VALUE', `Cannot read "${path}": ${reason}.`, 'Name another file.', { cause });
+    throw new EngineError(
+      'BAD_VALUE',
+      `Cannot read "${path}": ${fileProblem(cause)}.`,
+      'Name another file.',
+      { cause },
+    );
   }
   return readSweep(text, path);
 }

@@ -31,13 +31,14 @@ export async function downloadText(address: string, { onProgress, signal }: Down
       'Open the address in a new tab to check it.',
     );
   }
+  const name = nameOf(url);
   const announced = Number(response.headers.get('content-length')) || null;
   const reader = response.body?.getReader();
-  if (!reader) throw emptyText();
+  if (!reader) throw emptyText(name);
   const parts = new BlobParts();
-  const check = new Utf8Reader();
+  const check = new Utf8Reader(name);
   try {
-    checkTextSize(announced ?? 0);
+    checkTextSize(name, announced ?? 0);
     for (;;) {
       const { done, value } = await reader.read().catch((cause: unknown) => {
         signal.throwIfAborted();
@@ -54,5 +55,5 @@ export async function downloadText(address: string, { onProgress, signal }: Down
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-  return new File([parts.end('text/plain')], nameOf(url), { type: 'text/plain' });
+  return new File([parts.end('text/plain')], name, { type: 'text/plain' });
 }

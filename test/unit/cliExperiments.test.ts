@@ -58,6 +58,7 @@ test.each([
   ['--seeds -1', '--seeds is "-1"', 'at least 1'],
   ['--seeds 101', '--seeds is 101', 'from 1 to 100'],
   ['--precision fp16', 'There is no setting "precision"', ''],
+  ['--final-weights best', 'There is no setting "final-weights"', ''],
 ])('%s is refused by name', (line, message, hint) => {
   const error = thrownBy(() => parse(line));
   expect(error.isUsage).toBe(true);

@@ -51,6 +51,10 @@ test('wrong use exits with 2, says what and how, and writes nothing to standard 
   expect(cli(['train', '--data', '/no/such/file', '--json'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['train', '--text', 'copy', '--ctx', '100000'])).toMatchObject({ status: 2, stdout: '' });
   expect(cli(['article', '--budget', '0'])).toMatchObject({ status: 2, stdout: '' });
+  expect(cli(['article', '--preset', 'smok'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('There is no preset of the table "smok".\nDid you mean "smoke"?'),
+  });
   expect(cli(['trian'])).toMatchObject({ status: 2, stdout: '' });
 });
 

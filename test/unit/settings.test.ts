@@ -200,6 +200,12 @@ describe('a bad value is refused in one sentence, whichever way it comes in', ()
   });
 });
 
+test('a whole number that is rounded when it is read is quoted as it was written', () => {
+  const written = '9007199254740993'; // 2^53 + 1
+  expect(optionProblem('--seed', written)).toContain(`seed is ${written}.`);
+  expect(linkProblems(`?seed=${written}`)[0]).toContain(`seed is ${written}.`);
+});
+
 test.each(['optimiser', '__proto__', 'constructor'])('the unknown name %s', async (name) => {
   const sentence = `There is no setting "${name}".`;
   expect(optionProblem(`--${name}`)).toContain(sentence);

@@ -6,7 +6,7 @@ const bytes = (...values: number[]) => Uint8Array.from(values);
 
 /** Reads `bytes` in chunks of a given size. */
 function decode(bytes: Uint8Array, chunk = bytes.length): string {
-  const reader = new Utf8Reader();
+  const reader = new Utf8Reader('a.txt');
   const characters: string[] = [];
   for (let at = 0; at < bytes.length; at += chunk) {
     for (const codePoint of reader.push(bytes.subarray(at, at + chunk))) {
@@ -36,7 +36,7 @@ test('it agrees with the browser’s decoder, also on line ends and a second mar
 });
 
 test('it counts bytes without the mark', () => {
-  const reader = new Utf8Reader();
+  const reader = new Utf8Reader('a.txt');
   reader.push(bytes(0xef, 0xbb));
   reader.push(bytes(0xbf, 0x61));
   expect([reader.bytes, reader.markBytes]).toEqual([1, 3]);
@@ -82,8 +82,18 @@ test.each([
   }
 });
 
+test.each([
+  ['empty', []],
+  ['only a byte order mark', [0xef, 0xbb, 0xbf]],
+  ['binary', [0x61, 0]],
+  ['UTF-16', [0xff, 0xfe]],
+  ['not UTF-8', [0x61, 0xe9, 0x61]],
+])('the message names the text that is %s', (_, content) => {
+  expect(thrownBy(() => decode(bytes(...content))).message).toMatch(/^The text "a\.txt" is /);
+});
+
 test('a text too large for a browser names both sizes', () => {
-  const error = thrownBy(() => checkTextSize(MAX_TEXT_BYTES + 1));
+  const error = thrownBy(() => checkTextSize('a.txt', MAX_TEXT_BYTES + 1));
   expect(error.message).toContain(String(MAX_TEXT_BYTES + 1));
   expect(error.message).toContain('1024 MiB');
 });

@@ -17,6 +17,8 @@ import { EndMarks, LearnedWords } from './wordPieces.ts';
 
 /** The result of the first pass, from which the second pass writes the tokens. */
 export interface SurveyedText {
+  /** Of the text, for messages. */
+  readonly name: string;
   readonly tokenizer: Tokenizer;
   /** Number of tokens; null for byte-pair tokenizers, whose tokens are only counted in the second pass. */
   readonly count: number | null;
@@ -42,7 +44,8 @@ const CODE_POINTS = 0x110000;
 const ODD_SPACES = [0x85, 0xfeff];
 
 export class Survey {
-  readonly #reader = new Utf8Reader();
+  readonly #name: string;
+  readonly #reader: Utf8Reader;
   readonly #fingerprint = new TextFingerprint();
   readonly #seen = new Uint8Array(CODE_POINTS);
   #largest = 0;
@@ -54,8 +57,13 @@ export class Survey {
   /** The words to learn pairs from; null when no pairs are learned. */
   readonly #words: LearnedWords | null;
 
-  /** @throws EngineError BAD_VALUE for the tokenizer of a model where none is given */
-  constructor(kind: TokenizerChoice | TokenizerJson) {
+  /**
+   * @param name of the text, for messages
+   * @throws EngineError BAD_VALUE for the tokenizer of a model where none is given
+   */
+  constructor(name: string, kind: TokenizerChoice | TokenizerJson) {
+    this.#name = name;
+    this.#reader = new Utf8Reader(name);
     if (kind === 'model') throw noModel();
     this.#given = typeof kind === 'object' ? kind : gpt2Json(kind);
     this.#choice = typeof kind === 'object' || this.#given ? null : kind;
@@ -89,6 +97,7 @@ export class Survey {
     const json = this.#given ? this.#checked(this.#given) : yield* this.#fitted(this.#choice!);
     const { bytes, markBytes } = this.#reader;
     return {
+      name: this.#name,
       tokenizer: createTokenizer(json),
       count: json.kind === 'byte' ? bytes : json.kind === 'char' ? this.#characters : null,
       bytes,

@@ -61,12 +61,13 @@ class ByteWriter implements TokenWriter {
 
 class CharacterWriter implements TokenWriter {
   readonly #tokens: TokenArray;
-  readonly #reader = new Utf8Reader();
+  readonly #reader: Utf8Reader;
   /** The id of each code point; -1 for those that the first pass did not see. */
   readonly #ids: Int32Array;
   #count = 0;
 
-  constructor({ tokenizer, count }: SurveyedText, characters: string) {
+  constructor({ name, tokenizer, count }: SurveyedText, characters: string) {
+    this.#reader = new Utf8Reader(name);
     this.#tokens = allocate(count!, tokenizer);
     const codePoints = Array.from(characters, (character) => character.codePointAt(0)!);
     this.#ids = new Int32Array(codePoints.reduce((most, one) => Math.max(most, one), 0) + 1).fill(-1);
@@ -98,7 +99,7 @@ const PART = 2 ** 20;
 /** Writes byte-pair tokens, whose number is known only at the end. They are in memory twice while the parts are joined. */
 class PieceWriter implements TokenWriter {
   readonly #text: SurveyedText;
-  readonly #reader = new Utf8Reader();
+  readonly #reader: Utf8Reader;
   readonly #fingerprint = new TextFingerprint();
   readonly #pieces: TextReader;
   readonly #checksum = new Checksum();
@@ -109,6 +110,7 @@ class PieceWriter implements TokenWriter {
 
   constructor(text: SurveyedText, json: PieceJson, span: Span) {
     this.#text = text;
+    this.#reader = new Utf8Reader(text.name);
     this.#part = allocate(PART, text.tokenizer);
     this.#pieces = textReaders(json)((ids) => this.#add(ids), span);
   }

@@ -83,8 +83,8 @@ export async function tokenize(
   { onProgress, onFingerprint, signal }: TokenizeOptions = {},
 ): Promise<TokenizedText> {
   const { name, size } = stream;
-  if (size === 0) throw emptyText();
-  checkTextSize(size ?? 0);
+  if (size === 0) throw emptyText(name);
+  checkTextSize(name, size ?? 0);
   const given = typeof kind === 'object' ? kind : gpt2Json(kind);
   if (given) await loadTokenizer(given);
   const turns = new Turns(signal);
@@ -111,7 +111,7 @@ export async function tokenize(
     }
   };
   try {
-    const survey = new Survey(kind);
+    const survey = new Survey(name, kind);
     await readAll('reading', (piece) => survey.take(piece));
     const fingerprint = survey.end();
     onFingerprint?.(fingerprint);
@@ -121,7 +121,7 @@ export async function tokenize(
       onProgress?.({ stage: 'learning', ...step.value });
       await turns.next();
     }
-    return { name, ...result(step.value, await write(step.value, FIRST_SPAN)) };
+    return result(step.value, await write(step.value, FIRST_SPAN));
   } finally {
     turns.close();
   }
@@ -134,7 +134,7 @@ export function tokenizeString(
   kind: TokenizerChoice | TokenizerJson,
 ): TokenizedText {
   const bytes = new TextEncoder().encode(text);
-  const survey = new Survey(kind);
+  const survey = new Survey(name, kind);
   for (const piece of piecesOf(bytes)) survey.take(piece);
   survey.end();
   const fitting = survey.fit();
@@ -146,7 +146,7 @@ export function tokenizeString(
     for (const piece of piecesOf(bytes)) writer.take(piece);
     return writer.end();
   });
-  return { name, ...result(surveyed, written) };
+  return result(surveyed, written);
 }
 
 /** Wraps a text in memory as a stream. */
@@ -166,16 +166,13 @@ export function streamOf(name: string, bytes: Uint8Array): TextStream {
  */
 const FORMER_WORD_LIMITS = { bpe: 64, gpt2: 2 ** 15 };
 
-function result(
-  surveyed: SurveyedText,
-  { tokens, checksum, longestWord }: Written,
-): Omit<TokenizedText, 'name'> {
-  const { tokenizer, bytes, endMarks, unlearned, hasOddSpace } = surveyed;
+function result(surveyed: SurveyedText, { tokens, checksum, longestWord }: Written): TokenizedText {
+  const { name, tokenizer, bytes, endMarks, unlearned, hasOddSpace } = surveyed;
   const { kind } = tokenizer;
   const inPieces = kind === 'bpe' || kind === 'gpt2';
   const readingChanged = inPieces && (hasOddSpace || longestWord > FORMER_WORD_LIMITS[kind]);
   const reading = { endMarks, unlearned, tokens: checksum, readingChanged };
-  return { tokenizer, tokens, bytes, checksum: surveyed.checksum, reading };
+  return { name, tokenizer, tokens, bytes, checksum: surveyed.checksum, reading };
 }
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {

@@ -12,10 +12,16 @@ const MARK_BYTES = 3;
  * ends are kept. A character may be split between chunks.
  */
 export class Utf8Reader {
+  readonly #name: string;
   #offset = 0;
   /** The bytes before `#offset` that begin an incomplete character; at most three. */
   #begun = new Uint8Array(0);
   #mark = 0;
+
+  /** @param name of the text, for messages */
+  constructor(name: string) {
+    this.#name = name;
+  }
 
   /** Bytes read so far, without the byte order mark. */
   get bytes(): number {
@@ -32,16 +38,16 @@ export class Utf8Reader {
    * @throws EngineError BAD_TEXT when the text contains a NUL, is too large, or is not UTF-8
    */
   push(chunk: Uint8Array): Uint32Array {
-    if (this.#offset === 0) refuseUtf16(chunk);
-    checkTextSize(this.#offset + chunk.length);
+    if (this.#offset === 0) refuseUtf16(this.#name, chunk);
+    checkTextSize(this.#name, this.#offset + chunk.length);
     const start = this.#offset - this.#begun.length;
     const bytes = joined(this.#begun, chunk);
     const text = decoded(bytes);
     const valid = text ?? validPrefix(bytes);
     const nul = valid.indexOf('\0');
-    if (nul >= 0) throw binary(start + utf8Length(valid.slice(0, nul)));
+    if (nul >= 0) throw binary(this.#name, start + utf8Length(valid.slice(0, nul)));
     const read = utf8Length(valid);
-    if (text === null) throw invalid(start + read, bytes[read]!);
+    if (text === null) throw invalid(this.#name, start + read, bytes[read]!);
     this.#begun = bytes.slice(read);
     this.#offset += chunk.length;
     const codePoints = codePointsOf(text);
@@ -53,9 +59,9 @@ export class Utf8Reader {
   /** @throws EngineError BAD_TEXT when the text is empty or its last character is incomplete */
   end(): void {
     const [lead] = this.#begun;
-    if (lead !== undefined) throw invalid(this.#offset - this.#begun.length, lead);
-    checkTextSize(this.bytes);
-    if (this.bytes === 0) throw emptyText();
+    if (lead !== undefined) throw invalid(this.#name, this.#offset - this.#begun.length, lead);
+    checkTextSize(this.#name, this.bytes);
+    if (this.bytes === 0) throw emptyText(this.#name);
   }
 }
 
@@ -102,45 +108,45 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> 
   return bytes;
 }
 
-function invalid(offset: number, lead: number): EngineError {
+function invalid(name: string, offset: number, lead: number): EngineError {
   return new EngineError(
     'BAD_TEXT',
-    `The text is not valid UTF-8: byte ${offset} (0x${lead.toString(16).padStart(2, '0')}) does not begin a valid character.`,
+    `The text "${name}" is not valid UTF-8: byte ${offset} (0x${lead.toString(16).padStart(2, '0')}) does not begin a valid character.`,
     'Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE.',
   );
 }
 
 /** @throws EngineError BAD_TEXT when a text of `bytes` bytes is too large to train on */
-export function checkTextSize(bytes: number): void {
+export function checkTextSize(name: string, bytes: number): void {
   if (bytes <= MAX_TEXT_BYTES) return;
   throw new EngineError(
     'BAD_TEXT',
-    `The text has at least ${bytes} bytes; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be read.`,
+    `The text "${name}" has at least ${bytes} bytes; at most ${MAX_TEXT_BYTES} (${MAX_TEXT_BYTES / 2 ** 20} MiB) can be read.`,
     'Shorten it. Models of this size do not learn more from a longer text.',
   );
 }
 
-export function emptyText(): EngineError {
+export function emptyText(name: string): EngineError {
   return new EngineError(
     'BAD_TEXT',
-    'The text is empty.',
+    `The text "${name}" is empty.`,
     'Give a text of at least a few thousand characters.',
   );
 }
 
-function binary(offset: number): EngineError {
+function binary(name: string, offset: number): EngineError {
   return new EngineError(
     'BAD_TEXT',
-    `The text is binary: byte ${offset} is NUL.`,
+    `The text "${name}" is binary: byte ${offset} is NUL.`,
     'Give a plain text file in UTF-8.',
   );
 }
 
-function refuseUtf16([first, second]: Uint8Array): void {
+function refuseUtf16(name: string, [first, second]: Uint8Array): void {
   if (!(first === 0xff && second === 0xfe) && !(first === 0xfe && second === 0xff)) return;
   throw new EngineError(
     'BAD_TEXT',
-    'The text is UTF-16, not UTF-8: it starts with a UTF-16 byte order mark.',
+    `The text "${name}" is UTF-16, not UTF-8: it starts with a UTF-16 byte order mark.`,
     'Save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 FILE.',
   );
 }

@@ -46,8 +46,11 @@ export interface Sweep {
   readonly cells: readonly SweepCell[];
 }
 
-/** A cell has diverged when its final loss is not finite, or more than this above the best cell of the sweep. */
-export const DIVERGED_NATS = 1;
+/** A cell whose final loss is this many nats or less above the best cell of the sweep counts in the mean of its seeds. */
+export const FAR_NATS = 1;
+
+/** Why a cell does not count. A finite loss far above the best may be of a rate that is too high, or only too low. */
+export type CellFailure = 'diverged' | 'far above the best';
 
 /**
  * Makes a grid and checks each of its values.
@@ -213,7 +216,11 @@ export function bestLoss(cells: readonly SweepCell[]): number | null {
   return losses.length > 0 ? Math.min(...losses) : null;
 }
 
-/** @param best lowest loss of the sweep */
-export function hasDiverged({ loss }: SweepCell, best: number | null): boolean {
-  return loss === null || (best !== null && loss > best + DIVERGED_NATS);
+/**
+ * Why the cell does not count in the mean of its seeds; null when it counts.
+ * @param best lowest loss of the sweep
+ */
+export function failureOf({ loss }: SweepCell, best: number | null): CellFailure | null {
+  if (loss === null) return 'diverged';
+  return best !== null && loss > best + FAR_NATS ? 'far above the best' : null;
 }

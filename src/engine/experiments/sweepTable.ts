@@ -2,7 +2,7 @@
 import { type ModelKinds, otherKinds } from '../config/gptConfig.ts';
 import { formatCount, formatLoss } from '../core/format.ts';
 import { type Spread, spreadOf } from './spread.ts';
-import { bestLoss, DIVERGED_NATS, hasDiverged, type Sweep, type SweepCell } from './sweep.ts';
+import { bestLoss, type CellFailure, FAR_NATS, failureOf, type Sweep, type SweepCell } from './sweep.ts';
 import { type VariantId, variantTitle } from './variants.ts';
 
 /** The results of a mode at a learning rate over its seeds. */
@@ -11,11 +11,12 @@ export interface RateResult {
   readonly learningRate: number;
   /** Number of finished seeds. */
   readonly finished: number;
-  readonly diverged: number;
-  /** Final losses of the seeds that did not diverge; null when all did. */
+  /** Why finished seeds do not count in the mean, one for each that does not. */
+  readonly failures: readonly CellFailure[];
+  /** Final losses of the seeds that count; null when none does. */
   readonly loss: Spread | null;
   readonly skippedSteps: number;
-  /** Whether its mean is the lowest of the results without divergence, or rounds to the same text. */
+  /** Whether its mean is the lowest of the results of which every seed counts, or rounds to the same text. */
   readonly best: boolean;
 }
 
@@ -38,7 +39,7 @@ export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): Sweep
       ),
     ),
   }));
-  const means = rows.flatMap(({ results }) => results.flatMap((result) => convergedMean(result) ?? []));
+  const means = rows.flatMap(({ results }) => results.flatMap((result) => meanOfAll(result) ?? []));
   // Means that round to the same text count as equal.
   const lowest = formatLoss(Math.min(...means));
   return rows.map(({ mode, results }) => ({
@@ -48,12 +49,13 @@ export function sweepRows({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): Sweep
 }
 
 function isBest(result: RateResult, lowest: string): boolean {
-  const mean = convergedMean(result);
+  const mean = meanOfAll(result);
   return mean !== null && formatLoss(mean) === lowest;
 }
 
-function convergedMean({ diverged, loss }: RateResult): number | null {
-  return diverged === 0 && loss ? loss.mean : null;
+/** Null where a seed does not count. */
+function meanOfAll({ failures, loss }: RateResult): number | null {
+  return failures.length === 0 && loss ? loss.mean : null;
 }
 
 function rateResult(
@@ -62,22 +64,23 @@ function rateResult(
   cells: readonly SweepCell[],
   best: number | null,
 ): RateResult {
-  const converged = cells.filter((cell) => !hasDiverged(cell, best));
+  const counted = cells.filter((cell) => failureOf(cell, best) === null);
   return {
     mode,
     learningRate,
     finished: cells.length,
-    diverged: cells.length - converged.length,
-    loss: spreadOf(converged.map(({ loss }) => loss)),
+    failures: cells.flatMap((cell) => failureOf(cell, best) ?? []),
+    loss: spreadOf(counted.map(({ loss }) => loss)),
     skippedSteps: cells.reduce((sum, { skippedSteps }) => sum + skippedSteps, 0),
     best: false,
   };
 }
 
-/** "2.480 (0/3)": the mean loss of the seeds that did not diverge, and how many of the finished seeds did. */
-export function rateText({ finished, diverged, loss }: RateResult): string {
+/** "2.480 (0/3)": the mean loss of the seeds that count, and how many of the finished seeds do not. */
+export function rateText({ finished, failures, loss }: RateResult): string {
   if (finished === 0) return '–';
-  return `${loss ? formatLoss(loss.mean) : 'diverged'} (${diverged}/${finished})`;
+  const outcome = loss ? formatLoss(loss.mean) : [...new Set(failures)].join(' or ');
+  return `${outcome} (${failures.length}/${finished})`;
 }
 
 /** Writes learning rates as people do: "3e-4", "1e-2". */
@@ -86,7 +89,7 @@ export function rateName(learningRate: number): string {
 }
 
 /** The legend of the table. */
-export const SWEEP_LEGEND = `Each cell shows the mean validation loss in nats after the last step over the seeds that did not diverge and, in brackets, how many of the finished seeds diverged (loss not finite, or more than ${DIVERGED_NATS.toFixed(1)} above the best cell).`;
+export const SWEEP_LEGEND = `Each cell shows the mean validation loss in nats after the last step over the seeds that count and, in brackets, how many of the finished seeds do not: those that diverged (loss not finite, or ended by the mode), and those far above the best (by more than ${FAR_NATS.toFixed(1)}, because the learning rate is too high or too low).`;
 
 /** "9 of 27 cells are finished." */
 export function sweepProgress({ grid, cells }: Pick<Sweep, 'grid' | 'cells'>): string {
@@ -124,7 +127,7 @@ export function sweepCsv({ cells }: Pick<Sweep, 'cells'>): string {
       cell.learningRate,
       cell.seed,
       cell.loss ?? '',
-      hasDiverged(cell, best) ? 1 : 0,
+      failureOf(cell, best) ?? '',
       cell.stopped ?? '',
       cell.steps,
       cell.skippedSteps,
@@ -133,7 +136,7 @@ export function sweepCsv({ cells }: Pick<Sweep, 'cells'>): string {
     ].join(','),
   );
   return [
-    'mode,learning rate,seed,validation loss,diverged,stopped,steps,skipped steps,tokens/s,seconds',
+    'mode,learning rate,seed,validation loss,failure,stopped,steps,skipped steps,tokens/s,seconds',
     ...rows,
     '',
   ].join('\r\n');

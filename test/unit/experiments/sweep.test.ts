@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../../../src/engine/config/presets.ts';
 import {
   cellOf,
+  failureOf,
   grownGrid,
-  hasDiverged,
   joinedCells,
   missingRuns,
   placeOf,
@@ -150,14 +150,14 @@ describe('settings', () => {
   });
 });
 
-describe('divergence', () => {
-  test('is a loss that is not finite, or more than 1.0 nats above the best cell', () => {
-    expect(hasDiverged(cell('fp32', 1e-3, 7, null), 2)).toBe(true);
-    expect(hasDiverged(cell('fp32', 1e-3, 7, 3), 2)).toBe(false);
-    expect(hasDiverged(cell('fp32', 1e-3, 7, 3.01), 2)).toBe(true);
+describe('a cell does not count', () => {
+  test('if its loss is not finite, or is more than 1.0 nats above the best cell, which is no divergence', () => {
+    expect(failureOf(cell('fp32', 1e-3, 7, null), 2)).toBe('diverged');
+    expect(failureOf(cell('fp32', 1e-3, 7, 3), 2)).toBeNull();
+    expect(failureOf(cell('fp32', 1e-3, 7, 3.01), 2)).toBe('far above the best');
   });
 
-  test('is also the result of a mode that gave up, whatever its last loss was', () => {
+  test('if its mode gave up, whatever its last loss was', () => {
     const result = { loss: 2, steps: 12, skippedSteps: 10, tokensPerSec: null, seconds: 1 };
     expect(cellOf(PLAN[0]!, { ...result, stopped: 'TOO_MANY_SKIPS' }).loss).toBeNull();
     expect(cellOf(PLAN[0]!, { ...result, stopped: null }).loss).toBe(2);
@@ -168,20 +168,23 @@ describe('the table', () => {
   const CELLS = [
     cell('fp32', 1e-3, 7, 2.5),
     cell('fp32', 1e-3, 8, 2.7),
-    cell('fp16', 1e-3, 7, 2.4), // the best cell: what is above 3.4 diverged
+    cell('fp16', 1e-3, 7, 2.4), // the best cell: what is above 3.4 does not count
     cell('fp16', 1e-3, 8, 3.5),
     cell('fp32', 3e-3, 7, null),
   ];
 
-  test('has the mean of the cells that did not diverge, and counts the others', () => {
+  test('has the mean of the cells that count, and the number of the others', () => {
     const texts = sweepRows(sweep(CELLS)).map(({ results }) => results.map(rateText));
     expect(texts).toEqual([
       ['2.600 (0/2)', 'diverged (1/1)'],
       ['2.400 (1/2)', '–'],
     ]);
+    const unlearned = [cell('fp32', 1e-3, 7, 2.5), cell('fp32', 3e-3, 7, 4.1), cell('fp32', 3e-3, 8, null)];
+    const [fp32] = sweepRows(sweep(unlearned));
+    expect(rateText(fp32!.results[1]!)).toBe('far above the best or diverged (2/2)');
   });
 
-  test('calls best the lowest mean without a divergence', () => {
+  test('calls best the lowest mean of which every seed counts', () => {
     const best = (cells: SweepCell[]) =>
       sweepRows(sweep(cells)).map(({ results }) => results.map((result) => result.best));
     expect(best(CELLS)).toEqual([
@@ -204,8 +207,8 @@ describe('the table', () => {
     expect(markdown).toContain('| FP32 | 2.600 (0/2) (best) | diverged (1/1) |');
     expect(markdown).toContain('40 steps on A text, seeds 7, 8, a GPU. 5 of 8 cells are finished.');
     const lines = sweepCsv(sweep(CELLS)).split('\r\n');
-    expect(lines[1]).toBe('fp32,0.001,7,2.5,0,,40,1,100,2');
-    expect(lines[5]).toBe('fp32,0.003,7,,1,,40,1,100,2');
+    expect(lines[1]).toBe('fp32,0.001,7,2.5,,,40,1,100,2');
+    expect(lines[5]).toBe('fp32,0.003,7,,diverged,,40,1,100,2');
     expect(sweepProgress(sweep([]))).toBe('0 of 8 cells are finished.');
   });
 

@@ -9,7 +9,7 @@ const TEXT = 'King Lear 😀, naïve\r\n\t“quoted” \u{10ffff}\ud7ff\ue000\u0
 const texts = [TEXT, `\ufeff${TEXT}`].map((text) => new TextEncoder().encode(text));
 
 function read(bytes: Uint8Array, chunk: number): string | null {
-  const reader = new Utf8Reader();
+  const reader = new Utf8Reader('a.txt');
   let text = '';
   try {
     for (let at = 0; at < bytes.length; at += chunk) {

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import {
   bestLoss,
   FAILED_MODE,
-  hasDiverged,
+  failureOf,
   rateName,
   type SweepCell,
   variantTitle,
@@ -55,5 +55,6 @@ export function Cells({ cells }: { cells: readonly SweepCell[] }) {
 
 function outcome(cell: SweepCell, best: number | null): string {
   if (cell.stopped !== null) return FAILED_MODE;
-  return `${formatLoss(cell.loss)}${cell.loss !== null && hasDiverged(cell, best) ? ', diverged' : ''}`;
+  const failure = failureOf(cell, best);
+  return `${formatLoss(cell.loss)}${cell.loss !== null && failure ? `, ${failure}` : ''}`;
 }

@@ -45,7 +45,7 @@ export function Heatmap({ sweep }: { sweep: KeptSweep }) {
 }
 
 function HeatCell({ result, share, training }: { result: RateResult; share: number; training: boolean }) {
-  const { mode, learningRate, finished, diverged, best, loss } = result;
+  const { mode, learningRate, finished, failures, best, loss } = result;
   const style = { '--share': `${Math.round(share * 100)}%` } as CSSProperties;
   return (
     <td
@@ -56,7 +56,9 @@ function HeatCell({ result, share, training }: { result: RateResult; share: numb
     >
       <span>{rateText(result)}</span>
       {best && <span className={styles.mark}>best</span>}
-      {diverged > 0 && loss !== null && <span className={styles.mark}>some diverged</span>}
+      {failures.length > 0 && loss !== null && (
+        <span className={styles.mark}>without {[...new Set(failures)].join(', ')}</span>
+      )}
       {training && <span className={styles.mark}>training</span>}
     </td>
   );

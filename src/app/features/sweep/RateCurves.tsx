@@ -13,7 +13,7 @@ import styles from './SweepScreen.module.css';
 
 const HEIGHT = 260;
 
-/** The mean of the seeds as a line, from the least to the greatest as a band. Where all runs diverged, there is a gap. */
+/** The mean of the seeds as a line, from the least to the greatest as a band. Where no seed counts, there is a gap. */
 export default function RateCurves({ sweep: { grid, cells } }: { sweep: KeptSweep }) {
   const curves = useMemo(() => curvesOf({ grid, cells }), [grid, cells]);
   const range = rangeOf(curves.flatMap(({ points }) => points.flatMap(({ range: both }) => both ?? [])));

@@ -65,11 +65,14 @@ function inDashes(name: string): string {
   return name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
 }
 
-/** The one sentence about a wrong value, whichever way it came in, and what would do. */
-function refusal(row: AnyRow, value: unknown): EngineError {
+/**
+ * The one sentence about a wrong value, whichever way it came in, and what would do.
+ * @param written the value as it was given: a long whole number is rounded when it is read
+ */
+function refusal(row: AnyRow, value: unknown, written = String(value)): EngineError {
   switch (row.kind) {
     case 'number':
-      return numberRefusal(row, value);
+      return numberRefusal(row, value, written);
     case 'choice':
       return thereIsNo(row.option, String(value), Object.keys(row.titles));
     case 'flag':
@@ -86,7 +89,7 @@ function refusal(row: AnyRow, value: unknown): EngineError {
   }
 }
 
-function numberRefusal(row: NumberRow, value: unknown): EngineError {
+function numberRefusal(row: NumberRow, value: unknown, written: string): EngineError {
   const code = row.code ?? 'BAD_VALUE';
   const hint = `It must be ${row.whole ? 'a whole number' : 'a number'} from ${row.low} to ${row.high}.`;
   if (typeof value !== 'number') {
@@ -96,7 +99,10 @@ function numberRefusal(row: NumberRow, value: unknown): EngineError {
       hint,
     );
   }
-  return thrownBy(() => row.check?.(value)) ?? new EngineError(code, `${row.option} is ${value}.`, hint);
+  return (
+    thrownBy(() => row.check?.(value)) ??
+    new EngineError(code, `${row.option} is ${shortened(written)}.`, hint)
+  );
 }
 
 /** Of a choice among names: a setting's, or another's that is read as one. */
@@ -135,7 +141,7 @@ export function readSetting(field: Field, text: string): string | number | boole
   let value: string | number | boolean = text;
   if (row.kind === 'number') value = writtenNumber(text.trim()) ?? text;
   if (row.kind === 'flag' && Object.hasOwn(SWITCH, text)) value = SWITCH[text] === row.given;
-  checkSetting(field, value);
+  if (!isValue(field, value)) throw refusal(row, value, text.trim());
   return value;
 }
 
