@@ -20,6 +20,8 @@ function codeOf(cause: unknown): string {
 const WRITING: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'the disk is full',
 };
 
 const READING: Readonly<Record<string, string>> = { ...WRITING, ENOENT: 'there is no such file' };

@@ -1,10 +1,12 @@
 /** No file is left open, because Node 25 and later end a process that garbage-collects an open file. */
+
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { beginRun } from '../../src/cli/beginRun.ts';
+import { writingProblem } from '../../src/cli/fileProblem.ts';
 import { fileSource } from '../../src/cli/fileSource.ts';
 import { parseCommand, type TrainCommand } from '../../src/cli/options.ts';
 import { ProgressLine } from '../../src/cli/progress.ts';
@@ -148,4 +150,11 @@ test('a file that was replaced after it was opened is refused', async () => {
     code: 'BAD_FILE',
     message: expect.stringContaining('replaced'),
   });
+});
+
+test.each([
+  ['ENOSPC', 'the disk is full'],
+  ['EROFS', 'its file system is read-only'],
+])('%s is explained in words', (code, words) => {
+  expect(writingProblem('a', Object.assign(new Error(code), { code }))).toBe(words);
 });
