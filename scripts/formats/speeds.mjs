@@ -1,37 +1,32 @@
-/** The table of docs/ with the speed of every mode, from what `npm run bench -- --only roofline,step --shapes a --json FILE` wrote. */
+/** The table of docs/ with the speed of every mode, from what `npm run bench -- --only turns --shapes a --json FILE` wrote. */
 
 const REFERENCE = 'fp32';
-/** Of each run, before the clock starts. */
-const WARM_UP_STEPS = 5;
 
 /**
  * @param bench the file that the benchmark wrote, parsed
  * @returns the file, the columns and the rows; a mode that did not end its run has none
  */
-export function speedTable({ step }) {
-  const runs = Object.entries(step).flatMap(([name, run]) =>
-    run?.tokensPerSec ? [[modeOf(name), run]] : [],
-  );
-  const reference = runs.find(([mode]) => mode === REFERENCE);
-  if (!reference) throw new Error(`the benchmark has no run of ${REFERENCE}`);
-  const [, { tokensPerSec: slowness }] = reference;
+export function speedTable({ turns }) {
+  const runs = Object.entries(turns).flatMap(([name, run]) => (run ? [[modeOf(name), run]] : []));
+  if (runs[0]?.[0] !== REFERENCE) throw new Error(`the modes were not measured in turns with ${REFERENCE}`);
   return {
     file: 'docs/choosing.md',
     columns: [
       'speed on lavapipe',
       'tokens/s',
+      `tokens/s of \`${REFERENCE}\` in its turns`,
       `times \`${REFERENCE}\``,
-      'ms per step',
-      'timed steps',
+      '95 % interval',
       'memory, MiB',
     ],
-    rows: runs.map(([mode, { tokensPerSec, msPerStep, steps, memory }]) => [
+    rows: runs.map(([mode, { tokensPerSec, msPerStep, pairs, faster, interval, memoryBytes }]) => [
       `\`${mode}\``,
-      Math.round(tokensPerSec).toLocaleString('en-US'),
-      (tokensPerSec / slowness).toFixed(2),
-      msPerStep.toFixed(0),
-      String(steps - WARM_UP_STEPS),
-      (memory.total / 2 ** 20).toFixed(1),
+      ...[msPerStep, median(pairs.map(([referenceMs]) => referenceMs))].map((ms) =>
+        Math.round((tokensPerSec * msPerStep) / ms).toLocaleString('en-US'),
+      ),
+      faster.toFixed(2),
+      interval.map((times) => times.toFixed(2)).join(' to '),
+      (memoryBytes / 2 ** 20).toFixed(1),
     ]),
   };
 }
@@ -39,4 +34,9 @@ export function speedTable({ step }) {
 /** `a fp32` is the shape and the mode. */
 function modeOf(name) {
   return name.slice(name.indexOf(' ') + 1);
+}
+
+/** Of an odd number of values. */
+function median(values) {
+  return values.toSorted((a, b) => a - b)[(values.length - 1) / 2];
 }

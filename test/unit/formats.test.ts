@@ -187,17 +187,26 @@ describe('the tables', () => {
   });
 
   test('have the speed of each mode that ended its run', () => {
-    const run = { steps: 13, msPerStep: 100.4, memory: { total: 2 ** 20 } };
-    const step = {
-      'a fp32': { ...run, tokensPerSec: 5000 },
-      'a fp16-pure': null,
-      'a fp16': { ...run, tokensPerSec: 7500 },
+    const run = {
+      msPerStep: 100,
+      pairs: [
+        [90, 100],
+        [125, 80],
+        [160, 130],
+      ],
+      memoryBytes: 2 ** 20,
+      interval: [0.98, 1.02],
     };
-    expect(speedTable({ step }).rows).toEqual([
-      ['`fp32`', '5,000', '1.00', '100', '8', '1.0'],
-      ['`fp16`', '7,500', '1.50', '100', '8', '1.0'],
+    const turns = {
+      'a fp32': { ...run, tokensPerSec: 5000, faster: 1.001 },
+      'a fp16-pure': null,
+      'a fp16': { ...run, tokensPerSec: 7500, faster: 1.5 },
+    };
+    expect(speedTable({ turns }).rows).toEqual([
+      ['`fp32`', '5,000', '4,000', '1.00', '0.98 to 1.02', '1.0'],
+      ['`fp16`', '7,500', '6,000', '1.50', '0.98 to 1.02', '1.0'],
     ]);
-    expect(() => speedTable({ step: { 'a fp16': step['a fp16'] } })).toThrow(/no run of fp32/);
+    expect(() => speedTable({ turns: { 'a fp16': turns['a fp16'] } })).toThrow(/in turns with fp32/);
   });
 
   test('of docs/ are those of the results', () => {
