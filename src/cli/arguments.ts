@@ -36,7 +36,7 @@ export function readArguments(
     if (token.kind === 'positional') throw strayArgument(command, token.value);
     if (token.kind !== 'option') continue;
     const option = optionCalled(options, token.name);
-    if (!option) throw unknownOption(token.rawName, options);
+    if (!option) throw unknownOption(command, token.rawName, options);
     given.set(option.name, argumentValue(option, token.value, token.inlineValue));
   }
   return given;
@@ -95,9 +95,9 @@ function argumentValue(option: OptionSpec, value: string | undefined, isInline =
   return value;
 }
 
-function unknownOption(raw: string, options: readonly OptionSpec[]): EngineError {
+function unknownOption(command: string, raw: string, options: readonly OptionSpec[]): EngineError {
   const names = options.map(({ name }) => name);
-  return unknownSetting(raw.replace(/^-+/, ''), names, 'UNKNOWN_OPTION');
+  return unknownSetting(raw.replace(/^-+/, ''), names, 'UNKNOWN_OPTION', command);
 }
 
 function strayArgument(command: string, value: string): EngineError {

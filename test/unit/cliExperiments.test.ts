@@ -66,6 +66,13 @@ test.each([
   expect(error.hint).toContain(hint);
 });
 
+test('an unknown option names the help of its own command', () => {
+  for (const command of ['compare', 'sweep']) {
+    const { hint } = thrownBy(() => readArguments(command, passedOn([]), ['--max-iters', '1']));
+    expect(hint).toBe(`npm run ${command} -- --help lists all of them.`);
+  }
+});
+
 test('a run that fails does not affect the results of earlier runs', async () => {
   const failure = new Error('no memory');
   const train = async (run: number) => {

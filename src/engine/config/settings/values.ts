@@ -44,21 +44,26 @@ export function checkValues(config: TrainConfig): void {
   for (const field of FIELDS) checkSetting(field, config[field]);
 }
 
-/** @param names of what there is where `name` was given: options, or fields */
+/**
+ * @param names of what there is where `name` was given: options, or fields
+ * @param command whose `--help` lists them
+ */
 export function unknownSetting(
   name: string,
   names: readonly string[],
   code: ErrorCode = 'BAD_VALUE',
+  command = 'train',
 ): EngineError {
   const written = shortened(name);
   const field = FIELDS.find((one) => inDashes(one) === inDashes(written));
   const option = field && rowOf(field).option;
   const close = option && names.includes(option) ? option : nearest(written, names);
-  const all = names.length > 16 ? LISTED : `Choose one of: ${names.join(', ')}.`;
+  const all =
+    names.length > 16
+      ? `npm run ${command} -- --help lists all of them.`
+      : `Choose one of: ${names.join(', ')}.`;
   return new EngineError(code, `There is no setting "${written}".`, close ? `Did you mean "${close}"?` : all);
 }
-
-const LISTED = 'npm run train -- --help lists all of them.';
 
 /** Configuration files and other trainers spell options as the fields that they set: learningRate, learning_rate. */
 function inDashes(name: string): string {
