@@ -188,7 +188,7 @@ test.each([
   ['--layers 0', 'layers is 0', 'from 1 to 1024'],
   ['--ctx 0', 'ctx is 0', 'from 1 to'],
   ['--steps -1', 'steps is -1', 'to 1000000'],
-  ['--steps 1e99', 'steps is 1e+99', 'to 1000000'],
+  ['--steps 1e99', 'steps is 1e99', 'to 1000000'],
   ['--steps 1.5', 'steps is 1.5', 'whole number'],
   ['--lr -0.1', 'lr is -0.1', 'to 10'],
   ['--beta2 1', 'beta2 is 1', '0.999999'],

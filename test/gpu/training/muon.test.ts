@@ -146,7 +146,7 @@ test('files have the momentum of matrices as muon.m. and the rest as AdamW has i
     { resume },
   );
   await expect(
-    withTrainer({ ...overrides, optimizer: 'adamw' }, () => undefined, { resume }),
+    withTrainer({ ...overrides, optimizer: 'adamw', muonLearningRate: null }, () => undefined, { resume }),
   ).rejects.toMatchObject({
     code: 'WRONG_RUN',
     message: expect.stringMatching(/is a run of muon .* with adamw/),

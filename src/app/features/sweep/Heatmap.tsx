@@ -57,7 +57,7 @@ function HeatCell({ result, share, training }: { result: RateResult; share: numb
       <span>{rateText(result)}</span>
       {best && <span className={styles.mark}>best</span>}
       {failures.length > 0 && loss !== null && (
-        <span className={styles.mark}>without {[...new Set(failures)].join(', ')}</span>
+        <span className={styles.mark}>{`without ${[...new Set(failures)].join(', ')}`}</span>
       )}
       {training && <span className={styles.mark}>training</span>}
     </td>
