@@ -2,7 +2,7 @@
 import type { Locator, Page } from 'playwright/test';
 import { drop, dropFiles } from './dropFile.ts';
 import { gpt2Folder } from './gpt2Folder.ts';
-import { expect, expectNoSidewaysScroll, reach, snapshot, test } from './page.ts';
+import { expect, expectNoSidewaysScroll, reach, reachStep, snapshot, test } from './page.ts';
 
 const NAME = '<b onclick="alert(1)">verses</b>.txt';
 const VERSE = 'Half a step, half a step, half a step onward.\n';
@@ -125,6 +125,7 @@ test('by keyboard alone a text becomes a model and its program, and what is pres
   await expect(page.getByTestId('my-text-line')).toContainText(/about \d+ (s|min|h)/);
   await expect(page.getByTestId('my-text-size-tiny')).toHaveAccessibleName('Tiny (recommended)');
   await press(page, page.getByTestId('my-text-train'), 'Enter'); // some minutes of training
+  await reachStep(page, 1); // a run that is stopped before it has no model
   await press(page, page.getByTestId('my-text-stop'), 'Enter');
   await reach(page, 'done');
   await expect(page.getByTestId('my-text-training')).toMatchAriaSnapshot(`
