@@ -126,8 +126,10 @@ test.describe('without a connection', () => {
       expect(await version(second)).toBe('2');
       const versionsKept = () =>
         second.evaluate(async () => {
-          const { active, waiting } = (await navigator.serviceWorker.getRegistration())!;
-          return active?.state === 'activated' && !waiting ? (await caches.keys()).length : 0;
+          const { active, waiting, installing } = (await navigator.serviceWorker.getRegistration())!;
+          // The cache of a version exists from the beginning of its installation.
+          const isTaken = active?.state === 'activated' && !waiting && !installing;
+          return isTaken ? (await caches.keys()).length : 0;
         });
       await expect.poll(versionsKept, { message: 'versions that are kept' }).toBe(2);
       await openRuns(second);
